@@ -1,0 +1,8 @@
+"""How much can a small perturbation of the input move each single feature of a network?
+
+Data flows one way, and a module imports only from those before it:
+files, console, datasets, models, attacks, training, accuracy, construction, sensitivity,
+statistics, figures.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,156 @@
+"""Networks, their penultimate features, and the checkpoints that hold them."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from feature_sensitivity.files import UserError, whole_file
+
+
+class BasicBlock(nn.Module):
+    """Two 3x3 convolutions around a shortcut (He et al. 2016). Parameter names are torchvision's."""
+
+    def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(out_channels)
+        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(out_channels)
+        self.downsample: nn.Module = nn.Identity()
+        if stride != 1 or in_channels != out_channels:
+            self.downsample = nn.Sequential(
+                nn.Conv2d(in_channels, out_channels, 1, stride, bias=False), nn.BatchNorm2d(out_channels)
+            )
+
+    def inner(self, x: Tensor) -> Tensor:
+        """The activation between the two convolutions."""
+        return F.relu(self.bn1(self.conv1(x)), inplace=True)
+
+    def pre_activation(self, x: Tensor) -> Tensor:
+        """The block's output before its last ReLU."""
+        out: Tensor = self.bn2(self.conv2(self.inner(x)))
+        return out.add_(self.downsample(x))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output."""
+        return F.relu(self.pre_activation(x), inplace=True)
+
+
+class ResNet18(nn.Module):
+    """ResNet18 for small images: a 3x3 stride-1 stem in place of the 7x7 convolution and the max-pool.
+
+    ``width`` is the number of channels of the first group (64 in the paper); the penultimate
+    features number ``8 * width`` and are averages of ReLU outputs, so they are never negative.
+    """
+
+    feature_minimum = 0.0
+
+    def __init__(self, *, in_channels: int, n_classes: int, width: int = 64) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(in_channels, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        self.layer1 = nn.Sequential(BasicBlock(width, width, 1), BasicBlock(width, width, 1))
+        self.layer2 = nn.Sequential(BasicBlock(width, 2 * width, 2), BasicBlock(2 * width, 2 * width, 1))
+        self.layer3 = nn.Sequential(BasicBlock(2 * width, 4 * width, 2), BasicBlock(4 * width, 4 * width, 1))
+        self.layer4 = nn.Sequential(BasicBlock(4 * width, 8 * width, 2), BasicBlock(8 * width, 8 * width, 1))
+        self.fc = nn.Linear(8 * width, n_classes)
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+    def _before_last_block(self, x: Tensor) -> Tensor:
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return cast(Tensor, self.layer4[0](self.layer3(self.layer2(self.layer1(x)))))
+
+    def _last_block(self) -> BasicBlock:
+        return cast(BasicBlock, self.layer4[1])
+
+    def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+        """Penultimate features [n, 8 * width] of standardized images [n, channels, height, width].
+
+        With ``surrogate_relu`` the gradient passes through the last ReLU as through the
+        identity (Ilyas et al. 2019); the values stay the same.
+        """
+        z = self._last_block().pre_activation(self._before_last_block(x))
+        return _last_relu(z, surrogate=surrogate_relu).mean(dim=(2, 3))
+
+    def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+        """``features(x)[i, index[i]]`` for each row i, as [n]; needs a network from :func:`frozen`.
+
+        Of the last convolution only the selected channel is computed, forward and backward: a
+        matrix product of the channel's 9 taps with each position, then a shifted sum.
+        """
+        block = self._last_block()
+        shortcut = self._before_last_block(x)
+        inner = block.inner(shortcut)
+        n, channels, height, width = inner.shape
+        # The shifted sum of fold() is a convolution with the flipped kernel.
+        taps = block.conv2.weight.flip(2, 3)[index].reshape(n, channels, 9).transpose(1, 2)
+        products = taps @ inner.flatten(2)
+        z = F.fold(products, (height, width), kernel_size=3, padding=1)[:, 0]
+        rows = torch.arange(n, device=x.device)
+        z = z + cast(Tensor, block.conv2.bias)[index][:, None, None] + shortcut[rows, index]
+        return _last_relu(z, surrogate=surrogate_relu).mean(dim=(1, 2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [n, n_classes]."""
+        return cast(Tensor, self.fc(self.features(x)))
+
+
+def _last_relu(z: Tensor, *, surrogate: bool) -> Tensor:
+    # relu(z) - z is detached, so the gradient is the identity's; the sum is relu(z) exactly.
+    return z + (F.relu(z) - z).detach() if surrogate else F.relu(z)
+
+
+ARCHITECTURES = {"resnet18": ResNet18}
+
+
+def build(architecture: Mapping[str, Any]) -> ResNet18:
+    """A fresh network from ``{"name", "in_channels", "n_classes", "width"}``."""
+    arguments = dict(architecture)
+    return ARCHITECTURES[arguments.pop("name")](**arguments)
+
+
+def frozen(network: ResNet18) -> ResNet18:
+    """A copy for attacks: eval mode, BatchNorm folded into the convolutions, no weight gradients.
+
+    Equal to ``network.eval()`` up to float32 rounding, and about twice as fast.
+    """
+    copied = copy.deepcopy(network).eval()
+    for module in list(copied.modules()):
+        for convolution, norm in (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1")):
+            conv, bn = getattr(module, convolution, None), getattr(module, norm, None)
+            if isinstance(conv, nn.Conv2d) and isinstance(bn, nn.BatchNorm2d):
+                setattr(module, convolution, fuse_conv_bn_eval(conv, bn))
+                setattr(module, norm, nn.Identity())
+    return copied.requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def save_checkpoint(path: Path, network: nn.Module, metadata: Mapping[str, Any]) -> None:
+    """Write ``state_dict`` and plain-builtin ``metadata``, which must hold ``architecture``."""
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with whole_file(path) as temporary:
+        torch.save({"state_dict": state, **metadata}, temporary)
+
+
+def load_checkpoint(path: Path) -> tuple[ResNet18, dict[str, Any]]:
+    """The network, in eval mode on the CPU, and its metadata.
+
+    Raises :class:`UserError` when the file cannot be read or does not fit its own architecture.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        network = build(content["architecture"])
+        network.load_state_dict(content.pop("state_dict"))
+    except Exception as error:
+        raise UserError(
+            f"{path} is not a checkpoint of this workflow ({type(error).__name__}: {error}); "
+            "delete it and run the same command again to train it anew"
+        ) from error
+    return network.eval(), content
