@@ -1,11 +1,13 @@
 """Projected gradient ascent (Madry et al. 2018) in an l_inf or l2 ball, for any objective."""
 
-from collections.abc import Callable
-from fractions import Fraction
-from typing import Literal, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from feature_sensitivity.datasets import standardize
 
 NORMS = ("linf", "l2")
 Objective = Callable[[Tensor], Tensor]
@@ -18,9 +20,10 @@ class Bounds(NamedTuple):
     high: Tensor
 
 
-def step_length(relative_step_size: str | float, epsilon: float) -> float:
-    """The step size for a share of epsilon such as ``"5/14"`` or ``0.125``."""
-    return float(Fraction(str(relative_step_size)) * Fraction(str(epsilon)))
+def pixel_box(mean: Sequence[float], std: Sequence[float], device: torch.device) -> Bounds:
+    """What pixels in [0, 1] become after standardization."""
+    black = torch.zeros(1, len(mean), 1, 1, device=device)
+    return Bounds(standardize(black, mean, std)[0], standardize(black + 1, mean, std)[0])
 
 
 def per_row(values: Tensor, like: Tensor) -> Tensor:
@@ -28,78 +31,63 @@ def per_row(values: Tensor, like: Tensor) -> Tensor:
     return values.reshape(-1, *[1] * (like.dim() - 1))
 
 
+def row_norms(rows: Tensor) -> Tensor:
+    """The l2 norm of each row [n, ...], as [n]."""
+    return torch.linalg.vector_norm(rows.flatten(1), dim=1)
+
+
 def input_gradient(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The objective's values [n] and their gradients [n, ...]; row i depends on ``x[i]`` alone."""
+    """The objective's values [n] and their gradients [n, ...]; value i must depend on ``x[i]`` alone."""
     x = x.detach().requires_grad_()
     values = objective(x)
     (gradient,) = torch.autograd.grad(values.sum(), x)
     return values.detach(), gradient
 
 
-def ascent_direction(gradient: Tensor, norm: str) -> Tensor:
-    """The unit step that raises the objective fastest; 0 where a row's gradient is 0."""
+def unit_direction(gradient: Tensor, norm: str) -> Tensor:
+    """The step of length 1 in ``norm`` that follows each row's gradient best; 0 where the gradient is 0."""
     if norm == "linf":
         return gradient.sign()
-    # Scaling by the largest entry first keeps tiny gradients from vanishing when squared.
+    # Scaled by its largest entry first, a tiny gradient does not vanish when squared.
     largest = per_row(gradient.flatten(1).abs().amax(dim=1), gradient)
     scaled = gradient / largest.where(largest > 0, 1.0)
-    length = per_row(scaled.flatten(1).norm(dim=1), gradient)
+    length = per_row(row_norms(scaled), gradient)
     return scaled / length.where(length > 0, 1.0)
 
 
-def project(
-    perturbation: Tensor, *, epsilon: float, norm: str, x: Tensor | None = None, bounds: Bounds | None = None
-) -> Tensor:
-    """The nearest perturbation in the ball of radius ``epsilon``, then clipped so that x + it lies in ``bounds``."""
-    if norm == "linf":
-        perturbation = perturbation.clamp(-epsilon, epsilon)
-    else:
-        length = per_row(perturbation.flatten(1).norm(dim=1), perturbation)
-        perturbation = perturbation * (epsilon / length.clamp(min=torch.finfo(length.dtype).tiny)).clamp(max=1.0)
-    if x is not None and bounds is not None:
-        # Each entry only moves toward 0, so the result stays in the ball.
-        perturbation = (x + perturbation).clamp(bounds.low, bounds.high) - x
-    return perturbation
+@dataclass(frozen=True, kw_only=True)
+class PGD:
+    """Projected gradient ascent; epsilon and step size in the units of the inputs.
 
-
-def pgd(
-    objective: Objective,
-    x: Tensor,
-    *,
-    epsilon: float,
-    norm: str,
-    steps: int,
-    step_size: float,
-    start: Tensor,
-    bounds: Bounds | None = None,
-    keep: Literal["last", "best"] = "last",
-) -> Tensor:
-    """Perturbations [n, ...] of ``x`` that make ``objective`` large.
-
-    Args:
-        objective: maps inputs [n, ...] to values [n]; row i may depend on input i only.
-        x: inputs [n, ...]; epsilon and step_size are in its units.
-        start: the perturbations from which the ascent starts, within the ball.
-        keep: the last iterate, or the best one of all, start and x itself included.
+    A row whose gradient is exactly 0 stays where it is.
     """
-    perturbation = project(start, epsilon=epsilon, norm=norm, x=x, bounds=bounds)
-    best, best_values = torch.zeros_like(x), None
-    if keep == "best":
-        with torch.no_grad():
-            best_values = objective(x)
-    for _ in range(steps):
-        values, gradient = input_gradient(objective, x + perturbation)
-        if best_values is not None:
-            best, best_values = _better(best, best_values, perturbation, values)
-        moved = perturbation + step_size * ascent_direction(gradient, norm)
-        perturbation = project(moved, epsilon=epsilon, norm=norm, x=x, bounds=bounds)
-    if best_values is None:
+
+    norm: str
+    epsilon: float
+    steps: int
+    step_size: float
+
+    def project(self, perturbation: Tensor, x: Tensor, bounds: Bounds | None = None) -> Tensor:
+        """The nearest perturbation [n, ...] in the ball; with ``bounds``, clipped so that x + it lies in them."""
+        if self.norm == "linf":
+            perturbation = perturbation.clamp(-self.epsilon, self.epsilon)
+        else:
+            length = per_row(row_norms(perturbation), perturbation)
+            perturbation = torch.where(length > self.epsilon, perturbation * (self.epsilon / length), perturbation)
+        if bounds is not None:
+            # x lies in the box, so clipping moves each entry toward 0 and the point stays in the ball.
+            perturbation = (x + perturbation).clamp(*bounds) - x
         return perturbation
-    with torch.no_grad():
-        values = objective(x + perturbation)
-    return _better(best, best_values, perturbation, values)[0]
 
+    def step(self, perturbation: Tensor, gradient: Tensor, x: Tensor, bounds: Bounds | None = None) -> Tensor:
+        """The next iterate."""
+        moved = perturbation + self.step_size * unit_direction(gradient, self.norm)
+        return self.project(moved, x, bounds)
 
-def _better(old: Tensor, old_values: Tensor, new: Tensor, new_values: Tensor) -> tuple[Tensor, Tensor]:
-    improved = new_values > old_values
-    return torch.where(per_row(improved, new), new, old), torch.where(improved, new_values, old_values)
+    def run(self, objective: Objective, x: Tensor, start: Tensor, bounds: Bounds | None = None) -> Tensor:
+        """The last iterate, a perturbation [n, ...] of ``x`` that makes ``objective`` large."""
+        perturbation = self.project(start, x, bounds)
+        for _ in range(self.steps):
+            _, gradient = input_gradient(objective, x + perturbation)
+            perturbation = self.step(perturbation, gradient, x, bounds)
+        return perturbation

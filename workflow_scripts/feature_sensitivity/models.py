@@ -66,10 +66,10 @@ class ResNet18(nn.Module):
 
     def _before_last_block(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn1(self.conv1(x)), inplace=True)
-        return cast(Tensor, self.layer4[0](self.layer3(self.layer2(self.layer1(x)))))
+        return cast("Tensor", self.layer4[0](self.layer3(self.layer2(self.layer1(x)))))
 
     def _last_block(self) -> BasicBlock:
-        return cast(BasicBlock, self.layer4[1])
+        return cast("BasicBlock", self.layer4[1])
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
         """Penultimate features [n, 8 * width] of standardized images [n, channels, height, width].
@@ -95,12 +95,12 @@ class ResNet18(nn.Module):
         products = taps @ inner.flatten(2)
         z = F.fold(products, (height, width), kernel_size=3, padding=1)[:, 0]
         rows = torch.arange(n, device=x.device)
-        z = z + cast(Tensor, block.conv2.bias)[index][:, None, None] + shortcut[rows, index]
+        z = z + cast("Tensor", block.conv2.bias)[index][:, None, None] + shortcut[rows, index]
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=(1, 2))
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits [n, n_classes]."""
-        return cast(Tensor, self.fc(self.features(x)))
+        return cast("Tensor", self.fc(self.features(x)))
 
 
 def _last_relu(z: Tensor, *, surrogate: bool) -> Tensor:

@@ -69,5 +69,6 @@ def random_start(
     uniform = ((bits >> 8).double() + 0.5) * 2.0**-24
     first, second, radius = uniform.split((n_values, n_values, 1), dim=1)
     gaussian = (-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()
-    unit = gaussian / gaussian.norm(dim=1, keepdim=True) * radius ** (1 / n_values)
-    return (unit * epsilon).float().to(image.device).reshape(-1, *shape)
+    length = torch.linalg.vector_norm(gaussian, dim=1, keepdim=True)
+    points = gaussian / length * radius.pow(1 / n_values) * epsilon
+    return points.float().to(image.device).reshape(-1, *shape)

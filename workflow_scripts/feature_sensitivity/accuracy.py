@@ -1,0 +1,109 @@
+"""Robust accuracy: the share of images that are still classified correctly under attack."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from feature_sensitivity.attacks import PGD, Bounds, input_gradient, pixel_box
+from feature_sensitivity.console import Progress
+from feature_sensitivity.datasets import Split, standardize
+from feature_sensitivity.models import ResNet18, frozen
+from feature_sensitivity.random_starts import random_start
+
+
+def correct_under_attack(
+    *,
+    network: ResNet18,
+    split: Split,
+    mean: Sequence[float],
+    std: Sequence[float],
+    attack: PGD,
+    iterate: str = "last",
+    restarts: int = 1,
+    clip_to_pixel_box: bool = False,
+    seed: int,
+    device: torch.device,
+    batch_size: int = 500,
+) -> Tensor:
+    """Which images stay correctly classified under PGD on the cross-entropy, as bool [n].
+
+    Args:
+        attack: epsilon and step size in standardized units; epsilon 0 means no attack.
+        iterate: ``last``: the last iterate of each restart decides. ``any``: an image counts as correct only
+            if it is so without attack and at every iterate; those that are not leave the attack at once.
+        clip_to_pixel_box: keep attacked images in the range of real ones.
+        seed: an image's random start depends on (seed, its index, restart) alone.
+    """
+    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    attacked = frozen(network)
+    bounds = pixel_box(mean, std, device) if clip_to_pixel_box else None
+    correct = torch.zeros(len(split.labels), dtype=torch.bool)
+    with Progress(f"accuracy at epsilon {attack.epsilon:g}", total=len(correct), unit="images") as bar:
+        for batch in torch.arange(len(correct)).split(batch_size):
+            x = standardize(torch.from_numpy(split.images)[batch].to(device), mean, std)
+            x = x.contiguous(memory_format=torch.channels_last)
+            y, index = torch.from_numpy(split.labels)[batch].to(device), batch.to(device)
+            standing = torch.ones_like(y, dtype=torch.bool)
+            if attack.epsilon == 0 or iterate == "any":
+                standing = _is_correct(network, x, y)
+            for restart in range(restarts if attack.epsilon > 0 else 0):
+                rows = standing.nonzero()[:, 0] if iterate == "any" else torch.arange(len(y), device=device)
+                start = _random_start(index[rows], restart, x.shape[1:], attack, seed)
+                standing[rows] &= _survives(network, attacked, x[rows], y[rows], start, attack, iterate, bounds)
+            correct[batch] = standing.cpu()
+            bar.advance(len(batch))
+    return correct
+
+
+def _random_start(index: Tensor, restart: int, shape: Sequence[int], attack: PGD, seed: int) -> Tensor:
+    none = torch.zeros_like(index)
+    return random_start(
+        seed=seed,
+        image=index,
+        feature=none,
+        direction=none,
+        restart=none + restart,
+        shape=shape,
+        epsilon=attack.epsilon,
+        norm=attack.norm,
+    )
+
+
+def _survives(
+    network: ResNet18,
+    attacked: ResNet18,
+    x: Tensor,
+    y: Tensor,
+    start: Tensor,
+    attack: PGD,
+    iterate: str,
+    bounds: Bounds | None,
+) -> Tensor:
+    """Which images stay correct under one attack, bool [n]; ``attacked`` gives gradients, ``network`` decides."""
+    standing = torch.ones_like(y, dtype=torch.bool)
+    rows = torch.arange(len(y), device=y.device)
+    perturbation = attack.project(start, x, bounds)
+    for _ in range(attack.steps):
+        if iterate == "any":
+            stands = _is_correct(network, x + perturbation, y)
+            standing[rows] = stands
+            x, y, perturbation, rows = x[stands], y[stands], perturbation[stands], rows[stands]
+            if len(rows) == 0:
+                return standing
+        _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x + perturbation)
+        perturbation = attack.step(perturbation, gradient, x, bounds)
+    standing[rows] = _is_correct(network, x + perturbation, y)
+    return standing
+
+
+def _cross_entropy(network: ResNet18, y: Tensor, x: Tensor) -> Tensor:
+    return F.cross_entropy(network(x), y, reduction="none")
+
+
+def _is_correct(network: ResNet18, x: Tensor, y: Tensor) -> Tensor:
+    with torch.no_grad():
+        return cast("Tensor", network(x).argmax(1) == y)

@@ -1,0 +1,317 @@
+"""How far each feature of a network can be moved: its PGD maximum and minimum on every image.
+
+The work is a queue of rows, one for each (image, feature, direction, restart). A fixed number of them
+is attacked at a time; a row that is finished gives its place to the next one in the queue. A row is
+finished after the last step, or as soon as its gradient is exactly zero, which is a fixed point of the
+attack. The batch always has the same shape and a row's arithmetic does not depend on its neighbours,
+so the values are the same whatever the order, the sharding or the interruptions.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from feature_sensitivity.attacks import PGD, Bounds, input_gradient, per_row, pixel_box
+from feature_sensitivity.console import Progress
+from feature_sensitivity.models import ResNet18, frozen
+from feature_sensitivity.random_starts import random_start
+from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_CHECKPOINTS = 30.0
+MAXIMIZE, MINIMIZE = 0, 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExtremesSettings:
+    """What the extremes depend on besides network, images and features.
+
+    ``iterate``: ``best`` is the extreme over all iterates, start and clean image included; ``last`` takes
+    the last iterate. ``surrogate_relu``: the gradient passes through the last ReLU as through the identity.
+    """
+
+    attack: PGD
+    iterate: str = "best"
+    restarts: int = 1
+    clip_to_pixel_box: bool = False
+    surrogate_relu: bool = False
+    seed: int = 0
+    batch_size: int = 128
+
+
+@dataclass(frozen=True)
+class Extremes:
+    """Feature values float32 [n_images, n_features]: without attack, and the extremes that were reached.
+
+    ``zero_gradient`` (bool, same shape) marks maximizations that could not begin, because the gradient
+    was exactly zero at every random start.
+    """
+
+    clean: NDArray[np.float32]
+    maximum: NDArray[np.float32]
+    minimum: NDArray[np.float32]
+    zero_gradient: NDArray[np.bool_]
+
+
+def measure_extremes(
+    *,
+    network: ResNet18,
+    x: Tensor,
+    image_index: NDArray[np.int64],
+    features: NDArray[np.int64],
+    mean: Sequence[float],
+    std: Sequence[float],
+    settings: ExtremesSettings,
+    device: torch.device,
+    side_checkpoint: Path | None = None,
+) -> Extremes:
+    """The extremes of the chosen penultimate features over the ball around each image.
+
+    Args:
+        x: standardized images [n_images, channels, height, width].
+        image_index: each image's index in its dataset [n_images], which names its random starts.
+        features: indices of the features to attack [n_features], the columns of the result.
+        mean: with ``std``, per channel, the standardization that gives the pixel box in units of ``x``.
+        std: see ``mean``.
+        side_checkpoint: where finished rows are saved twice a minute; the same call goes on from there.
+    """
+    key = checkpoint_key(
+        *(settings, image_index, features, x, *(value.cpu() for value in network.state_dict().values())),
+        modules=("extremes", "attacks", "models", "random_starts"),
+    )
+    problem = _Problem(
+        network=frozen(network).to(device),
+        x=x.to(device).contiguous(memory_format=torch.channels_last),
+        image_index=torch.from_numpy(image_index).to(device),
+        features=torch.from_numpy(features).to(device),
+        bounds=pixel_box(mean, std, device) if settings.clip_to_pixel_box else None,
+        settings=settings,
+    )
+    values, stuck = problem.before_the_attack()
+    saved = load_side_checkpoint(side_checkpoint, key) if side_checkpoint else None
+    if saved:
+        values, stuck = saved["values"], saved["stuck"]
+    todo = values.isnan().flatten().nonzero()[:, 0]
+    if saved:
+        logger.info("going on from a run that was interrupted: %d of %d rows are left", len(todo), values.numel())
+    last_save = time.monotonic()
+    with Progress("sensitivity", total=values.numel(), unit="rows", done=values.numel() - len(todo)) as bar:
+        for finished in attack_rows(problem, todo):
+            values.view(-1)[finished.row] = finished.value
+            stuck.view(-1)[finished.row] = finished.stuck
+            bar.advance(len(finished.row))
+            if side_checkpoint and time.monotonic() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
+                save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
+                last_save = time.monotonic()
+    return problem.extremes(values, stuck)
+
+
+class Finished(NamedTuple):
+    """Finished rows on the CPU: their numbers in the queue, sign * extreme, and whether they ever moved."""
+
+    row: Tensor
+    value: Tensor
+    stuck: Tensor
+
+
+@dataclass
+class _Problem:
+    """Network, images and features, and the numbering of rows over them."""
+
+    network: ResNet18
+    x: Tensor
+    image_index: Tensor
+    features: Tensor
+    bounds: Bounds | None
+    settings: ExtremesSettings
+    clean: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        size = self.settings.batch_size
+        rows = []
+        with torch.no_grad():
+            for x in self.x.split(size):
+                padded = torch.cat([x, self.x[:1].expand(size - len(x), -1, -1, -1)])
+                rows.append(self.network.features(padded)[: len(x), self.features])
+        self.clean = torch.cat(rows)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(images, features, directions, restarts); a row's number is its position in this order."""
+        return (len(self.x), len(self.features), 2, self.settings.restarts)
+
+    def before_the_attack(self) -> tuple[Tensor, Tensor]:
+        """Values and stuck marks of all rows; a value is NaN until the row is finished.
+
+        A minimum that the clean image attains already, because features cannot be lower, needs no attack.
+        """
+        values = torch.full(self.shape, torch.nan)
+        if self.settings.iterate == "best":
+            lowest = (self.clean <= self.network.feature_minimum).cpu()
+            values[:, :, MINIMIZE][lowest] = -self.network.feature_minimum
+        return values, torch.zeros(self.shape, dtype=torch.bool)
+
+    def extremes(self, values: Tensor, stuck: Tensor) -> Extremes:
+        best = values.amax(dim=3)
+        return Extremes(
+            clean=self.clean.cpu().numpy(),
+            maximum=best[:, :, MAXIMIZE].numpy(),
+            minimum=-best[:, :, MINIMIZE].numpy(),
+            zero_gradient=stuck[:, :, MAXIMIZE].all(dim=2).numpy(),
+        )
+
+
+def attack_rows(problem: _Problem, todo: Tensor, *, settle_every: int | None = None) -> Iterator[Finished]:
+    """Attack the numbered rows and yield them as they finish, in groups, in no particular order.
+
+    ``settle_every``: how many steps pass before finished rows are replaced. Each time costs one
+    synchronization with the device; the default is 1 on the CPU and 4 elsewhere. Values do not depend on it.
+    """
+    device, settings, attack = problem.x.device, problem.settings, problem.settings.attack
+    settle_every = settle_every or (1 if device.type == "cpu" else 4)
+    batch = _Batch.empty(problem)
+    last = _LastIterates(problem)
+    todo = todo.to(device)
+    while True:
+        free = (batch.row < 0).nonzero()[:, 0]
+        batch.fill(free[: len(todo)], todo[: len(free)], problem)
+        todo = todo[len(free) :]
+        if bool((batch.row < 0).all()):
+            break
+        for _ in range(settle_every):
+            batch.advance(problem)
+        ended = batch.ended & (batch.row >= 0)
+        stepped_out = (batch.step >= attack.steps) & ~batch.ended & (batch.row >= 0)
+        if bool(ended.any()):
+            yield Finished(*(t[ended].cpu() for t in (batch.row, batch.best, batch.stuck)))
+        if bool(stepped_out.any()):
+            last.append(batch, stepped_out)
+            yield from last.evaluate(at_least=settings.batch_size)
+        batch.row[ended | stepped_out] = -1
+    yield from last.evaluate(at_least=1)
+
+
+@dataclass
+class _Batch:
+    """The rows under attack; place p works on row ``row[p]``, or on nothing where that is -1."""
+
+    row: Tensor
+    feature: Tensor
+    sign: Tensor
+    x: Tensor
+    perturbation: Tensor
+    step: Tensor
+    best: Tensor
+    stuck: Tensor
+    ended: Tensor
+
+    @classmethod
+    def empty(cls, problem: _Problem) -> "_Batch":
+        n, device = problem.settings.batch_size, problem.x.device
+        whole = torch.zeros(n, dtype=torch.int64, device=device)
+        real, flag = whole.float(), whole.bool()
+        x = problem.x[:1].expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last)
+        return cls(
+            row=whole - 1,
+            feature=problem.features[whole],
+            sign=real + 1,
+            x=x,
+            perturbation=torch.zeros_like(x),
+            step=whole.clone(),
+            best=real.clone(),
+            stuck=flag.clone(),
+            ended=flag.clone(),
+        )
+
+    def fill(self, places: Tensor, rows: Tensor, problem: _Problem) -> None:
+        """Begin new rows at free places."""
+        if len(rows) == 0:
+            return
+        settings = problem.settings
+        image, column, direction, restart = torch.unravel_index(rows, problem.shape)
+        feature = problem.features[column]
+        start = random_start(
+            seed=settings.seed,
+            image=problem.image_index[image],
+            feature=feature,
+            direction=direction,
+            restart=restart,
+            shape=problem.x.shape[1:],
+            epsilon=settings.attack.epsilon,
+            norm=settings.attack.norm,
+        )
+        x = problem.x[image]
+        self.row[places] = rows
+        self.feature[places] = feature
+        self.sign[places] = 1.0 - 2.0 * direction
+        self.x[places] = x
+        self.perturbation[places] = settings.attack.project(start, x, problem.bounds)
+        self.step[places] = 0
+        self.best[places] = self.sign[places] * problem.clean[image, column]
+        self.stuck[places] = False
+        self.ended[places] = False
+
+    def advance(self, problem: _Problem) -> None:
+        """One step of every row that has not ended."""
+        settings = problem.settings
+        values, gradient = input_gradient(
+            lambda points: problem.network.selected_features(
+                points, self.feature, surrogate_relu=settings.surrogate_relu
+            ),
+            self.x + self.perturbation,
+        )
+        signed = self.sign * values
+        fixed = gradient.abs().amax(dim=(1, 2, 3)) == 0
+        self.stuck |= fixed & (self.step == 0)
+        self.ended |= fixed
+        if settings.iterate == "best":
+            self.best = torch.maximum(self.best, signed)
+            self.ended |= (self.sign < 0) & (values <= problem.network.feature_minimum)
+        else:
+            self.best = signed
+        moving = ~self.ended & (self.step < settings.attack.steps)
+        moved = settings.attack.step(self.perturbation, gradient * per_row(self.sign, gradient), self.x, problem.bounds)
+        self.perturbation = torch.where(per_row(moving, moved), moved, self.perturbation)
+        self.step += moving
+
+
+class _LastIterates:
+    """Last iterates wait here until they fill a batch, since they need a forward pass only."""
+
+    def __init__(self, problem: _Problem) -> None:
+        self._problem = problem
+        batch = _Batch.empty(problem)
+        self._waiting = tuple(t[:0] for t in (batch.row, batch.feature, batch.sign, batch.best, batch.x))
+
+    def append(self, batch: _Batch, places: Tensor) -> None:
+        """Take over the rows at these places of ``batch`` (bool [batch_size])."""
+        x = batch.x[places] + batch.perturbation[places]
+        new = (*(t[places] for t in (batch.row, batch.feature, batch.sign, batch.best)), x)
+        self._waiting = tuple(torch.cat(pair) for pair in zip(self._waiting, new, strict=True))
+
+    def evaluate(self, *, at_least: int) -> Iterator[Finished]:
+        """Finish waiting rows, a batch at a time, while ``at_least`` so many wait."""
+        settings = self._problem.settings
+        size = settings.batch_size
+        while len(self._waiting[0]) >= at_least:
+            row, feature, sign, best, x = (t[:size] for t in self._waiting)
+            self._waiting = tuple(t[size:] for t in self._waiting)
+            padding = size - len(row)
+            points = torch.cat([x, self._problem.x[:1].expand(padding, -1, -1, -1)])
+            points = points.contiguous(memory_format=torch.channels_last)
+            with torch.no_grad():
+                values = self._problem.network.selected_features(
+                    points, torch.cat([feature, feature[:1].expand(padding)])
+                )
+            signed = sign * values[: len(row)]
+            extreme = torch.maximum(best, signed) if settings.iterate == "best" else signed
+            yield Finished(row.cpu(), extreme.cpu(), torch.zeros(len(row), dtype=torch.bool))

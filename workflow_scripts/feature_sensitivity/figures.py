@@ -1,0 +1,125 @@
+"""The paper's figures, legible in print and without colour vision."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from feature_sensitivity.files import whole_file
+
+# Okabe and Ito's (2008) palette, in an order that also differs in lightness, and a second sign for each.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+LINES: Sequence[str | tuple[int, tuple[int, ...]]] = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
+STYLE = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#dddddd",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "feature_sensitivity",
+    "savefig.dpi": 200,
+}
+"""What every figure shares; the salt makes equal figures equal files."""
+
+
+def save_figure(figure: Figure, path_without_suffix: Path) -> None:
+    """Write ``.svg`` and ``.png``."""
+    for suffix in (".svg", ".png"):
+        with whole_file(path_without_suffix.with_suffix(suffix)) as temporary:
+            figure.savefig(temporary, format=suffix[1:], metadata={"Date": None} if suffix == ".svg" else None)
+    plt.close(figure)
+
+
+def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Accuracy in percent against epsilon, a curve for each model, with 95 % Wilson intervals.
+
+    ``accuracy`` has the columns of ``results/accuracy/{model}.csv``; ``caption`` states the settings.
+    """
+    with plt.rc_context(STYLE):
+        figure, axes = plt.subplots(figsize=(5.2, 3.9), layout="constrained")
+        for number, model in enumerate(models):
+            rows = accuracy[accuracy.model == model].sort_values("epsilon")
+            low, high = rows.accuracy - rows.ci_low, rows.ci_high - rows.accuracy
+            axes.errorbar(
+                rows.epsilon,
+                100 * rows.accuracy,
+                yerr=(100 * low.clip(lower=0), 100 * high.clip(lower=0)),
+                label=model,
+                color=COLORS[number % len(COLORS)],
+                marker=MARKERS[number % len(MARKERS)],
+                linestyle=LINES[number % len(LINES)],
+                capsize=2,
+                markersize=5,
+            )
+        ticks = accuracy[["epsilon", "epsilon_255"]].drop_duplicates().sort_values("epsilon")
+        axes.set_xticks(ticks.epsilon, [f"{e:g}\n{k:.1f}" for e, k in ticks.itertuples(index=False)])
+        axes.set_xlabel("$\\epsilon$, standardized units above, 255ths of the pixel range below")
+        axes.set_ylabel("accuracy under attack (%)")
+        axes.set_ylim(-3, 103)
+        axes.legend(title="model")
+        _caption(figure, caption)
+    return figure
+
+
+def plot_sensitivity(
+    sensitivities: Mapping[tuple[str, str], np.ndarray],
+    *,
+    models: Sequence[str],
+    epsilons: Mapping[str, str],
+    caption: str,
+) -> tuple[Figure, pd.DataFrame]:
+    """Histograms of feature sensitivities, a panel for each epsilon, and their numbers.
+
+    Args:
+        sensitivities: (model, epsilon) to values [n_features].
+        epsilons: each epsilon as spelled in the config, to its title in both units.
+    """
+    counted = []
+    with plt.rc_context(STYLE):
+        columns = min(2, len(epsilons))
+        rows = -(-len(epsilons) // columns)
+        figure, grid = plt.subplots(
+            rows, columns, figsize=(3.6 * columns, 2.6 * rows + 0.4), layout="constrained", squeeze=False
+        )
+        for axes in grid.flat[len(epsilons) :]:
+            axes.set_visible(False)
+        for (epsilon, title), axes in zip(epsilons.items(), grid.flat, strict=False):
+            panel = [sensitivities[model, epsilon] for model in models]
+            edges = np.linspace(0, max(float(values.max()) for values in panel) or 1.0, 41)
+            for number, (model, values) in enumerate(zip(models, panel, strict=True)):
+                color, line = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
+                counts, _ = np.histogram(values, edges)
+                axes.stairs(counts, edges, fill=True, color=color, alpha=0.25)
+                axes.stairs(counts, edges, color=color, linestyle=line, linewidth=1.4, label=model)
+                axes.axvline(float(values.mean()), color=color, linestyle=line, linewidth=0.8)
+                frame = {
+                    "epsilon": epsilon,
+                    "model": model,
+                    "bin_low": edges[:-1],
+                    "bin_high": edges[1:],
+                    "n_features": counts,
+                }
+                counted.append(pd.DataFrame(frame))
+            axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
+            axes.set_xlabel("sensitivity")
+            axes.set_ylabel("features")
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=len(models), title="model")
+        _caption(figure, caption)
+    return figure, pd.concat(counted, ignore_index=True)
+
+
+def _caption(figure: Figure, caption: str) -> None:
+    figure.supxlabel(caption, fontsize=6.5, color="#444444", wrap=True)

@@ -1,0 +1,151 @@
+"""Sensitivity of features (Hu et al. 2022, Definition 2): derived from the stored extremes, never stored alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_sensitivity.extremes import Extremes
+from feature_sensitivity.files import UserError, whole_file
+
+Array = NDArray[np.float32]
+
+# Definition 2 is a supremum of |f(x + d) - f(x)| over the ball, averaged over images.
+DEFINITIONS: Mapping[str, Callable[[Array, Array, Array], Array]] = {
+    "max_abs": lambda clean, maximum, minimum: np.maximum(maximum - clean, clean - minimum),
+    "range": lambda clean, maximum, minimum: maximum - minimum,
+}
+
+# The weights of a feature over the classes, [n_classes, n_features], reduced to one factor.
+WEIGHT_NORMALIZATIONS: Mapping[str, Callable[[Array], Array]] = {
+    "max_abs": lambda weight: np.abs(weight).max(axis=0),
+    "l1": lambda weight: np.abs(weight).sum(axis=0),
+    "l2": lambda weight: np.sqrt((weight.astype(np.float64) ** 2).sum(axis=0)),
+    "range": lambda weight: weight.max(axis=0) - weight.min(axis=0),
+    "none": lambda weight: np.ones(weight.shape[1], weight.dtype),
+}
+
+
+def raw_sensitivity(clean: Array, maximum: Array, minimum: Array, *, definition: str) -> Array:
+    """The mean over images of how far each feature can be moved, float32 [n_features].
+
+    The arguments are values [n_images, n_features]; ``definition`` is one of ``DEFINITIONS``.
+    """
+    return DEFINITIONS[definition](clean, maximum, minimum).mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def weight_factor(weight: Array, *, normalization: str) -> Array:
+    """By how much each feature counts in the linear layer, float32 [n_features]."""
+    return WEIGHT_NORMALIZATIONS[normalization](weight).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class SensitivityFile:
+    """What ``results/sens/{model}_{eps}.h5`` holds; attributes are the settings that produced it."""
+
+    clean: Array
+    maximum: Array
+    minimum: Array
+    sensitivity: Array
+    sensitivity_raw: Array
+    weight: Array
+    image_index: NDArray[np.int64]
+    label: NDArray[np.int64]
+    feature_index: NDArray[np.int64]
+    zero_gradient: Array
+    attributes: Mapping[str, Any]
+
+
+# The dimensions of each member, by which xarray labels them.
+DIMENSIONS = {
+    "clean": ("image", "feature"),
+    "maximum": ("image", "feature"),
+    "minimum": ("image", "feature"),
+    "sensitivity": ("feature",),
+    "sensitivity_raw": ("feature",),
+    "weight": ("class", "feature"),
+    "image_index": ("image",),
+    "label": ("image",),
+    "feature_index": ("feature",),
+    "zero_gradient": ("feature",),
+}
+INTEGERS = ("image_index", "label", "feature_index")
+
+
+def write_sensitivity(
+    path: Path,
+    extremes: Extremes,
+    *,
+    weight: Array,
+    image_index: NDArray[np.int64],
+    label: NDArray[np.int64],
+    feature_index: NDArray[np.int64],
+    definition: str,
+    normalization: str,
+    attributes: Mapping[str, Any],
+) -> None:
+    """Write the extremes and what is derived from them.
+
+    ``weight`` is the linear layer's [n_classes, n_features], its columns those of ``extremes``.
+    """
+    raw = raw_sensitivity(extremes.clean, extremes.maximum, extremes.minimum, definition=definition)
+    members = {
+        "clean": extremes.clean,
+        "maximum": extremes.maximum,
+        "minimum": extremes.minimum,
+        "sensitivity": raw * weight_factor(weight, normalization=normalization),
+        "sensitivity_raw": raw,
+        "weight": weight,
+        "image_index": image_index,
+        "label": label,
+        "feature_index": feature_index,
+        "zero_gradient": extremes.zero_gradient.mean(axis=0, dtype=np.float64).astype(np.float32),
+    }
+    sizes = {"image": len(image_index), "feature": len(feature_index), "class": len(weight)}
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        for dimension, size in sizes.items():
+            # A bare dimension in netCDF-4's convention: xarray reads its name and invents no coordinate.
+            scale = file.create_dataset(dimension, shape=(size,), dtype=">f4")
+            scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{size:10d}")
+        for name, values in members.items():
+            compression = "gzip" if values.ndim == 2 else None
+            dataset = file.create_dataset(name, data=values, compression=compression, shuffle=values.ndim == 2)
+            for axis, dimension in enumerate(DIMENSIONS[name]):
+                dataset.dims[axis].attach_scale(file[dimension])
+        file.attrs.update(attributes)
+
+
+def read_sensitivity(path: Path) -> SensitivityFile:
+    """A sensitivity file that was checked: every member there, of the right type and shape, finite, in order.
+
+    Raises :class:`UserError` that names the first fault.
+    """
+    advice = "delete it and run the same command again"
+    try:
+        with h5py.File(path, "r") as file:
+            missing = [name for name in DIMENSIONS if name not in file]
+            if missing:
+                raise UserError(f"{path} lacks {', '.join(missing)}; {advice}")
+            members = {name: file[name][:] for name in DIMENSIONS}
+            attributes = dict(file.attrs)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read as HDF5 ({error}); {advice}") from error
+    n_images, n_features = len(members["image_index"]), len(members["feature_index"])
+    sizes = {"image": n_images, "feature": n_features, "class": len(members["weight"])}
+    for name, values in members.items():
+        dtype, shape = np.int64 if name in INTEGERS else np.float32, tuple(sizes[d] for d in DIMENSIONS[name])
+        if values.dtype != dtype or values.shape != shape:
+            raise UserError(
+                f"{path}: {name} is {values.dtype} {list(values.shape)}, expected {np.dtype(dtype)} {list(shape)}; {advice}"
+            )
+        if not np.isfinite(values).all():
+            raise UserError(f"{path}: {name} holds {np.sum(~np.isfinite(values))} values that are not finite; {advice}")
+    if attributes.get("iterate") == "best":
+        disorder = (members["minimum"] > members["clean"]) | (members["clean"] > members["maximum"])
+        if disorder.any():
+            raise UserError(f"{path}: minimum <= clean <= maximum fails at {disorder.sum()} places; {advice}")
+    return SensitivityFile(**members, attributes=attributes)

@@ -1,0 +1,188 @@
+"""Normal and adversarial training with momentum SGD (Madry et al. 2018 for the latter)."""
+
+import copy
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import SGD, lr_scheduler
+
+from feature_sensitivity.attacks import PGD, per_row, row_norms
+from feature_sensitivity.console import Progress
+from feature_sensitivity.datasets import Split, standardize
+from feature_sensitivity.files import UserError
+from feature_sensitivity.models import ResNet18, build, frozen
+from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
+
+logger = logging.getLogger(__name__)
+
+SCHEDULES = ("step", "constant", "cosine", "one_cycle")
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What a training run depends on besides its data."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    momentum: float
+    weight_decay: float
+    schedule: str
+    horizontal_flip: bool
+    seed: int
+    attack: PGD | None = None
+    """The attack of adversarial training; none in normal training."""
+    attack_batchnorm: str = "eval"
+    """``eval``: running statistics inside the attack; ``train``: the statistics of the attacked batch."""
+
+
+def train(
+    *,
+    architecture: Mapping[str, Any],
+    train_split: Split,
+    test_split: Split,
+    mean: Sequence[float],
+    std: Sequence[float],
+    settings: TrainingSettings,
+    device: torch.device,
+    side_checkpoint: Path,
+) -> tuple[ResNet18, pd.DataFrame]:
+    """A trained network, and its history with one row per epoch.
+
+    The network of the last epoch is returned: choosing one by its test accuracy would leak test
+    data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
+    settings and data, training goes on from it and ends with the same weights.
+
+    Raises :class:`UserError` when the loss is no longer finite.
+    """
+    torch.manual_seed(settings.seed)
+    network = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    images = torch.from_numpy(train_split.images).to(device)
+    labels = torch.from_numpy(train_split.labels).to(device)
+    batches_per_epoch = -(-len(labels) // settings.batch_size)
+    optimizer = SGD(
+        network.parameters(),
+        lr=settings.learning_rate,
+        momentum=settings.momentum,
+        weight_decay=settings.weight_decay,
+    )
+    scheduler = _scheduler(optimizer, settings, batches_per_epoch)
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    key = checkpoint_key(
+        *(settings, dict(architecture), list(mean), list(std), train_split.images, train_split.labels),
+        modules=("training", "attacks", "models"),
+    )
+    parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
+    history: list[dict[str, Any]] = []
+    if saved := load_side_checkpoint(side_checkpoint, key):
+        for name, part in parts.items():
+            part.load_state_dict(saved[name])
+        generator.set_state(saved["random"])
+        history = saved["history"]
+        logger.info("going on after epoch %d of a run that was interrupted", len(history))
+
+    with Progress(
+        "training", total=settings.epochs * len(labels), unit="images", done=len(history) * len(labels)
+    ) as bar:
+        for epoch in range(len(history) + 1, settings.epochs + 1):
+            started, learning_rate = time.monotonic(), optimizer.param_groups[0]["lr"]
+            total_loss, n_correct = torch.zeros((), device=device), torch.zeros((), device=device)
+            network.train()
+            for batch in torch.randperm(len(labels), generator=generator, device=device).split(settings.batch_size):
+                x, y = standardize(images[batch], mean, std), labels[batch]
+                x = x.contiguous(memory_format=torch.channels_last)
+                if settings.horizontal_flip:
+                    flipped = torch.rand(len(x), generator=generator, device=device) < 0.5
+                    x = torch.where(flipped[:, None, None, None], x.flip(3), x)
+                if settings.attack:
+                    x = x + _adversarial_perturbation(network, x, y, settings, settings.attack, generator)
+                logits = network(x)
+                loss = F.cross_entropy(logits, y)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                scheduler.step()
+                total_loss += loss.detach() * len(y)
+                n_correct += (logits.detach().argmax(1) == y).sum()
+                bar.advance(len(y), f"epoch {epoch} of {settings.epochs}")
+            mean_loss = total_loss.item() / len(labels)
+            if not torch.isfinite(total_loss):
+                raise UserError(
+                    f"training diverged: the loss was {mean_loss} in epoch {epoch}; "
+                    "lower training.learning_rate in the config"
+                )
+            history.append(
+                {
+                    "epoch": epoch,
+                    "learning_rate": learning_rate,
+                    "train_loss": mean_loss,
+                    "train_accuracy": n_correct.item() / len(labels),
+                    "test_accuracy": clean_accuracy(network, test_split, mean=mean, std=std, device=device),
+                    "seconds": time.monotonic() - started,
+                }
+            )
+            logger.info(
+                "epoch %d of %d: loss %.4f, train accuracy %.2f %%, test accuracy %.2f %%",
+                *(epoch, settings.epochs, mean_loss),
+                *(100 * history[-1][name] for name in ("train_accuracy", "test_accuracy")),
+            )
+            state = {name: part.state_dict() for name, part in parts.items()}
+            save_side_checkpoint(side_checkpoint, key, {**state, "random": generator.get_state(), "history": history})
+    return network.eval(), pd.DataFrame(history).astype({"epoch": int})
+
+
+def clean_accuracy(
+    network: ResNet18, split: Split, *, mean: Sequence[float], std: Sequence[float], device: torch.device
+) -> float:
+    """The share of unperturbed images that are classified correctly."""
+    network.eval()
+    n_correct = 0
+    with torch.no_grad():
+        for first in range(0, len(split.labels), 500):
+            chosen = slice(first, first + 500)
+            x = standardize(torch.from_numpy(split.images[chosen]).to(device), mean, std)
+            y = torch.from_numpy(split.labels[chosen]).to(device)
+            n_correct += int((network(x.contiguous(memory_format=torch.channels_last)).argmax(1) == y).sum())
+    return n_correct / len(split.labels)
+
+
+def _adversarial_perturbation(
+    network: ResNet18, x: Tensor, y: Tensor, settings: TrainingSettings, attack: PGD, generator: torch.Generator
+) -> Tensor:
+    if settings.attack_batchnorm == "eval":
+        attacked = frozen(network)
+    else:
+        # A copy, so that the attack leaves the running statistics alone.
+        attacked = copy.deepcopy(network).requires_grad_(False)
+    start = _uniform_in_ball(x, attack.epsilon, attack.norm, generator)
+    return attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start)
+
+
+def _uniform_in_ball(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
+    if norm == "linf":
+        return (torch.rand(x.shape, generator=generator, device=x.device) * 2 - 1) * epsilon
+    direction = torch.randn(x.shape, generator=generator, device=x.device)
+    radius = torch.rand(len(x), generator=generator, device=x.device) ** (1 / x[0].numel())
+    return direction * per_row(epsilon * radius / row_norms(direction), x)
+
+
+def _scheduler(optimizer: SGD, settings: TrainingSettings, batches_per_epoch: int) -> lr_scheduler.LRScheduler:
+    """A schedule that is advanced after each batch."""
+    total = settings.epochs * batches_per_epoch
+    if settings.schedule == "step":
+        milestones = [settings.epochs // 2 * batches_per_epoch, settings.epochs * 3 // 4 * batches_per_epoch]
+        return lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)
+    if settings.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, total)
+    if settings.schedule == "one_cycle":
+        # One step more than there are batches: the scheduler is also advanced after the last one.
+        return lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total + 1, cycle_momentum=False)
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0)
