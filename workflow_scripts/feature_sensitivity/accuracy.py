@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from feature_sensitivity.attacks import PGD, Bounds, input_gradient, pixel_box
 from feature_sensitivity.console import Progress
-from feature_sensitivity.datasets import Split, standardize
+from feature_sensitivity.datasets import standardize
 from feature_sensitivity.models import ResNet18, frozen
 from feature_sensitivity.random_starts import random_start
 
@@ -18,7 +20,9 @@ from feature_sensitivity.random_starts import random_start
 def correct_under_attack(
     *,
     network: ResNet18,
-    split: Split,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    image_index: NDArray[np.int64],
     mean: Sequence[float],
     std: Sequence[float],
     attack: PGD,
@@ -28,25 +32,28 @@ def correct_under_attack(
     seed: int,
     device: torch.device,
     batch_size: int = 500,
-) -> Tensor:
+) -> NDArray[np.bool_]:
     """Which images stay correctly classified under PGD on the cross-entropy, as bool [n].
 
     Args:
+        images: uint8 or float32 in [0, 1], [n, channels, height, width].
+        labels: [n].
+        image_index: each image's index in its dataset [n], which names its random starts.
         attack: epsilon and step size in standardized units; epsilon 0 means no attack.
         iterate: ``last``: the last iterate of each restart decides. ``any``: an image counts as correct only
             if it is so without attack and at every iterate; those that are not leave the attack at once.
         clip_to_pixel_box: keep attacked images in the range of real ones.
-        seed: an image's random start depends on (seed, its index, restart) alone.
+        seed: an image's random start depends on (seed, its index, the restart) alone.
     """
     network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
     attacked = frozen(network)
     bounds = pixel_box(mean, std, device) if clip_to_pixel_box else None
-    correct = torch.zeros(len(split.labels), dtype=torch.bool)
+    correct = torch.zeros(len(labels), dtype=torch.bool)
     with Progress(f"accuracy at epsilon {attack.epsilon:g}", total=len(correct), unit="images") as bar:
         for batch in torch.arange(len(correct)).split(batch_size):
-            x = standardize(torch.from_numpy(split.images)[batch].to(device), mean, std)
+            x = standardize(torch.from_numpy(images)[batch].to(device), mean, std)
             x = x.contiguous(memory_format=torch.channels_last)
-            y, index = torch.from_numpy(split.labels)[batch].to(device), batch.to(device)
+            y, index = (torch.from_numpy(values)[batch].to(device) for values in (labels, image_index))
             standing = torch.ones_like(y, dtype=torch.bool)
             if attack.epsilon == 0 or iterate == "any":
                 standing = _is_correct(network, x, y)
@@ -56,7 +63,7 @@ def correct_under_attack(
                 standing[rows] &= _survives(network, attacked, x[rows], y[rows], start, attack, iterate, bounds)
             correct[batch] = standing.cpu()
             bar.advance(len(batch))
-    return correct
+    return correct.numpy()
 
 
 def _random_start(index: Tensor, restart: int, shape: Sequence[int], attack: PGD, seed: int) -> Tensor:

@@ -111,12 +111,13 @@ def standardize(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> 
     return (unit - unit.new_tensor(mean).reshape(shape)) / unit.new_tensor(std).reshape(shape)
 
 
-def random_test_images(n_test: int, n_images: int, seed: int) -> NDArray[np.int64]:
-    """The sorted indices of ``n_images`` random test images: a function of its arguments alone."""
+def random_test_images(n_test: int, n_images: int, seed: int, key: str) -> NDArray[np.int64]:
+    """The sorted indices of ``n_images`` random test images: a function of the numbers alone.
+
+    ``key`` is what asks for them in the config, for the message when there are too few.
+    """
     if n_images > n_test:
-        raise UserError(
-            f"sensitivity.images asks for {n_images} images, but the test split has {n_test}; ask for at most that"
-        )
+        raise UserError(f"{key} asks for {n_images} images, but the test split has {n_test}; ask for at most that")
     return np.sort(np.random.Generator(np.random.PCG64(seed)).permutation(n_test)[:n_images]).astype(np.int64)
 
 

@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_sensitivity.extremes import Extremes
 from feature_sensitivity.files import UserError, whole_file
 
 Array = NDArray[np.float32]
@@ -78,8 +77,11 @@ INTEGERS = ("image_index", "label", "feature_index")
 
 def write_sensitivity(
     path: Path,
-    extremes: Extremes,
     *,
+    clean: Array,
+    maximum: Array,
+    minimum: Array,
+    zero_gradient: NDArray[np.bool_],
     weight: Array,
     image_index: NDArray[np.int64],
     label: NDArray[np.int64],
@@ -90,20 +92,21 @@ def write_sensitivity(
 ) -> None:
     """Write the extremes and what is derived from them.
 
-    ``weight`` is the linear layer's [n_classes, n_features], its columns those of ``extremes``.
+    ``weight`` is the linear layer's [n_classes, n_features], for the same features as the extremes and
+    ``zero_gradient``, which are [n_images, n_features].
     """
-    raw = raw_sensitivity(extremes.clean, extremes.maximum, extremes.minimum, definition=definition)
+    raw = raw_sensitivity(clean, maximum, minimum, definition=definition)
     members = {
-        "clean": extremes.clean,
-        "maximum": extremes.maximum,
-        "minimum": extremes.minimum,
+        "clean": clean,
+        "maximum": maximum,
+        "minimum": minimum,
         "sensitivity": raw * weight_factor(weight, normalization=normalization),
         "sensitivity_raw": raw,
         "weight": weight,
         "image_index": image_index,
         "label": label,
         "feature_index": feature_index,
-        "zero_gradient": extremes.zero_gradient.mean(axis=0, dtype=np.float64).astype(np.float32),
+        "zero_gradient": zero_gradient.mean(axis=0, dtype=np.float64).astype(np.float32),
     }
     sizes = {"image": len(image_index), "feature": len(feature_index), "class": len(weight)}
     with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
@@ -137,11 +140,10 @@ def read_sensitivity(path: Path) -> SensitivityFile:
     n_images, n_features = len(members["image_index"]), len(members["feature_index"])
     sizes = {"image": n_images, "feature": n_features, "class": len(members["weight"])}
     for name, values in members.items():
-        dtype, shape = np.int64 if name in INTEGERS else np.float32, tuple(sizes[d] for d in DIMENSIONS[name])
-        if values.dtype != dtype or values.shape != shape:
-            raise UserError(
-                f"{path}: {name} is {values.dtype} {list(values.shape)}, expected {np.dtype(dtype)} {list(shape)}; {advice}"
-            )
+        expected = f"{'int64' if name in INTEGERS else 'float32'} {[sizes[d] for d in DIMENSIONS[name]]}"
+        found = f"{values.dtype} {list(values.shape)}"
+        if found != expected:
+            raise UserError(f"{path}: {name} is {found}, expected {expected}; {advice}")
         if not np.isfinite(values).all():
             raise UserError(f"{path}: {name} holds {np.sum(~np.isfinite(values))} values that are not finite; {advice}")
     if attributes.get("iterate") == "best":

@@ -1,0 +1,68 @@
+# From CIFAR-10 to the paper's two figures and its summary: `snakemake --cores 8 --use-conda all`.
+
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+configfile: "config.yaml"
+
+
+pathvars:
+    results="results",
+
+
+include: "rules/common.smk"
+
+
+stop_at_config_faults()
+
+
+wildcard_constraints:
+    model="|".join(config["models"]),
+    eps=r"\d+(\.\d+)?",
+
+
+include: "rules/data.smk"
+include: "rules/train.smk"
+include: "rules/accuracy.smk"
+include: "rules/sensitivity.smk"
+include: "rules/report.smk"
+
+
+localrules:
+    all,
+    data,
+    models,
+
+
+rule all:
+    default_target: True
+    message:
+        "Done: figures, summary and everything they rest on."
+    input:
+        "<results>/figures/figure1_accuracy.svg",
+        "<results>/figures/figure2_sensitivity.svg",
+        "<results>/summary.csv",
+
+
+rule data:
+    message:
+        "Done: every dataset that is not constructed from a model."
+    input:
+        expand("<results>/data/{dataset}.h5", dataset=FETCHED),
+
+
+rule models:
+    message:
+        "Done: every model is trained."
+    input:
+        expand("<results>/models/{model}.pt", model=MODELS),
+
+
+onstart:
+    print_start_banner()
+
+
+onsuccess:
+    print_end_banner()

@@ -1,0 +1,148 @@
+"""All functions of the rules."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+HOME = Path(os.path.relpath(workflow.basedir))
+PACKAGE = HOME / "workflow_scripts/feature_sensitivity"
+sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
+
+from feature_sensitivity.configuration import faults, used_datasets
+from feature_sensitivity.costs import FLOP_PER_SECOND_CORE, FLOP_PER_SECOND_GPU, duration, job_flop
+
+# What people see while a job runs changes no result.
+WITHOUT_EFFECT = {"console", "files"}
+
+
+def stop_at_config_faults():
+    """End with every fault of the configuration, before any job."""
+    schema = yaml.safe_load((HOME / "rules/config.schema.yaml").read_text())
+    found = faults(config, schema)
+    if found:
+        sys.exit("The configuration has faults; nothing was started:\n" + "\n".join(f"  - {fault}" for fault in found))
+
+
+def results():
+    """The results folder of this run, for paths that Snakemake is not to manage."""
+    return Path(config.get("pathvars", {}).get("results", "results"))
+
+
+def datasets_from(*sources):
+    """The datasets of this run that come from one of these sources."""
+    return [name for name in used_datasets(config) if config["datasets"][name]["source"] in sources]
+
+
+def any_of(names):
+    """A wildcard constraint that matches these names only."""
+    return "|".join(names) or "(?!)"
+
+
+@cache
+def imported_modules(file):
+    """Names of the package's modules that a source file imports, directly or through others."""
+    names = set(re.findall(r"^\s*from feature_sensitivity\.(\w+) import", Path(file).read_text(), re.MULTILINE))
+    return names.union(*(imported_modules(PACKAGE / f"{name}.py") for name in names))
+
+
+def package_files(rule_name):
+    """The package files on which the results of a rule's script depend: a change in one reruns the rule."""
+    names = imported_modules(HOME / f"workflow_scripts/{rule_name}.py") - WITHOUT_EFFECT
+    return [str(PACKAGE / f"{name}.py") for name in sorted(names)]
+
+
+def dataset_of(wildcards):
+    """The file with a model's training images."""
+    return f"<results>/data/{config['models'][wildcards.model]['dataset']}.h5"
+
+
+def evaluation_dataset():
+    """The file with the test images that measure every model."""
+    return f"<results>/data/{config['evaluation_dataset']}.h5"
+
+
+def local_copy(wildcards):
+    """A dataset's local path, if the config names one: when it changes, the dataset is made anew."""
+    path = config["datasets"][wildcards.dataset].get("path")
+    return [path] if path and Path(path).is_file() else []
+
+
+def training_settings(wildcards):
+    """What a model's training depends on besides its data."""
+    adversarial = config["models"][wildcards.model]["training"] == "adversarial"
+    return {**config["training"], "attack": config["adversarial_training"] if adversarial else None}
+
+
+@cache
+def count_gpus():
+    """How many CUDA devices this machine shows."""
+    if not shutil.which("nvidia-smi"):
+        return 0
+    listing = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
+    return len(listing.stdout.splitlines()) if listing.returncode == 0 else 0
+
+
+def compute_threads():
+    """Threads of a job that computes: beside a GPU it needs few; without one, what --cores allows, up to 8."""
+    return 2 if count_gpus() else 8
+
+
+def memory(gigabytes):
+    """Memory in MB, half as much again after each failure."""
+    return lambda wildcards, attempt: int(1000 * gigabytes * 1.5 ** (attempt - 1))
+
+
+def runtime(rule_name):
+    """Minutes that a job may take on a GPU: four times its estimate and ten more, doubled after each failure."""
+
+    def minutes(wildcards, attempt):
+        seconds = job_flop(rule_name, dict(wildcards), config) / FLOP_PER_SECOND_GPU
+        return int((10 + 4 * seconds / 60) * 2 ** (attempt - 1))
+
+    return minutes
+
+
+def print_start_banner():
+    """Say where it runs, what there is to do, and roughly how long that takes."""
+    jobs, work = Counter(), 0.0
+    for job in workflow.dag.needrun_jobs():
+        jobs[job.rule.name] += 1
+        work += job_flop(job.rule.name, dict(job.wildcards), config)
+    gpus = count_gpus()
+    if workflow.non_local_exec:
+        place, rate = "jobs go to the cluster; the estimate is for one GPU", FLOP_PER_SECOND_GPU
+    elif gpus:
+        place, rate = f"{gpus} GPU{'s' * (gpus > 1)}; the estimate is for one", FLOP_PER_SECOND_GPU
+    else:
+        place, rate = f"CPU, {workflow.cores} cores", workflow.cores * FLOP_PER_SECOND_CORE
+    say("Features' sensitivity (Hu et al. 2022)")
+    say(f"  device    {place}")
+    say(f"  to do     {', '.join(f'{count} {rule}' for rule, count in jobs.items() if count and rule != 'all')}")
+    say(f"  cost      {work:.1e} floating-point operations, roughly {duration(work / rate)}")
+    say(f"  results   {results()}/")
+    if work / rate > 86_400 and not gpus and not workflow.non_local_exec:
+        say("This is long for a CPU. For the whole paper in minutes on small images, type: make demo")
+        say("For real CIFAR-10 at reduced scale: snakemake --cores all --profile profiles/cifar10_cpu all")
+        say("For a cluster with GPUs: snakemake --profile profiles/slurm all")
+
+
+def print_end_banner():
+    """Show the summary and say where things are."""
+    summary = results() / "summary.txt"
+    if summary.exists():
+        say(summary.read_text().rstrip())
+    for name in ("figures/figure1_accuracy.png", "figures/figure2_sensitivity.png", "summary.md"):
+        if (results() / name).exists():
+            say(f"  {results() / name}")
+
+
+def say(line):
+    """Print to the terminal, beside Snakemake's own messages."""
+    print(line, file=sys.stderr)

@@ -1,0 +1,59 @@
+FETCHED = datasets_from("cifar10", "digits", "release", "hdf5")
+CONSTRUCTED = datasets_from("construction")
+
+
+rule fetch_dataset:
+    message:
+        "Dataset {wildcards.dataset}: fetching it and writing it in the common form."
+    input:
+        code=package_files("fetch_dataset"),
+        local_copy=local_copy,
+    output:
+        "<results>/data/{dataset}.h5",
+    log:
+        "<results>/logs/fetch_dataset/{dataset}.log",
+    benchmark:
+        "<results>/benchmarks/fetch_dataset/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(FETCHED),
+    params:
+        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        standardization=config["standardization"],
+        downloads=str(results() / "downloads"),
+    resources:
+        mem_mb=memory(4),
+        runtime=60,
+    conda:
+        "../envs/compute.yaml"
+    script:
+        "../workflow_scripts/fetch_dataset.py"
+
+
+rule construct_dataset:
+    message:
+        "Dataset {wildcards.dataset}: constructing it from model {params.source[teacher]}."
+    input:
+        code=package_files("construct_dataset"),
+        original=lambda wildcards: f"<results>/data/{config['datasets'][wildcards.dataset]['original']}.h5",
+        teacher=lambda wildcards: f"<results>/models/{config['datasets'][wildcards.dataset]['teacher']}.pt",
+    output:
+        "<results>/data/{dataset}.h5",
+    log:
+        "<results>/logs/construct_dataset/{dataset}.log",
+    benchmark:
+        "<results>/benchmarks/construct_dataset/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=any_of(CONSTRUCTED),
+    params:
+        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        seed=config["seed"],
+        side_folder=lambda wildcards: str(results() / f"unfinished/construct_dataset/{wildcards.dataset}"),
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(8),
+        runtime=runtime("construct_dataset"),
+        gpu=1,
+    conda:
+        "../envs/compute.yaml"
+    script:
+        "../workflow_scripts/construct_dataset.py"

@@ -1,0 +1,35 @@
+"""Fetch a dataset and write it in the common form."""
+
+from pathlib import Path
+from typing import Any
+
+from feature_sensitivity.console import job
+from feature_sensitivity.datasets import Source, load_cifar10, load_digits, load_hdf5, write_dataset
+from feature_sensitivity.downloads import fetch_archive
+from feature_sensitivity.robust_archive import read_release
+
+
+def load(source: dict[str, Any], downloads: Path) -> Source:
+    """The dataset of one entry of ``datasets`` in the config."""
+    path = Path(source["path"]) if source.get("path") else None
+    match source["source"]:
+        case "cifar10":
+            return load_cifar10(path, downloads)
+        case "digits":
+            return load_digits(size=source["size"])
+        case "hdf5" if path:
+            return load_hdf5(path)
+        case _:
+            archive = path or fetch_archive(urls=source["urls"], expected_sha256=source["sha256"], folder=downloads)
+            return read_release(archive)
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
+        dataset = load(snakemake.params.source, Path(snakemake.params.downloads))
+        write_dataset(Path(snakemake.output[0]), dataset, **snakemake.params.standardization)
+
+
+if "snakemake" in globals():
+    main(snakemake)

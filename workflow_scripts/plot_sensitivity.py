@@ -1,0 +1,45 @@
+"""Draw Figure 2."""
+
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from feature_sensitivity.console import job
+from feature_sensitivity.figures import plot_sensitivity, save_figure
+from feature_sensitivity.files import whole_file
+from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity
+from feature_sensitivity.units import in_both_units
+
+
+def caption(file: SensitivityFile) -> str:
+    """The settings of the attack, in one sentence."""
+    settings: Mapping[str, Any] = file.attributes
+    share = settings["step_size"] / settings["epsilon"]
+    return (
+        f"{settings['norm']} PGD, {settings['steps']} steps of {share:.3g} epsilon, {settings['iterate']} iterate, "
+        f"restarts {settings['restarts']}; {len(file.image_index)} test images, {len(file.feature_index)} features, "
+        f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}; "
+        "vertical lines: means"
+    )
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    models, epsilons = snakemake.params.models, snakemake.params.epsilons
+    with job(Path(snakemake.log[0]), "plot_sensitivity"):
+        files = [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity]
+        figure, numbers = plot_sensitivity(
+            {key: file.sensitivity for key, file in zip(product(models, epsilons), files, strict=True)},
+            models=models,
+            epsilons={epsilon: in_both_units(epsilon, snakemake.params.std) for epsilon in epsilons},
+            caption=caption(files[0]),
+        )
+        svg = Path(snakemake.output[0])
+        save_figure(figure, svg.with_suffix(""))
+        with whole_file(svg.with_suffix(".csv")) as temporary:
+            numbers.to_csv(temporary, index=False)
+
+
+if "snakemake" in globals():
+    main(snakemake)

@@ -1,0 +1,85 @@
+"""Write the summary: one row for each model and epsilon."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sensitivity.console import job
+from feature_sensitivity.files import whole_file
+from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity
+from feature_sensitivity.statistics import describe
+from feature_sensitivity.units import in_both_units
+
+
+def summarize(accuracy: pd.DataFrame, files: dict[tuple[str, str], SensitivityFile]) -> pd.DataFrame:
+    """Accuracy with interval for every epsilon, 0 included, and the distribution of sensitivities where measured."""
+    rows = []
+    spelling = {(model, float(epsilon)): epsilon for model, epsilon in files}
+    for row in accuracy.to_dict("records"):
+        file = files.get((row["model"], spelling.get((row["model"], row["epsilon"]), "")))
+        described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()} if file else {}
+        zero = {"zero_gradient": float(np.mean(file.zero_gradient))} if file else {}
+        rows.append({**row, **described, **zero})
+    return pd.DataFrame(rows)
+
+
+def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
+    """The columns that a person reads first, as text."""
+
+    def cell(row: pd.Series, name: str) -> str:
+        return f"{row[name]:.4f}" if np.isfinite(row.get(name, np.nan)) else "-"
+
+    return pd.DataFrame(
+        {
+            "model": summary.model,
+            "epsilon": [in_both_units(f"{epsilon:g}", std) for epsilon in summary.epsilon],
+            "accuracy %": [
+                f"{100 * row.accuracy:.1f} ({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
+                for row in summary.itertuples()
+            ],
+            "sensitivity mean": [cell(row, "sensitivity_mean") for _, row in summary.iterrows()],
+            "std": [cell(row, "sensitivity_std") for _, row in summary.iterrows()],
+            "median": [cell(row, "sensitivity_q50") for _, row in summary.iterrows()],
+            "skewness": [cell(row, "sensitivity_skewness") for _, row in summary.iterrows()],
+            "normality p": [f"{p:.1g}" if np.isfinite(p) else "-" for p in summary.sensitivity_normality_p],
+        }
+    )
+
+
+def notes(accuracy: pd.DataFrame, file: SensitivityFile) -> str:
+    """The settings behind the numbers."""
+    first, settings = accuracy[accuracy.epsilon > 0].iloc[0], file.attributes
+    return (
+        f"Accuracy: {first.norm} PGD on the cross-entropy, {first.steps} steps of "
+        f"{first.step_size / first.epsilon:.3g} epsilon, {first.n_images} test images, 95 % Wilson intervals. "
+        f"Sensitivity: {settings['norm']} PGD, {settings['steps']} steps of "
+        f"{settings['step_size'] / settings['epsilon']:.3g} epsilon, {settings['iterate']} iterate, "
+        f"restarts {settings['restarts']}, {len(file.image_index)} test images, {len(file.feature_index)} features, "
+        f"definition {settings['definition']}, weights {settings['weight_normalization']}. "
+        f"Seed {settings['seed']}. Epsilon in standardized units (255ths of the pixel range)."
+    )
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    params, output = snakemake.params, snakemake.output
+    with job(Path(snakemake.log[0]), "summarize_results"):
+        accuracy = pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy])
+        keys = product(params.models, params.epsilons)
+        files = {key: read_sensitivity(Path(path)) for key, path in zip(keys, snakemake.input.sensitivity, strict=True)}
+        summary = summarize(accuracy, files)
+        table, text = readable(summary, params.std), notes(accuracy, next(iter(files.values())))
+        for path, content in (
+            (output.csv, summary.to_csv(index=False)),
+            (output.markdown, f"{table.to_markdown(index=False)}\n\n{text}\n"),
+            (output.text, f"{table.to_string(index=False)}\n"),
+        ):
+            with whole_file(Path(path)) as temporary:
+                temporary.write_text(content)
+
+
+if "snakemake" in globals():
+    main(snakemake)
