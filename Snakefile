@@ -38,26 +38,26 @@ localrules:
 
 rule all:
     default_target: True
-    message:
-        "Done: figures, summary and everything they rest on."
     input:
         "<results>/figures/figure1_accuracy.svg",
         "<results>/figures/figure2_sensitivity.svg",
         "<results>/summary.csv",
+    message:
+        "Done: figures, summary and everything they rest on."
 
 
 rule data:
-    message:
-        "Done: every dataset that is not constructed from a model."
     input:
         expand("<results>/data/{dataset}.h5", dataset=FETCHED),
+    message:
+        "Done: every dataset that is not constructed from a model."
 
 
 rule models:
-    message:
-        "Done: every model is trained."
     input:
         expand("<results>/models/{model}.pt", model=MODELS),
+    message:
+        "Done: every model is trained."
 
 
 onstart:

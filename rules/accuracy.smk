@@ -1,6 +1,4 @@
 rule measure_accuracy:
-    message:
-        "Model {wildcards.model}: accuracy without attack and at every epsilon."
     input:
         code=package_files("measure_accuracy"),
         model="<results>/models/{model}.pt",
@@ -11,16 +9,18 @@ rule measure_accuracy:
         "<results>/logs/measure_accuracy/{model}.log",
     benchmark:
         "<results>/benchmarks/measure_accuracy/{model}.tsv"
-    params:
-        epsilons=config["epsilons"],
-        settings=config["accuracy"],
-        seed=config["seed"],
+    conda:
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
         runtime=runtime("measure_accuracy"),
         gpu=1,
-    conda:
-        "../envs/compute.yaml"
+    params:
+        epsilons=config["epsilons"],
+        settings=config["accuracy"],
+        seed=config["seed"],
+    message:
+        "Model {wildcards.model}: accuracy without attack and at every epsilon."
     script:
         "../workflow_scripts/measure_accuracy.py"

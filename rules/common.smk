@@ -16,7 +16,12 @@ PACKAGE = HOME / "workflow_scripts/feature_sensitivity"
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from feature_sensitivity.configuration import faults, used_datasets
-from feature_sensitivity.costs import FLOP_PER_SECOND_CORE, FLOP_PER_SECOND_GPU, duration, job_flop
+from feature_sensitivity.costs import (
+    FLOP_PER_SECOND_CORE,
+    FLOP_PER_SECOND_GPU,
+    duration,
+    job_flop,
+)
 
 # What people see while a job runs changes no result.
 WITHOUT_EFFECT = {"console", "files"}
@@ -27,7 +32,10 @@ def stop_at_config_faults():
     schema = yaml.safe_load((HOME / "rules/config.schema.yaml").read_text())
     found = faults(config, schema)
     if found:
-        sys.exit("The configuration has faults; nothing was started:\n" + "\n".join(f"  - {fault}" for fault in found))
+        sys.exit(
+            "The configuration has faults; nothing was started:\n"
+            + "\n".join(f"  - {fault}" for fault in found)
+        )
 
 
 def results():
@@ -37,7 +45,11 @@ def results():
 
 def datasets_from(*sources):
     """The datasets of this run that come from one of these sources."""
-    return [name for name in used_datasets(config) if config["datasets"][name]["source"] in sources]
+    return [
+        name
+        for name in used_datasets(config)
+        if config["datasets"][name]["source"] in sources
+    ]
 
 
 def any_of(names):
@@ -48,7 +60,13 @@ def any_of(names):
 @cache
 def imported_modules(file):
     """Names of the package's modules that a source file imports, directly or through others."""
-    names = set(re.findall(r"^\s*from feature_sensitivity\.(\w+) import", Path(file).read_text(), re.MULTILINE))
+    names = set(
+        re.findall(
+            r"^\s*from feature_sensitivity\.(\w+) import",
+            Path(file).read_text(),
+            re.MULTILINE,
+        )
+    )
     return names.union(*(imported_modules(PACKAGE / f"{name}.py") for name in names))
 
 
@@ -77,7 +95,10 @@ def local_copy(wildcards):
 def training_settings(wildcards):
     """What a model's training depends on besides its data."""
     adversarial = config["models"][wildcards.model]["training"] == "adversarial"
-    return {**config["training"], "attack": config["adversarial_training"] if adversarial else None}
+    return {
+        **config["training"],
+        "attack": config["adversarial_training"] if adversarial else None,
+    }
 
 
 @cache
@@ -85,7 +106,9 @@ def count_gpus():
     """How many CUDA devices this machine shows."""
     if not shutil.which("nvidia-smi"):
         return 0
-    listing = subprocess.run(["nvidia-smi", "--list-gpus"], capture_output=True, text=True)
+    listing = subprocess.run(
+        ["nvidia-smi", "--list-gpus"], capture_output=True, text=True
+    )
     return len(listing.stdout.splitlines()) if listing.returncode == 0 else 0
 
 
@@ -117,19 +140,36 @@ def print_start_banner():
         work += job_flop(job.rule.name, dict(job.wildcards), config)
     gpus = count_gpus()
     if workflow.non_local_exec:
-        place, rate = "jobs go to the cluster; the estimate is for one GPU", FLOP_PER_SECOND_GPU
+        place, rate = (
+            "jobs go to the cluster; the estimate is for one GPU",
+            FLOP_PER_SECOND_GPU,
+        )
     elif gpus:
-        place, rate = f"{gpus} GPU{'s' * (gpus > 1)}; the estimate is for one", FLOP_PER_SECOND_GPU
+        place, rate = (
+            f"{gpus} GPU{'s' * (gpus > 1)}; the estimate is for one",
+            FLOP_PER_SECOND_GPU,
+        )
     else:
-        place, rate = f"CPU, {workflow.cores} cores", workflow.cores * FLOP_PER_SECOND_CORE
+        place, rate = (
+            f"CPU, {workflow.cores} cores",
+            workflow.cores * FLOP_PER_SECOND_CORE,
+        )
     say("Features' sensitivity (Hu et al. 2022)")
     say(f"  device    {place}")
-    say(f"  to do     {', '.join(f'{count} {rule}' for rule, count in jobs.items() if count and rule != 'all')}")
-    say(f"  cost      {work:.1e} floating-point operations, roughly {duration(work / rate)}")
+    say(
+        f"  to do     {', '.join(f'{count} {rule}' for rule, count in jobs.items() if count and rule != 'all')}"
+    )
+    say(
+        f"  cost      {work:.1e} floating-point operations, roughly {duration(work / rate)}"
+    )
     say(f"  results   {results()}/")
     if work / rate > 86_400 and not gpus and not workflow.non_local_exec:
-        say("This is long for a CPU. For the whole paper in minutes on small images, type: make demo")
-        say("For real CIFAR-10 at reduced scale: snakemake --cores all --profile profiles/cifar10_cpu all")
+        say(
+            "This is long for a CPU. For the whole paper in minutes on small images, type: make demo"
+        )
+        say(
+            "For real CIFAR-10 at reduced scale: snakemake --cores all --profile profiles/cifar10_cpu all"
+        )
         say("For a cluster with GPUs: snakemake --profile profiles/slurm all")
 
 
@@ -138,7 +178,11 @@ def print_end_banner():
     summary = results() / "summary.txt"
     if summary.exists():
         say(summary.read_text().rstrip())
-    for name in ("figures/figure1_accuracy.png", "figures/figure2_sensitivity.png", "summary.md"):
+    for name in (
+        "figures/figure1_accuracy.png",
+        "figures/figure2_sensitivity.png",
+        "summary.md",
+    ):
         if (results() / name).exists():
             say(f"  {results() / name}")
 

@@ -3,8 +3,6 @@ CONSTRUCTED = datasets_from("construction")
 
 
 rule fetch_dataset:
-    message:
-        "Dataset {wildcards.dataset}: fetching it and writing it in the common form."
     input:
         code=package_files("fetch_dataset"),
         local_copy=local_copy,
@@ -16,22 +14,22 @@ rule fetch_dataset:
         "<results>/benchmarks/fetch_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(FETCHED),
+    conda:
+        "../envs/compute.yaml"
+    resources:
+        mem_mb=memory(4),
+        runtime=60,
     params:
         source=lambda wildcards: config["datasets"][wildcards.dataset],
         standardization=config["standardization"],
         downloads=str(results() / "downloads"),
-    resources:
-        mem_mb=memory(4),
-        runtime=60,
-    conda:
-        "../envs/compute.yaml"
+    message:
+        "Dataset {wildcards.dataset}: fetching it and writing it in the common form."
     script:
         "../workflow_scripts/fetch_dataset.py"
 
 
 rule construct_dataset:
-    message:
-        "Dataset {wildcards.dataset}: constructing it from model {params.source[teacher]}."
     input:
         code=package_files("construct_dataset"),
         original=lambda wildcards: f"<results>/data/{config['datasets'][wildcards.dataset]['original']}.h5",
@@ -44,16 +42,20 @@ rule construct_dataset:
         "<results>/benchmarks/construct_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
-    params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset],
-        seed=config["seed"],
-        side_folder=lambda wildcards: str(results() / f"unfinished/construct_dataset/{wildcards.dataset}"),
+    conda:
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
         runtime=runtime("construct_dataset"),
         gpu=1,
-    conda:
-        "../envs/compute.yaml"
+    params:
+        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        seed=config["seed"],
+        side_folder=lambda wildcards: str(
+            results() / f"unfinished/construct_dataset/{wildcards.dataset}"
+        ),
+    message:
+        "Dataset {wildcards.dataset}: constructing it from model {params.source[teacher]}."
     script:
         "../workflow_scripts/construct_dataset.py"

@@ -1,10 +1,10 @@
 ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
-SENSITIVITIES = expand("<results>/sens/{model}_{eps}.h5", model=MODELS, eps=config["epsilons"])
+SENSITIVITIES = expand(
+    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=config["epsilons"]
+)
 
 
 rule plot_accuracy:
-    message:
-        "Figure 1: accuracy against epsilon."
     input:
         code=package_files("plot_accuracy"),
         accuracy=ACCURACIES,
@@ -12,21 +12,21 @@ rule plot_accuracy:
         multiext("<results>/figures/figure1_accuracy", ".svg", ".png", ".csv"),
     log:
         "<results>/logs/plot_accuracy.log",
-    params:
-        models=MODELS,
-        settings=config["accuracy"],
+    conda:
+        "../envs/report.yaml"
     resources:
         mem_mb=memory(2),
         runtime=10,
-    conda:
-        "../envs/report.yaml"
+    params:
+        models=MODELS,
+        settings=config["accuracy"],
+    message:
+        "Figure 1: accuracy against epsilon."
     script:
         "../workflow_scripts/plot_accuracy.py"
 
 
 rule plot_sensitivity:
-    message:
-        "Figure 2: histograms of the features' sensitivities."
     input:
         code=package_files("plot_sensitivity"),
         sensitivity=SENSITIVITIES,
@@ -34,22 +34,22 @@ rule plot_sensitivity:
         multiext("<results>/figures/figure2_sensitivity", ".svg", ".png", ".csv"),
     log:
         "<results>/logs/plot_sensitivity.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
     params:
         models=MODELS,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
-    resources:
-        mem_mb=memory(2),
-        runtime=10,
-    conda:
-        "../envs/report.yaml"
+    message:
+        "Figure 2: histograms of the features' sensitivities."
     script:
         "../workflow_scripts/plot_sensitivity.py"
 
 
 rule summarize_results:
-    message:
-        "Summary: accuracy and sensitivity of each model at each epsilon."
     input:
         code=package_files("summarize_results"),
         accuracy=ACCURACIES,
@@ -60,14 +60,16 @@ rule summarize_results:
         text="<results>/summary.txt",
     log:
         "<results>/logs/summarize_results.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
     params:
         models=MODELS,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
-    resources:
-        mem_mb=memory(2),
-        runtime=10,
-    conda:
-        "../envs/report.yaml"
+    message:
+        "Summary: accuracy and sensitivity of each model at each epsilon."
     script:
         "../workflow_scripts/summarize_results.py"

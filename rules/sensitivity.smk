@@ -1,6 +1,4 @@
 rule measure_sensitivity:
-    message:
-        "Model {wildcards.model}: sensitivity of its features at epsilon {wildcards.eps}."
     input:
         code=package_files("measure_sensitivity"),
         model="<results>/models/{model}.pt",
@@ -11,18 +9,21 @@ rule measure_sensitivity:
         "<results>/logs/measure_sensitivity/{model}_{eps}.log",
     benchmark:
         "<results>/benchmarks/measure_sensitivity/{model}_{eps}.tsv"
-    params:
-        settings=config["sensitivity"],
-        seed=config["seed"],
-        side_checkpoint=lambda wildcards: str(
-            results() / f"unfinished/measure_sensitivity/{wildcards.model}_{wildcards.eps}.pt"
-        ),
+    conda:
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
         runtime=runtime("measure_sensitivity"),
         gpu=1,
-    conda:
-        "../envs/compute.yaml"
+    params:
+        settings=config["sensitivity"],
+        seed=config["seed"],
+        side_checkpoint=lambda wildcards: str(
+            results()
+            / f"unfinished/measure_sensitivity/{wildcards.model}_{wildcards.eps}.pt"
+        ),
+    message:
+        "Model {wildcards.model}: sensitivity of its features at epsilon {wildcards.eps}."
     script:
         "../workflow_scripts/measure_sensitivity.py"

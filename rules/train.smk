@@ -2,8 +2,6 @@ MODELS = list(config["models"])
 
 
 rule train_model:
-    message:
-        "Model {wildcards.model}: training."
     input:
         code=package_files("train_model"),
         dataset=dataset_of,
@@ -15,18 +13,22 @@ rule train_model:
         "<results>/logs/train_model/{model}.log",
     benchmark:
         "<results>/benchmarks/train_model/{model}.tsv"
-    params:
-        network=config["network"],
-        training=training_settings,
-        dataset=lambda wildcards: config["models"][wildcards.model]["dataset"],
-        seed=config["seed"],
-        side_checkpoint=lambda wildcards: str(results() / f"unfinished/train_model/{wildcards.model}.pt"),
+    conda:
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
         runtime=runtime("train_model"),
         gpu=1,
-    conda:
-        "../envs/compute.yaml"
+    params:
+        network=config["network"],
+        training=training_settings,
+        dataset=lambda wildcards: config["models"][wildcards.model]["dataset"],
+        seed=config["seed"],
+        side_checkpoint=lambda wildcards: str(
+            results() / f"unfinished/train_model/{wildcards.model}.pt"
+        ),
+    message:
+        "Model {wildcards.model}: training."
     script:
         "../workflow_scripts/train_model.py"

@@ -80,7 +80,7 @@ def main(snakemake: Any) -> None:
                 "weight_normalization": config["weight_normalization"],
                 "checkpoint_sha256": sha256_of_file(Path(snakemake.input.model)),
                 "feature_sensitivity_version": __version__,
-                "torch_version": torch.__version__,
+                "torch_version": str(torch.__version__),
                 "device": device_name(device),
             },
         )

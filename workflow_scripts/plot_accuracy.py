@@ -16,8 +16,8 @@ def caption(accuracy: pd.DataFrame, settings: dict[str, Any], seed: int) -> str:
     restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
     return (
         f"{settings['norm']} PGD on the cross-entropy, {settings['steps']} steps of "
-        f"{settings['relative_step_size']} epsilon{restarts}, {settings['iterate']} iterate, {box}; {accuracy.n_images.max()} test images, seed {seed}; "
-        "bars: 95 % Wilson intervals"
+        f"{settings['relative_step_size']} epsilon{restarts}, {settings['iterate']} iterate, {box}; "
+        f"{accuracy.n_images.max()} test images, seed {seed}; bars: 95 % Wilson intervals"
     )
 
 

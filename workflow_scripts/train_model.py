@@ -67,7 +67,7 @@ def main(snakemake: Any) -> None:
             "seed": settings.seed,
             "versions": {
                 "feature_sensitivity": __version__,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),
                 "python": platform.python_version(),
                 "device": device_name(device),
             },
