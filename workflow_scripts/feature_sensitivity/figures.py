@@ -1,5 +1,6 @@
 """The paper's figures, legible in print and without colour vision."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "feature_sensitivity",
-    "savefig.dpi": 200,
 }
 """What every figure shares; the salt makes equal figures equal files."""
 
@@ -39,7 +39,7 @@ def save_figure(figure: Figure, path_without_suffix: Path) -> None:
     """Write ``.svg`` and ``.png``."""
     for suffix in (".svg", ".png"):
         with whole_file(path_without_suffix.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, format=suffix[1:], metadata={"Date": None} if suffix == ".svg" else None)
+            figure.savefig(temporary, format=suffix[1:], dpi=200, metadata={"Date": None} if suffix == ".svg" else None)
     plt.close(figure)
 
 
@@ -98,7 +98,7 @@ def plot_sensitivity(
             axes.set_visible(False)
         for (epsilon, title), axes in zip(epsilons.items(), grid.flat, strict=False):
             panel = [sensitivities[model, epsilon] for model in models]
-            edges = np.linspace(0, max(float(values.max()) for values in panel) or 1.0, 41)
+            edges = _bin_edges(panel)
             for number, (model, values) in enumerate(zip(models, panel, strict=True)):
                 color, line = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
                 counts, _ = np.histogram(values, edges)
@@ -122,5 +122,13 @@ def plot_sensitivity(
     return figure, pd.concat(counted, ignore_index=True)
 
 
+def _bin_edges(samples: Sequence[np.ndarray]) -> np.ndarray:
+    """Bins from 0 that suit the narrowest of the samples and cover all of them, at most 80."""
+    high = max(float(values.max()) for values in samples) or 1.0
+    widths = [np.diff(np.histogram_bin_edges(values, "auto"))[0] for values in samples]
+    return np.linspace(0, high, int(np.clip(high / max(min(widths), 1e-12), 5, 80)) + 1)
+
+
 def _caption(figure: Figure, caption: str) -> None:
-    figure.supxlabel(caption, fontsize=6.5, color="#444444", wrap=True)
+    characters = round(21 * figure.get_figwidth())
+    figure.supxlabel(textwrap.fill(caption, characters), fontsize=6.5, color="#444444")
