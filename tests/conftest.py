@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from feature_sensitivity.models import ResNet18, build
+from feature_sensitivity.models import Classifier, build
 
 ROOT = Path(__file__).parent.parent
 PARTS = ("Snakefile", "config.yaml", "rules", "workflow_scripts", "envs", "profiles", "tests/config_tiny.yaml")
@@ -58,7 +58,7 @@ def finished_workflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def network() -> ResNet18:
+def network() -> Classifier:
     """A small network with BatchNorm statistics as after training, on 3 x 8 x 8 images."""
     import torch
 

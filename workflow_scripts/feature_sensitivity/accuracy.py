@@ -13,13 +13,13 @@ from torch.nn import functional as F
 from feature_sensitivity.attacks import PGD, Bounds, input_gradient, pixel_box
 from feature_sensitivity.console import Progress
 from feature_sensitivity.datasets import standardize
-from feature_sensitivity.models import ResNet18, frozen
+from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.random_starts import random_start
 
 
 def correct_under_attack(
     *,
-    network: ResNet18,
+    network: Classifier,
     images: NDArray[Any],
     labels: NDArray[np.int64],
     image_index: NDArray[np.int64],
@@ -81,8 +81,8 @@ def _random_start(index: Tensor, restart: int, shape: Sequence[int], attack: PGD
 
 
 def _survives(
-    network: ResNet18,
-    attacked: ResNet18,
+    network: Classifier,
+    attacked: Classifier,
     x: Tensor,
     y: Tensor,
     start: Tensor,
@@ -107,10 +107,10 @@ def _survives(
     return standing
 
 
-def _cross_entropy(network: ResNet18, y: Tensor, x: Tensor) -> Tensor:
+def _cross_entropy(network: Classifier, y: Tensor, x: Tensor) -> Tensor:
     return F.cross_entropy(network(x), y, reduction="none")
 
 
-def _is_correct(network: ResNet18, x: Tensor, y: Tensor) -> Tensor:
+def _is_correct(network: Classifier, x: Tensor, y: Tensor) -> Tensor:
     with torch.no_grad():
         return cast("Tensor", network(x).argmax(1) == y)

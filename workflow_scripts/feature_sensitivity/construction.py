@@ -17,7 +17,7 @@ from torch import Tensor
 from feature_sensitivity.attacks import input_gradient, row_norms, unit_direction
 from feature_sensitivity.console import Progress
 from feature_sensitivity.datasets import Split, standardize, to_unit_range
-from feature_sensitivity.models import ResNet18, frozen
+from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
 
@@ -41,7 +41,7 @@ class ConstructionSettings:
 
 def construct(
     *,
-    teacher: ResNet18,
+    teacher: Classifier,
     split: Split,
     mean: Sequence[float],
     std: Sequence[float],
@@ -82,7 +82,7 @@ def construct(
 
 
 def _match_representations(
-    network: ResNet18,
+    network: Classifier,
     original: Tensor,
     start: Tensor,
     mean: Sequence[float],

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from feature_sensitivity.attacks import PGD, Bounds, input_gradient, per_row, pixel_box
 from feature_sensitivity.console import Progress
-from feature_sensitivity.models import ResNet18, frozen
+from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.random_starts import random_start
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
@@ -64,7 +64,7 @@ class Extremes:
 
 def measure_extremes(
     *,
-    network: ResNet18,
+    network: Classifier,
     x: Tensor,
     image_index: NDArray[np.int64],
     features: NDArray[np.int64],
@@ -127,7 +127,7 @@ class Finished(NamedTuple):
 class _Problem:
     """Network, images and features, and the numbering of rows over them."""
 
-    network: ResNet18
+    network: Classifier
     x: Tensor
     image_index: Tensor
     features: Tensor

@@ -1,7 +1,8 @@
 """Networks, their penultimate features, and the checkpoints that hold them."""
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,31 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from feature_sensitivity.files import UserError, whole_file
+
+
+class Classifier(nn.Module):
+    """What the workflow asks of a network: penultimate features, and a linear layer ``fc`` on top of them."""
+
+    fc: nn.Linear
+    feature_minimum = -math.inf
+    """A value below which no feature can fall, whatever the input."""
+
+    def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+        """Penultimate features [n, n_features] of standardized images [n, channels, height, width].
+
+        With ``surrogate_relu`` the gradient passes through the last ReLU, if there is one, as through the
+        identity (Ilyas et al. 2019); the values stay the same.
+        """
+        raise NotImplementedError
+
+    def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+        """``features(x)[i, index[i]]`` for each row i, as [n]; a network may have a faster way."""
+        rows = torch.arange(len(x), device=x.device)
+        return self.features(x, surrogate_relu=surrogate_relu)[rows, index]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits [n, n_classes]."""
+        return cast("Tensor", self.fc(self.features(x)))
 
 
 class ShortcutConv2d(nn.Conv2d):
@@ -56,7 +82,7 @@ class BasicBlock(nn.Module):
         return F.relu(self.pre_activation(x), inplace=True)
 
 
-class ResNet18(nn.Module):
+class ResNet18(Classifier):
     """ResNet18 for small images: a 3x3 stride-1 stem in place of the 7x7 convolution and the max-pool.
 
     ``width`` is the number of channels of the first group (64 in the paper); the penultimate
@@ -86,16 +112,12 @@ class ResNet18(nn.Module):
         return cast("BasicBlock", self.layer4[1])
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
-        """Penultimate features [n, 8 * width] of standardized images [n, channels, height, width].
-
-        With ``surrogate_relu`` the gradient passes through the last ReLU as through the
-        identity (Ilyas et al. 2019); the values stay the same.
-        """
+        """Penultimate features [n, 8 * width]."""
         z = self._last_block().pre_activation(self._before_last_block(x))
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=(2, 3))
 
     def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool = False) -> Tensor:
-        """``features(x)[i, index[i]]`` for each row i, as [n]; needs a network from :func:`frozen`.
+        """``features(x)[i, index[i]]`` for each row i, as [n]; only of a network from :func:`frozen`.
 
         Of the last convolution only the selected channel is computed, forward and backward: a
         matrix product of the channel's 9 taps with each position, then a shifted sum.
@@ -112,26 +134,22 @@ class ResNet18(nn.Module):
         z = z + cast("Tensor", block.conv2.bias)[index][:, None, None] + shortcut[rows, index]
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=(1, 2))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits [n, n_classes]."""
-        return cast("Tensor", self.fc(self.features(x)))
-
 
 def _last_relu(z: Tensor, *, surrogate: bool) -> Tensor:
     # relu(z) - z is detached, so the gradient is the identity's; the sum is relu(z) exactly.
     return z + (F.relu(z) - z).detach() if surrogate else F.relu(z)
 
 
-ARCHITECTURES = {"resnet18": ResNet18}
+ARCHITECTURES: Mapping[str, Callable[..., Classifier]] = {"resnet18": ResNet18}
 
 
-def build(architecture: Mapping[str, Any]) -> ResNet18:
+def build(architecture: Mapping[str, Any]) -> Classifier:
     """A fresh network from ``{"name", "in_channels", "n_classes", "width"}``."""
     arguments = dict(architecture)
     return ARCHITECTURES[arguments.pop("name")](**arguments)
 
 
-def frozen(network: ResNet18) -> ResNet18:
+def frozen(network: Classifier) -> Classifier:
     """A copy for attacks: eval mode, BatchNorm folded into the convolutions, no weight gradients.
 
     Equal to ``network.eval()`` up to float32 rounding, and about twice as fast.
@@ -153,7 +171,7 @@ def save_checkpoint(path: Path, network: nn.Module, metadata: Mapping[str, Any])
         torch.save({"state_dict": state, **metadata}, temporary)
 
 
-def load_checkpoint(path: Path) -> tuple[ResNet18, dict[str, Any]]:
+def load_checkpoint(path: Path) -> tuple[Classifier, dict[str, Any]]:
     """The network, in eval mode on the CPU, and its metadata.
 
     Raises :class:`UserError` when the file cannot be read or does not fit its own architecture.

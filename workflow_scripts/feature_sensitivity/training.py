@@ -18,7 +18,7 @@ from feature_sensitivity.attacks import PGD, per_row, row_norms
 from feature_sensitivity.console import Progress
 from feature_sensitivity.datasets import Split, standardize
 from feature_sensitivity.files import UserError
-from feature_sensitivity.models import ResNet18, build, frozen
+from feature_sensitivity.models import Classifier, build, frozen
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ def train(
     settings: TrainingSettings,
     device: torch.device,
     side_checkpoint: Path,
-) -> tuple[ResNet18, pd.DataFrame]:
+) -> tuple[Classifier, pd.DataFrame]:
     """A trained network, and its history with one row per epoch.
 
     The network of the last epoch is returned: choosing one by its test accuracy would leak test
@@ -140,7 +140,7 @@ def train(
 
 
 def clean_accuracy(
-    network: ResNet18, split: Split, *, mean: Sequence[float], std: Sequence[float], device: torch.device
+    network: Classifier, split: Split, *, mean: Sequence[float], std: Sequence[float], device: torch.device
 ) -> float:
     """The share of unperturbed images that are classified correctly."""
     network.eval()
@@ -155,7 +155,7 @@ def clean_accuracy(
 
 
 def _adversarial_perturbation(
-    network: ResNet18, x: Tensor, y: Tensor, settings: TrainingSettings, attack: PGD, generator: torch.Generator
+    network: Classifier, x: Tensor, y: Tensor, settings: TrainingSettings, attack: PGD, generator: torch.Generator
 ) -> Tensor:
     if settings.attack_batchnorm == "eval":
         attacked = frozen(network)
