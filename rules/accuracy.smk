@@ -1,6 +1,6 @@
 rule measure_accuracy:
     input:
-        code=package_files("measure_accuracy"),
+        code=source_files("measure_accuracy"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:

@@ -70,10 +70,11 @@ def imported_modules(file):
     return names.union(*(imported_modules(PACKAGE / f"{name}.py") for name in names))
 
 
-def package_files(rule_name):
-    """The package files on which the results of a rule's script depend: a change in one reruns the rule."""
-    names = imported_modules(HOME / f"workflow_scripts/{rule_name}.py") - WITHOUT_EFFECT
-    return [str(PACKAGE / f"{name}.py") for name in sorted(names)]
+def source_files(rule_name):
+    """The rule's script and the package files on which its results depend: a change in one reruns the rule."""
+    script = HOME / f"workflow_scripts/{rule_name}.py"
+    modules = sorted(imported_modules(script) - WITHOUT_EFFECT)
+    return [str(script), *(str(PACKAGE / f"{module}.py") for module in modules)]
 
 
 def dataset_of(wildcards):

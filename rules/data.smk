@@ -4,7 +4,7 @@ CONSTRUCTED = datasets_from("construction")
 
 rule fetch_dataset:
     input:
-        code=package_files("fetch_dataset"),
+        code=source_files("fetch_dataset"),
         local_copy=local_copy,
     output:
         "<results>/data/{dataset}.h5",
@@ -31,7 +31,7 @@ rule fetch_dataset:
 
 rule construct_dataset:
     input:
-        code=package_files("construct_dataset"),
+        code=source_files("construct_dataset"),
         original=lambda wildcards: f"<results>/data/{config['datasets'][wildcards.dataset]['original']}.h5",
         teacher=lambda wildcards: f"<results>/models/{config['datasets'][wildcards.dataset]['teacher']}.pt",
     output:

@@ -6,7 +6,7 @@ SENSITIVITIES = expand(
 
 rule plot_accuracy:
     input:
-        code=package_files("plot_accuracy"),
+        code=source_files("plot_accuracy"),
         accuracy=ACCURACIES,
     output:
         multiext("<results>/figures/figure1_accuracy", ".svg", ".png", ".csv"),
@@ -28,7 +28,7 @@ rule plot_accuracy:
 
 rule plot_sensitivity:
     input:
-        code=package_files("plot_sensitivity"),
+        code=source_files("plot_sensitivity"),
         sensitivity=SENSITIVITIES,
     output:
         multiext("<results>/figures/figure2_sensitivity", ".svg", ".png", ".csv"),
@@ -51,7 +51,7 @@ rule plot_sensitivity:
 
 rule summarize_results:
     input:
-        code=package_files("summarize_results"),
+        code=source_files("summarize_results"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
     output:

@@ -1,6 +1,6 @@
 rule measure_sensitivity:
     input:
-        code=package_files("measure_sensitivity"),
+        code=source_files("measure_sensitivity"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:

@@ -3,7 +3,7 @@ MODELS = list(config["models"])
 
 rule train_model:
     input:
-        code=package_files("train_model"),
+        code=source_files("train_model"),
         dataset=dataset_of,
         evaluation=evaluation_dataset(),
     output:

@@ -1,5 +1,6 @@
 """Construct a robust dataset from a trained model."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def main(snakemake: Any) -> None:
         )
         constructed = Source({"train": split}, description, sha256_of_file(Path(snakemake.input.teacher)))
         write_dataset(Path(snakemake.output[0]), constructed, mean=mean, std=std)
+        shutil.rmtree(snakemake.params.side_folder)
 
 
 if "snakemake" in globals():

@@ -1,0 +1,173 @@
+"""What Snakemake plans and what a change reruns."""
+
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import h5py
+import pandas as pd
+import pytest
+import torch
+
+from conftest import TINY, run_snakemake
+
+pytestmark = pytest.mark.workflow
+
+
+def planned(folder: Path, *arguments: str) -> Counter[str]:
+    """Job counts by rule in a dry run."""
+    output = run_snakemake(folder, "-n", "--cores", "2", *arguments).stdout
+    table = re.search(r"^job +count\n[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
+    return Counter(
+        {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table[1], re.MULTILINE)} if table else {}
+    )
+
+
+def test_the_paper_is_planned_whole(workflow: Path):
+    plan = planned(workflow, "all")
+    assert plan["train_model"] == 3
+    assert plan["measure_accuracy"] == 3
+    assert plan["measure_sensitivity"] == 12
+    assert plan["fetch_dataset"] == 2
+    assert plan["construct_dataset"] == 0
+    for rule in ("plot_accuracy", "plot_sensitivity", "summarize_results"):
+        assert plan[rule] == 1
+
+
+def test_a_single_target_plans_its_ancestors_only(workflow: Path):
+    plan = planned(workflow, "results/sens/adversarial_0.08.h5")
+    assert plan == {"fetch_dataset": 1, "train_model": 1, "measure_sensitivity": 1}
+
+
+def test_the_constructed_dataset_is_one_word_away(workflow: Path):
+    config = "models={robust_dataset: {dataset: robust_construction}}"
+    plan = planned(workflow, "--config", config, "--", "results/models/robust_dataset.pt")
+    assert plan == {"fetch_dataset": 1, "train_model": 2, "construct_dataset": 1}
+
+
+def test_an_epsilon_outside_the_configuration_is_still_a_target(workflow: Path):
+    assert planned(workflow, "results/sens/normal_0.1.h5")["measure_sensitivity"] == 1
+
+
+def test_a_wrong_configuration_stops_before_any_job_without_traceback(workflow: Path):
+    config = workflow / "config.yaml"
+    config.write_text(config.read_text().replace("  steps: 7", "  steps: -7").replace("  momentum:", "  momentun:"))
+    done = run_snakemake(workflow, "--cores", "1", "all", check=False)
+    assert done.returncode == 1
+    assert "nothing was started" in done.stdout
+    assert "adversarial_training.steps is -7; write 1 or more" in done.stdout
+    assert "training: unknown key 'momentun'; write momentum" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (workflow / "results").exists()
+
+
+def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
+    results = finished_workflow / "results/tiny"
+    accuracy = pd.read_csv(results / "accuracy/normal.csv")
+    columns = "model norm epsilon epsilon_255 steps step_size n_images n_correct accuracy ci_low ci_high seed"
+    assert list(accuracy.columns) == columns.split()
+    assert accuracy.epsilon.tolist() == [0, 0.04, 0.06, 0.08, 0.2]
+    history = pd.read_csv(results / "models/adversarial.history.csv")
+    assert list(history.columns) == [
+        "epoch",
+        "learning_rate",
+        "train_loss",
+        "train_accuracy",
+        "test_accuracy",
+        "seconds",
+    ]
+    checkpoint = torch.load(results / "models/robust_dataset.pt", weights_only=True)
+    assert {"state_dict", "architecture", "dataset", "training", "seed", "versions"} <= checkpoint.keys()
+    with h5py.File(results / "data/digits.h5") as file:
+        assert file["train/images"].shape[1:] == (3, 8, 8)
+        assert {"mean", "std", "source", "sha256"} <= file.attrs.keys()
+    with h5py.File(results / "data/robust_digits.h5") as file:
+        assert list(file) == ["train"]
+    with h5py.File(results / "sens/normal_0.2.h5") as file:
+        assert file["maximum"].shape == (6, 32)
+        assert {"checkpoint_sha256", "epsilon", "epsilon_255", "torch_version", "seed"} <= file.attrs.keys()
+    summary = pd.read_csv(results / "summary.csv")
+    assert len(summary) == 15
+    assert summary[summary.epsilon > 0].sensitivity_mean.notna().all()
+    for name in ("figure1_accuracy", "figure2_sensitivity"):
+        for suffix in (".svg", ".png", ".csv"):
+            assert (results / f"figures/{name}{suffix}").stat().st_size > 500
+    assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
+
+
+def test_nothing_is_left_to_do_after_a_run(finished_workflow: Path):
+    assert planned(finished_workflow, *TINY, "all") == {}
+
+
+@pytest.fixture
+def edited(finished_workflow: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, free to be edited."""
+    folder = tmp_path / "edited"
+    shutil.copytree(finished_workflow, folder, symlinks=True)
+    return folder
+
+
+def append_comment(path: Path) -> None:
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+PACKAGE = "workflow_scripts/feature_sensitivity"
+
+
+def test_editing_the_figures_reruns_the_figures_only(edited: Path):
+    append_comment(edited / PACKAGE / "figures.py")
+    assert set(planned(edited, *TINY, "all")) == {"plot_accuracy", "plot_sensitivity", "all"}
+
+
+def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
+    append_comment(edited / PACKAGE / "attacks.py")
+    plan = planned(edited, *TINY, "all")
+    assert plan["train_model"] == 3
+    assert plan["construct_dataset"] == 1
+    assert plan["measure_accuracy"] == 3
+    assert plan["measure_sensitivity"] == 12
+    assert plan["fetch_dataset"] == 0
+
+
+def test_editing_a_script_reruns_its_rule(edited: Path):
+    append_comment(edited / "workflow_scripts/summarize_results.py")
+    assert set(planned(edited, *TINY, "all")) == {"summarize_results", "all"}
+
+
+def test_editing_what_people_see_during_a_job_reruns_nothing(edited: Path):
+    append_comment(edited / PACKAGE / "console.py")
+    assert planned(edited, *TINY, "all") == {}
+
+
+def test_a_fresh_clone_beside_old_results_reruns_nothing(edited: Path):
+    for path in (edited / "workflow_scripts").rglob("*.py"):
+        path.touch()
+    assert planned(edited, *TINY, "all") == {}
+
+
+def test_the_demo_touches_nothing_of_a_full_run(workflow: Path):
+    lines = run_snakemake(workflow, "--summary", "--profile", "profiles/demo", "--", "all").stdout.splitlines()
+    outputs = [line.split("\t")[0] for line in lines if "\t" in line][1:]
+    assert len(outputs) > 20
+    assert all(path.startswith("results/demo/") for path in outputs)
+
+
+def test_a_failing_job_shows_the_last_lines_of_its_log(workflow: Path):
+    missing = "datasets={cifar10: {path: nowhere.tar.gz}}"
+    done = run_snakemake(workflow, "--cores", "1", "--config", missing, "--", "results/data/cifar10.h5", check=False)
+    assert done.returncode != 0
+    assert "nowhere.tar.gz, named in the config, does not exist" in done.stdout
+    assert "results/logs/fetch_dataset/cifar10.log" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (workflow / "results/data/cifar10.h5").exists()
+
+
+def test_a_rule_names_what_its_script_imports(finished_workflow: Path):
+    target = "results/tiny/sens/normal_0.04.h5"
+    summary = run_snakemake(finished_workflow, "--detailed-summary", *TINY, target).stdout
+    line = next(line for line in summary.splitlines() if line.startswith(f"{target}\t"))
+    for module in ("attacks", "extremes", "models", "random_starts", "sensitivity"):
+        assert f"{PACKAGE}/{module}.py" in line
+    assert "workflow_scripts/measure_sensitivity.py" in line
+    assert "figures.py" not in line
