@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# On few cores one thread for each small computation is fastest; torch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from feature_sensitivity.models import Classifier, build
 
 ROOT = Path(__file__).parent.parent
@@ -41,6 +44,7 @@ def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subproce
 
 
 TINY = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml", "--")
+"""Arguments of the tiny run; its targets follow."""
 
 
 @pytest.fixture

@@ -57,8 +57,8 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
 
 
 def duration(seconds: float) -> str:
-    """For people: ``about 3 minutes``."""
+    """For people: ``3 minutes``."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 1.5 * length:
-            return f"about {seconds / length:.0f} {unit}s"
-    return "about a minute"
+            return f"{seconds / length:.0f} {unit}s"
+    return "a minute"
