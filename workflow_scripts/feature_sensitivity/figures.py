@@ -38,7 +38,7 @@ STYLE: dict[Any, Any] = {
 def save_figure(figure: Figure, path_without_suffix: Path) -> None:
     """Write ``.svg`` and ``.png``."""
     for suffix in (".svg", ".png"):
-        with whole_file(path_without_suffix.with_suffix(suffix)) as temporary:
+        with plt.rc_context(STYLE), whole_file(path_without_suffix.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=200, metadata={"Date": None} if suffix == ".svg" else None)
     plt.close(figure)
 
