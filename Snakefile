@@ -21,6 +21,7 @@ stop_at_config_faults()
 wildcard_constraints:
     model="|".join(config["models"]),
     eps=r"\d+(\.\d+)?",
+    shard=r"\d+",
 
 
 include: "rules/data.smk"

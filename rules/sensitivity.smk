@@ -1,14 +1,19 @@
+N_SHARDS = config["sensitivity"]["shards"]
+SHARD = "<results>/unfinished/shards/{model}_{eps}.{shard}.h5"
+PART = "{model}_{eps}" if N_SHARDS == 1 else "{model}_{eps}.{shard}"
+
+
 rule measure_sensitivity:
     input:
         code=source_files("measure_sensitivity"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:
-        "<results>/sens/{model}_{eps}.h5",
+        "<results>/sens/{model}_{eps}.h5" if N_SHARDS == 1 else temp(SHARD),
     log:
-        "<results>/logs/measure_sensitivity/{model}_{eps}.log",
+        f"<results>/logs/measure_sensitivity/{PART}.log",
     benchmark:
-        "<results>/benchmarks/measure_sensitivity/{model}_{eps}.tsv"
+        f"<results>/benchmarks/measure_sensitivity/{PART}.tsv"
     conda:
         "../envs/compute.yaml"
     threads: compute_threads()
@@ -20,10 +25,30 @@ rule measure_sensitivity:
         settings=config["sensitivity"],
         seed=config["seed"],
         side_checkpoint=lambda wildcards: str(
-            results()
-            / f"unfinished/measure_sensitivity/{wildcards.model}_{wildcards.eps}.pt"
+            results() / "unfinished/measure_sensitivity" / PART.format(**wildcards)
         ),
     message:
         "Model {wildcards.model}: sensitivity of its features at epsilon {wildcards.eps}."
     script:
         "../workflow_scripts/measure_sensitivity.py"
+
+
+if N_SHARDS > 1:
+
+    rule gather_sensitivity:
+        input:
+            code=source_files("gather_sensitivity"),
+            shards=expand(SHARD, shard=range(1, N_SHARDS + 1), allow_missing=True),
+        output:
+            "<results>/sens/{model}_{eps}.h5",
+        log:
+            "<results>/logs/gather_sensitivity/{model}_{eps}.log",
+        conda:
+            "../envs/report.yaml"
+        resources:
+            mem_mb=memory(4),
+            runtime=20,
+        message:
+            "Model {wildcards.model}: putting the shards of epsilon {wildcards.eps} together."
+        script:
+            "../workflow_scripts/gather_sensitivity.py"

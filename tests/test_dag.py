@@ -6,11 +6,13 @@ from collections import Counter
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
 from conftest import TINY, run_snakemake
+from feature_sensitivity.sensitivity import DIMENSIONS, read_sensitivity
 
 pytestmark = pytest.mark.workflow
 
@@ -113,6 +115,24 @@ def append_comment(path: Path) -> None:
 
 
 PACKAGE = "workflow_scripts/feature_sensitivity"
+
+
+def test_shards_and_precision_through_the_workflow(edited: Path):
+    """Sharded is bit-equal to whole; a precision takes fewer images, whose values are the same."""
+    target = edited / "results/tiny/sens/normal_0.08.h5"
+    whole = read_sensitivity(target)
+    config = edited / "tests/config_tiny.yaml"
+    original = config.read_text()
+    for extra, check in (("shards: 3", True), ("precision: 0.9", False)):
+        config.write_text(original.replace("steps: 4, batch_size: 32", f"steps: 4, batch_size: 32, {extra}"))
+        run_snakemake(edited, *TINY, "results/tiny/sens/normal_0.08.h5")
+        got = read_sensitivity(target)
+        rows = np.isin(whole.image_index, got.image_index)
+        assert np.array_equal(got.maximum, whole.maximum[rows])
+        assert np.array_equal(got.minimum, whole.minimum[rows])
+        if check:
+            assert all(np.array_equal(getattr(got, name), getattr(whole, name)) for name in DIMENSIONS)
+        assert not list(edited.glob("results/tiny/unfinished/**/*.*"))
 
 
 def test_editing_the_figures_reruns_the_figures_only(edited: Path):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from feature_sensitivity import extremes as engine
 from feature_sensitivity.attacks import PGD
 from feature_sensitivity.extremes import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.random_starts import random_start
 
@@ -280,6 +281,56 @@ def test_more_restarts_never_lower_an_extreme(network: Classifier, images: Tenso
     one, three = measure(network, images, settings()), measure(network, images, settings(restarts=3))
     assert (three.maximum >= one.maximum).all()
     assert (three.minimum <= one.minimum).all()
+
+
+def test_running_out_of_memory_halves_the_batch_and_goes_on(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    original = engine._Batch.advance
+
+    def hungry(batch, problem):
+        if problem.batch_size > 4:
+            raise torch.OutOfMemoryError
+        original(batch, problem)
+
+    monkeypatch.setattr(engine._Batch, "advance", hungry)
+    got = measure(network, images[:2], settings(steps=4))
+    assert "going on with 4 rows at a time; write sensitivity.batch_size: 4" in caplog.text
+    expected = measure(network, images[:2], settings(steps=4, batch_size=4))
+    # Clean values were computed before, at the larger batch size, which rounds differently.
+    np.testing.assert_allclose(got.maximum, expected.maximum, rtol=1e-5)
+    np.testing.assert_allclose(got.minimum, expected.minimum, rtol=1e-5)
+
+
+def test_too_little_memory_for_one_image_is_told(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
+    def starve(batch, problem):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(engine._Batch, "advance", starve)
+    with pytest.raises(UserError, match="too little memory for a single image"):
+        measure(network, images[:1], settings(steps=1))
+
+
+def test_a_search_in_bfloat16_reports_float32_values_of_points_in_the_ball(network: Classifier, images: Tensor):
+    exact = measure(network, images, settings(epsilon=0.1))
+    fast = measure(network, images, settings(epsilon=0.1, search_dtype="bfloat16"))
+    assert np.array_equal(fast.clean, exact.clean)
+    assert (fast.minimum <= fast.clean).all()
+    assert (fast.clean <= fast.maximum).all()
+    gain, fast_gain = (exact.maximum - exact.clean).mean(), (fast.maximum - fast.clean).mean()
+    assert 0.9 * gain < fast_gain < 1.02 * gain
+    fall, fast_fall = (exact.clean - exact.minimum).mean(), (fast.clean - fast.minimum).mean()
+    assert 0.9 * fall < fast_fall < 1.02 * fall
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cpu_and_gpu_agree_on_average(network: Classifier, images: Tensor):
+    cpu = measure(network, images, settings(epsilon=0.1))
+    gpu = measure(network, images, settings(epsilon=0.1), device=torch.device("cuda"))
+    np.testing.assert_allclose(gpu.clean, cpu.clean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        (gpu.maximum - gpu.clean).mean(axis=0), (cpu.maximum - cpu.clean).mean(axis=0), rtol=0.03, atol=1e-3
+    )
 
 
 def test_the_network_is_left_as_it_was(network: Classifier, images: Tensor):

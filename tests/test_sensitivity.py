@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
         clean=CLEAN,
         maximum=MAXIMUM,
         minimum=MINIMUM,
-        zero_gradient=np.array([[True, False], [False, False]]),
+        zero_gradient=np.array([0.5, 0.0], np.float32),
         weight=WEIGHT,
         image_index=np.array([4, 9]),
         label=np.array([0, 1]),

@@ -5,38 +5,50 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from feature_sensitivity import __version__
 from feature_sensitivity.attacks import PGD
 from feature_sensitivity.console import job, logger
 from feature_sensitivity.datasets import random_test_images, read_split, standardize
 from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.extremes import ExtremesSettings, measure_extremes
+from feature_sensitivity.extremes import BATCH_SIZES, Extremes, ExtremesSettings, measure_extremes
 from feature_sensitivity.files import UserError, sha256_of_file
 from feature_sensitivity.models import load_checkpoint
+from feature_sensitivity.precision import measure_until_precise
 from feature_sensitivity.sensitivity import write_sensitivity
 from feature_sensitivity.units import epsilon_255, step_length
 
-EXTREMES_SETTINGS = ("iterate", "restarts", "clip_to_pixel_box", "surrogate_relu", "batch_size")
+EXTREMES_SETTINGS = ("iterate", "restarts", "clip_to_pixel_box", "surrogate_relu", "search_dtype", "batch_size")
+
+
+def first_features(n_features: int, wanted: int | None, model: str) -> NDArray[np.int64]:
+    """The indices of the first ``wanted`` features, or of all."""
+    if wanted and wanted > n_features:
+        raise UserError(
+            f"sensitivity.features asks for {wanted} features, but {model} has {n_features}; "
+            "ask for at most that, or write null for all"
+        )
+    return np.arange(wanted or n_features)
 
 
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     config, seed = snakemake.params.settings, snakemake.params.seed
     model, epsilon = snakemake.wildcards.model, snakemake.wildcards.eps
-    with job(Path(snakemake.log[0]), f"measure_sensitivity {model} {epsilon}"):
+    shard = int(snakemake.wildcards.get("shard", 1))
+    side_checkpoint = Path(snakemake.params.side_checkpoint)
+    with job(Path(snakemake.log[0]), f"measure_sensitivity {Path(snakemake.output[0]).stem}"):
         device = best_device()
         logger.info("on %s", device_name(device))
         network, metadata = load_checkpoint(Path(snakemake.input.model))
         split = read_split(Path(snakemake.input.evaluation), "test")
         chosen = random_test_images(len(split.labels), config["images"], seed, "sensitivity.images")
+        chosen = chosen[shard - 1 :: config["shards"]]
+        if config["precision"]:
+            chosen = np.random.Generator(np.random.PCG64(seed)).permutation(chosen)
         weight = network.fc.weight.detach().numpy()
-        if (config["features"] or 0) > weight.shape[1]:
-            raise UserError(
-                f"sensitivity.features asks for {config['features']} features, but {model} has {weight.shape[1]}; "
-                "ask for at most that, or write null for all"
-            )
-        features = np.arange(config["features"] or weight.shape[1])
+        features = first_features(weight.shape[1], config["features"], model)
         attack = PGD(
             norm=config["norm"],
             epsilon=float(epsilon),
@@ -44,37 +56,52 @@ def main(snakemake: Any) -> None:
             step_size=step_length(config["relative_step_size"], epsilon),
         )
         settings = {name: config[name] for name in EXTREMES_SETTINGS}
-        extremes = measure_extremes(
-            network=network,
-            x=standardize(torch.from_numpy(split.images[chosen]), metadata["mean"], metadata["std"]),
-            image_index=chosen,
-            features=features,
-            mean=metadata["mean"],
-            std=metadata["std"],
-            settings=ExtremesSettings(attack=attack, seed=seed, **settings),
-            device=device,
-            side_checkpoint=Path(snakemake.params.side_checkpoint),
-        )
+
+        def measure(images: slice) -> Extremes:
+            index = chosen[images]
+            return measure_extremes(
+                network=network,
+                x=standardize(torch.from_numpy(split.images[index]), metadata["mean"], metadata["std"]),
+                image_index=index,
+                features=features,
+                mean=metadata["mean"],
+                std=metadata["std"],
+                settings=ExtremesSettings(attack=attack, seed=seed, **settings),
+                device=device,
+                side_checkpoint=side_checkpoint.with_name(f"{side_checkpoint.name}.from_{images.start or 0}.pt"),
+            )
+
+        if config["precision"]:
+            extremes = measure_until_precise(
+                measure, len(chosen), precision=config["precision"], definition=config["definition"]
+            )
+        else:
+            extremes = measure(slice(None))
+        # A precision that is reached early leaves images over; the file is in the order of the dataset.
+        order = np.argsort(chosen[: len(extremes.clean)])
+        index = chosen[order]
         write_sensitivity(
             Path(snakemake.output[0]),
-            clean=extremes.clean,
-            maximum=extremes.maximum,
-            minimum=extremes.minimum,
-            zero_gradient=extremes.zero_gradient,
+            clean=extremes.clean[order],
+            maximum=extremes.maximum[order],
+            minimum=extremes.minimum[order],
+            zero_gradient=extremes.zero_gradient.mean(axis=0).astype(np.float32),
             weight=weight[:, features],
-            image_index=chosen,
-            label=split.labels[chosen],
+            image_index=index,
+            label=split.labels[index],
             feature_index=features,
             definition=config["definition"],
             normalization=config["weight_normalization"],
             attributes={
                 **settings,
+                "batch_size": settings["batch_size"] or BATCH_SIZES[device.type],
                 "model": model,
                 "norm": attack.norm,
                 "epsilon": attack.epsilon,
                 "epsilon_255": epsilon_255(epsilon, metadata["std"]),
                 "steps": attack.steps,
                 "step_size": attack.step_size,
+                "precision": config["precision"] or "off",
                 "seed": seed,
                 "definition": config["definition"],
                 "weight_normalization": config["weight_normalization"],
@@ -84,7 +111,8 @@ def main(snakemake: Any) -> None:
                 "device": device_name(device),
             },
         )
-        Path(snakemake.params.side_checkpoint).unlink(missing_ok=True)
+        for path in side_checkpoint.parent.glob(f"{side_checkpoint.name}.from_*.pt"):
+            path.unlink()
 
 
 if "snakemake" in globals():

@@ -73,6 +73,16 @@ def _across_fields(config: Config) -> Iterator[str]:
     if len(config["standardization"]["mean"]) != len(config["standardization"]["std"]):
         yield "standardization.mean and standardization.std differ in length; write one number per channel in each"
     yield from _epsilon_faults(config["epsilons"])
+    sensitivity = config["sensitivity"]
+    if sensitivity["shards"] > sensitivity["images"]:
+        yield (
+            f"sensitivity.shards is {sensitivity['shards']}, more than there are images; "
+            f"write {sensitivity['images']} or less"
+        )
+    if sensitivity["precision"] and sensitivity["shards"] > 1:
+        yield "sensitivity.precision decides on all images together; write shards: 1, or precision: null"
+    if sensitivity["search_dtype"] == "bfloat16" and sensitivity["iterate"] == "last":
+        yield "sensitivity.search_dtype is 'bfloat16', which keeps the best iterate; write iterate: best, or float32"
     if Fraction(config["adversarial_training"]["epsilon"]) == 0:
         yield "adversarial_training.epsilon is 0; write a positive epsilon, or use training: normal"
     for key, name in [

@@ -7,6 +7,7 @@ attack. The batch always has the same shape and a row's arithmetic does not depe
 so the values are the same whatever the order, the sharding or the interruptions.
 """
 
+import copy
 import logging
 import time
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from torch import Tensor
 
 from feature_sensitivity.attacks import PGD, Bounds, input_gradient, per_row, pixel_box
 from feature_sensitivity.console import Progress
+from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.random_starts import random_start
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
@@ -28,6 +30,7 @@ from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_check
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
+BATCH_SIZES = {"cpu": 128, "cuda": 1024}
 MAXIMIZE, MINIMIZE = 0, 1
 
 
@@ -37,6 +40,8 @@ class ExtremesSettings:
 
     ``iterate``: ``best`` is the extreme over all iterates, start and clean image included; ``last`` takes
     the last iterate. ``surrogate_relu``: the gradient passes through the last ReLU as through the identity.
+    ``search_dtype``: ``bfloat16`` looks for the best iterate in lower precision, and the value that counts is
+    its float32 one, still that of a point in the ball. ``batch_size``: None fits the device.
     """
 
     attack: PGD
@@ -44,8 +49,9 @@ class ExtremesSettings:
     restarts: int = 1
     clip_to_pixel_box: bool = False
     surrogate_relu: bool = False
+    search_dtype: str = "float32"
     seed: int = 0
-    batch_size: int = 128
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True)
@@ -95,32 +101,58 @@ def measure_extremes(
         features=torch.from_numpy(features).to(device),
         bounds=pixel_box(mean, std, device) if settings.clip_to_pixel_box else None,
         settings=settings,
+        batch_size=settings.batch_size or BATCH_SIZES[device.type],
     )
     values, stuck = problem.before_the_attack()
     saved = load_side_checkpoint(side_checkpoint, key) if side_checkpoint else None
     if saved:
         values, stuck = saved["values"], saved["stuck"]
-    todo = values.isnan().flatten().nonzero()[:, 0]
-    if saved:
-        logger.info("going on from a run that was interrupted: %d of %d rows are left", len(todo), values.numel())
-    last_save = time.monotonic()
-    with Progress("sensitivity", total=values.numel(), unit="rows", done=values.numel() - len(todo)) as bar:
-        for finished in attack_rows(problem, todo):
+        logger.info("going on from an interruption: %d of %d rows are left", values.isnan().sum(), values.numel())
+    n_done, last_save = int((~values.isnan()).sum()), time.monotonic()
+    n_early = 0
+    with Progress("sensitivity", total=values.numel(), unit="rows", done=n_done) as bar:
+        for finished in _attack_whatever_fits(problem, values):
             values.view(-1)[finished.row] = finished.value
             stuck.view(-1)[finished.row] = finished.stuck
-            bar.advance(len(finished.row))
+            n_done, n_early = n_done + len(finished.row), n_early + finished.early * len(finished.row)
+            bar.advance(len(finished.row), f"{100 * n_early / n_done:.0f} % finished early")
             if side_checkpoint and time.monotonic() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
                 save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
                 last_save = time.monotonic()
+    if side_checkpoint:
+        save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
     return problem.extremes(values, stuck)
 
 
+def _attack_whatever_fits(problem: "_Problem", values: Tensor) -> Iterator["Finished"]:
+    """Attack the rows whose value is still NaN, with half the batch whenever memory runs out."""
+    while True:
+        try:
+            yield from attack_rows(problem, values.isnan().flatten().nonzero()[:, 0])
+            return
+        except torch.OutOfMemoryError:
+            if problem.batch_size == 1:
+                raise UserError(
+                    f"{problem.x.device} has too little memory for a single image; free some, or use another device"
+                ) from None
+        problem.batch_size //= 2
+        logger.warning(
+            "out of memory: going on with %d rows at a time; write sensitivity.batch_size: %d to begin so",
+            *(problem.batch_size, problem.batch_size),
+        )
+        torch.cuda.empty_cache()
+
+
 class Finished(NamedTuple):
-    """Finished rows on the CPU: their numbers in the queue, sign * extreme, and whether they ever moved."""
+    """Finished rows on the CPU: their numbers in the queue, sign * extreme, and whether their start had no gradient.
+
+    ``early``: they came to a fixed point before the last step.
+    """
 
     row: Tensor
     value: Tensor
     stuck: Tensor
+    early: bool
 
 
 @dataclass
@@ -133,16 +165,31 @@ class _Problem:
     features: Tensor
     bounds: Bounds | None
     settings: ExtremesSettings
+    batch_size: int
+    search_network: Classifier = field(init=False)
     clean: Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        size = self.settings.batch_size
+        self.search_network = self.network
+        if self.low_precision:
+            self.search_network = copy.deepcopy(self.network).to(self.search_dtype)
+        size = self.batch_size
         rows = []
         with torch.no_grad():
             for x in self.x.split(size):
                 padded = torch.cat([x, self.x[:1].expand(size - len(x), -1, -1, -1)])
                 rows.append(self.network.features(padded)[: len(x), self.features])
         self.clean = torch.cat(rows)
+
+    @property
+    def low_precision(self) -> bool:
+        """Whether the search runs in bfloat16."""
+        return self.settings.search_dtype == "bfloat16"
+
+    @property
+    def search_dtype(self) -> torch.dtype:
+        """The precision of the search."""
+        return torch.bfloat16 if self.low_precision else torch.float32
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -176,7 +223,7 @@ def attack_rows(problem: _Problem, todo: Tensor, *, settle_every: int | None = N
     ``settle_every``: how many steps pass before finished rows are replaced. Each time costs one
     synchronization with the device; the default is 1 on the CPU and 4 elsewhere. Values do not depend on it.
     """
-    device, settings, attack = problem.x.device, problem.settings, problem.settings.attack
+    device = problem.x.device
     settle_every = settle_every or (1 if device.type == "cpu" else 4)
     batch = _Batch.empty(problem)
     last = _LastIterates(problem)
@@ -189,20 +236,30 @@ def attack_rows(problem: _Problem, todo: Tensor, *, settle_every: int | None = N
             break
         for _ in range(settle_every):
             batch.advance(problem)
-        ended = batch.ended & (batch.row >= 0)
-        stepped_out = (batch.step >= attack.steps) & ~batch.ended & (batch.row >= 0)
-        if bool(ended.any()):
-            yield Finished(*(t[ended].cpu() for t in (batch.row, batch.best, batch.stuck)))
-        if bool(stepped_out.any()):
-            last.append(batch, stepped_out)
-            yield from last.evaluate(at_least=settings.batch_size)
-        batch.row[ended | stepped_out] = -1
+        working = batch.row >= 0
+        ended = batch.ended & working
+        if problem.low_precision:
+            left = ended
+            last.append(batch, left, batch.candidate)
+        else:
+            if bool(ended.any()):
+                row, best, stuck = (t[ended].cpu() for t in (batch.row, batch.best, batch.stuck))
+                yield Finished(row, best, stuck, early=True)
+            stepped_out = working & ~ended & (batch.step >= problem.settings.attack.steps)
+            last.append(batch, stepped_out, batch.perturbation)
+            left = ended | stepped_out
+        yield from last.evaluate(at_least=problem.batch_size)
+        batch.row[left] = -1
     yield from last.evaluate(at_least=1)
 
 
 @dataclass
 class _Batch:
-    """The rows under attack; place p works on row ``row[p]``, or on nothing where that is -1."""
+    """The rows under attack; place p works on row ``row[p]``, or on nothing where that is -1.
+
+    ``best`` is the largest float32 value of sign * feature so far. A search in low precision leaves it alone
+    and keeps the largest value that it found and the perturbation, ``candidate``, that gave it.
+    """
 
     row: Tensor
     feature: Tensor
@@ -211,12 +268,14 @@ class _Batch:
     perturbation: Tensor
     step: Tensor
     best: Tensor
+    found: Tensor
+    candidate: Tensor
     stuck: Tensor
     ended: Tensor
 
     @classmethod
     def empty(cls, problem: _Problem) -> "_Batch":
-        n, device = problem.settings.batch_size, problem.x.device
+        n, device = problem.batch_size, problem.x.device
         whole = torch.zeros(n, dtype=torch.int64, device=device)
         real, flag = whole.float(), whole.bool()
         x = problem.x[:1].expand(n, -1, -1, -1).contiguous(memory_format=torch.channels_last)
@@ -228,6 +287,8 @@ class _Batch:
             perturbation=torch.zeros_like(x),
             step=whole.clone(),
             best=real.clone(),
+            found=real.clone(),
+            candidate=torch.zeros_like(x) if problem.low_precision else x[:0],
             stuck=flag.clone(),
             ended=flag.clone(),
         )
@@ -257,6 +318,7 @@ class _Batch:
         self.perturbation[places] = settings.attack.project(start, x, problem.bounds)
         self.step[places] = 0
         self.best[places] = self.sign[places] * problem.clean[image, column]
+        self.found[places] = -torch.inf
         self.stuck[places] = False
         self.ended[places] = False
 
@@ -264,9 +326,9 @@ class _Batch:
         """One step of every row that has not ended."""
         settings = problem.settings
         values, gradient = input_gradient(
-            lambda points: problem.network.selected_features(
-                points, self.feature, surrogate_relu=settings.surrogate_relu
-            ),
+            lambda points: problem.search_network.selected_features(
+                points.to(problem.search_dtype), self.feature, surrogate_relu=settings.surrogate_relu
+            ).float(),
             self.x + self.perturbation,
         )
         signed = self.sign * values
@@ -274,8 +336,14 @@ class _Batch:
         self.stuck |= fixed & (self.step == 0)
         self.ended |= fixed
         if settings.iterate == "best":
-            self.best = torch.maximum(self.best, signed)
             self.ended |= (self.sign < 0) & (values <= problem.network.feature_minimum)
+        if problem.low_precision:
+            better = signed > self.found
+            self.found = torch.where(better, signed, self.found)
+            self.candidate = torch.where(per_row(better, self.candidate), self.perturbation, self.candidate)
+            self.ended |= self.step >= settings.attack.steps
+        elif settings.iterate == "best":
+            self.best = torch.maximum(self.best, signed)
         else:
             self.best = signed
         moving = ~self.ended & (self.step < settings.attack.steps)
@@ -285,33 +353,30 @@ class _Batch:
 
 
 class _LastIterates:
-    """Last iterates wait here until they fill a batch, since they need a forward pass only."""
+    """Points wait here until they fill a batch, since their float32 value needs a forward pass only."""
 
     def __init__(self, problem: _Problem) -> None:
         self._problem = problem
         batch = _Batch.empty(problem)
-        self._waiting = tuple(t[:0] for t in (batch.row, batch.feature, batch.sign, batch.best, batch.x))
+        self._waiting = tuple(t[:0] for t in (batch.row, batch.feature, batch.sign, batch.best, batch.stuck, batch.x))
 
-    def append(self, batch: _Batch, places: Tensor) -> None:
-        """Take over the rows at these places of ``batch`` (bool [batch_size])."""
-        x = batch.x[places] + batch.perturbation[places]
-        new = (*(t[places] for t in (batch.row, batch.feature, batch.sign, batch.best)), x)
+    def append(self, batch: _Batch, places: Tensor, perturbation: Tensor) -> None:
+        """Take over the rows at these places of ``batch``, a bool [batch_size], with their perturbations."""
+        points = (batch.x + perturbation)[places]
+        new = (*(t[places] for t in (batch.row, batch.feature, batch.sign, batch.best, batch.stuck)), points)
         self._waiting = tuple(torch.cat(pair) for pair in zip(self._waiting, new, strict=True))
 
     def evaluate(self, *, at_least: int) -> Iterator[Finished]:
         """Finish waiting rows, a batch at a time, while ``at_least`` so many wait."""
-        settings = self._problem.settings
-        size = settings.batch_size
+        problem, size = self._problem, self._problem.batch_size
         while len(self._waiting[0]) >= at_least:
-            row, feature, sign, best, x = (t[:size] for t in self._waiting)
+            row, feature, sign, best, stuck, points = (t[:size] for t in self._waiting)
             self._waiting = tuple(t[size:] for t in self._waiting)
             padding = size - len(row)
-            points = torch.cat([x, self._problem.x[:1].expand(padding, -1, -1, -1)])
-            points = points.contiguous(memory_format=torch.channels_last)
+            padded = torch.cat([points, problem.x[:1].expand(padding, -1, -1, -1)])
+            features = torch.cat([feature, problem.features[:1].expand(padding)])
             with torch.no_grad():
-                values = self._problem.network.selected_features(
-                    points, torch.cat([feature, feature[:1].expand(padding)])
-                )
-            signed = sign * values[: len(row)]
-            extreme = torch.maximum(best, signed) if settings.iterate == "best" else signed
-            yield Finished(row.cpu(), extreme.cpu(), torch.zeros(len(row), dtype=torch.bool))
+                padded = padded.contiguous(memory_format=torch.channels_last)
+                signed = sign * problem.network.selected_features(padded, features)[: len(row)]
+            extreme = torch.maximum(best, signed) if problem.settings.iterate == "best" else signed
+            yield Finished(row.cpu(), extreme.cpu(), stuck.cpu(), early=False)

@@ -37,6 +37,21 @@ def raw_sensitivity(clean: Array, maximum: Array, minimum: Array, *, definition:
     return DEFINITIONS[definition](clean, maximum, minimum).mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
+def standard_error(clean: Array, maximum: Array, minimum: Array, *, definition: str) -> Array:
+    """The standard error over images of :func:`raw_sensitivity`, float32 [n_features]; infinite for one image."""
+    moved = DEFINITIONS[definition](clean, maximum, minimum).astype(np.float64)
+    if len(moved) < 2:
+        return np.full(moved.shape[1], np.inf, np.float32)
+    return (moved.std(axis=0, ddof=1) / np.sqrt(len(moved))).astype(np.float32)
+
+
+def relative_standard_error(clean: Array, maximum: Array, minimum: Array, *, definition: str) -> float:
+    """The largest standard error as a share of its feature's sensitivity, over the features that moved at all."""
+    raw = raw_sensitivity(clean, maximum, minimum, definition=definition)
+    error = standard_error(clean, maximum, minimum, definition=definition)
+    return float((error[raw > 0] / raw[raw > 0]).max(initial=0.0))
+
+
 def weight_factor(weight: Array, *, normalization: str) -> Array:
     """By how much each feature counts in the linear layer, float32 [n_features]."""
     return WEIGHT_NORMALIZATIONS[normalization](weight).astype(np.float32)
@@ -51,6 +66,7 @@ class SensitivityFile:
     minimum: Array
     sensitivity: Array
     sensitivity_raw: Array
+    standard_error: Array
     weight: Array
     image_index: NDArray[np.int64]
     label: NDArray[np.int64]
@@ -66,6 +82,7 @@ DIMENSIONS = {
     "minimum": ("image", "feature"),
     "sensitivity": ("feature",),
     "sensitivity_raw": ("feature",),
+    "standard_error": ("feature",),
     "weight": ("class", "feature"),
     "image_index": ("image",),
     "label": ("image",),
@@ -81,7 +98,7 @@ def write_sensitivity(
     clean: Array,
     maximum: Array,
     minimum: Array,
-    zero_gradient: NDArray[np.bool_],
+    zero_gradient: Array,
     weight: Array,
     image_index: NDArray[np.int64],
     label: NDArray[np.int64],
@@ -92,21 +109,23 @@ def write_sensitivity(
 ) -> None:
     """Write the extremes and what is derived from them.
 
-    ``weight`` is the linear layer's [n_classes, n_features], for the same features as the extremes and
-    ``zero_gradient``, which are [n_images, n_features].
+    The extremes are [n_images, n_features]; ``zero_gradient`` [n_features] is the share of images on which
+    maximization had no gradient to begin with; ``weight`` is the linear layer's [n_classes, n_features].
     """
     raw = raw_sensitivity(clean, maximum, minimum, definition=definition)
+    factor = weight_factor(weight, normalization=normalization)
     members = {
         "clean": clean,
         "maximum": maximum,
         "minimum": minimum,
-        "sensitivity": raw * weight_factor(weight, normalization=normalization),
+        "sensitivity": raw * factor,
         "sensitivity_raw": raw,
+        "standard_error": standard_error(clean, maximum, minimum, definition=definition) * factor,
         "weight": weight,
         "image_index": image_index,
         "label": label,
         "feature_index": feature_index,
-        "zero_gradient": zero_gradient.mean(axis=0, dtype=np.float64).astype(np.float32),
+        "zero_gradient": zero_gradient,
     }
     sizes = {"image": len(image_index), "feature": len(feature_index), "class": len(weight)}
     with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
@@ -144,7 +163,7 @@ def read_sensitivity(path: Path) -> SensitivityFile:
         found = f"{values.dtype} {list(values.shape)}"
         if found != expected:
             raise UserError(f"{path}: {name} is {found}, expected {expected}; {advice}")
-        if not np.isfinite(values).all():
+        if not np.isfinite(values).all() and (name != "standard_error" or n_images > 1):
             raise UserError(f"{path}: {name} holds {np.sum(~np.isfinite(values))} values that are not finite; {advice}")
     if attributes.get("iterate") == "best":
         disorder = (members["minimum"] > members["clean"]) | (members["clean"] > members["maximum"])
