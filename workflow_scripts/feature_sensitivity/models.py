@@ -3,6 +3,8 @@
 import copy
 import math
 from collections.abc import Callable, Mapping
+from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
@@ -70,7 +72,7 @@ class BasicBlock(nn.Module):
 
     def inner(self, x: Tensor) -> Tensor:
         """The activation between the two convolutions."""
-        return F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return _relu(self.bn1(self.conv1(x)))
 
     def pre_activation(self, x: Tensor) -> Tensor:
         """The block's output before its last ReLU."""
@@ -79,7 +81,7 @@ class BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output."""
-        return F.relu(self.pre_activation(x), inplace=True)
+        return _relu(self.pre_activation(x))
 
 
 class ResNet18(Classifier):
@@ -105,7 +107,7 @@ class ResNet18(Classifier):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def _before_last_block(self, x: Tensor) -> Tensor:
-        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        x = _relu(self.bn1(self.conv1(x)))
         return cast("Tensor", self.layer4[0](self.layer3(self.layer2(self.layer1(x)))))
 
     def _last_block(self) -> BasicBlock:
@@ -126,13 +128,46 @@ class ResNet18(Classifier):
         shortcut = self._before_last_block(x)
         inner = block.inner(shortcut)
         n, channels, height, width = inner.shape
-        # The shifted sum of fold() is a convolution with the flipped kernel.
-        taps = block.conv2.weight.flip(2, 3)[index].reshape(n, channels, 9).transpose(1, 2)
+        taps = block.conv2.weight[index].reshape(n, channels, 9).transpose(1, 2)
         products = taps @ inner.flatten(2)
-        z = F.fold(products, (height, width), kernel_size=3, padding=1)[:, 0]
+        z = (products.flatten(1) @ _shifted_sum(height, width).to(products)).reshape(n, height, width)
         rows = torch.arange(n, device=x.device)
         z = z + cast("Tensor", block.conv2.bias)[index][:, None, None] + shortcut[rows, index]
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=(1, 2))
+
+
+@cache
+def _shifted_sum(height: int, width: int) -> Tensor:
+    """[9 * height * width, height * width]: what a 3x3 convolution with padding 1 adds up, tap by tap, as a matrix."""
+    matrix = torch.zeros(3, 3, height, width, height, width)
+    for i, j, row, column in product(range(3), range(3), range(height), range(width)):
+        source = row + i - 1, column + j - 1
+        if 0 <= source[0] < height and 0 <= source[1] < width:
+            matrix[i, j, source[0], source[1], row, column] = 1.0
+    return matrix.reshape(9 * height * width, height * width)
+
+
+class _InPlaceReLU(torch.autograd.Function):
+    """A ReLU that overwrites its input, and in the backward pass the gradient that it is given.
+
+    For networks whose every activation is consumed by one operation, or by a block's two branches: then
+    nothing else needs that gradient any more. Saves the largest allocations of an attack.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.mark_dirty(x.relu_())
+        ctx.save_for_backward(x)
+        return x
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        (out,), (gradient,) = ctx.saved_tensors, gradients
+        return torch.ops.aten.threshold_backward.grad_input(gradient, out, 0, grad_input=gradient)
+
+
+def _relu(x: Tensor) -> Tensor:
+    return cast("Tensor", _InPlaceReLU.apply(x))
 
 
 def _last_relu(z: Tensor, *, surrogate: bool) -> Tensor:
