@@ -1,0 +1,46 @@
+"""Killed without warning, again and again, a measurement loses little and ends with the same bits."""
+
+import multiprocessing
+import os
+import random
+import signal
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from feature_sensitivity import extremes as engine
+from feature_sensitivity.models import Classifier
+from test_extremes import measure, same, settings
+
+KILLS = 20
+
+
+def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.05)
+    torch.manual_seed(2)
+    images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side.pt", tmp_path / "result.npz"
+    chosen = settings(restarts=4, steps=10)
+
+    def work() -> None:
+        got = measure(network, images, chosen, side_checkpoint=path)
+        np.savez(result, clean=got.clean, maximum=got.maximum, minimum=got.minimum, zero_gradient=got.zero_gradient)
+
+    fork, moment, kills, rows_left = multiprocessing.get_context("fork"), random.Random(0), 0, []
+    while not result.exists():
+        child = fork.Process(target=work)
+        child.start()
+        if kills < KILLS:
+            child.join(moment.uniform(0.02, 0.3))
+            if child.is_alive():
+                assert child.pid
+                os.kill(child.pid, signal.SIGKILL)
+                kills += 1
+        child.join()
+        if path.exists():
+            rows_left.append(int(torch.load(path, weights_only=True)["values"].isnan().sum()))
+    assert kills == KILLS
+    assert rows_left == sorted(rows_left, reverse=True), "no kill may lose what was saved"
+    with np.load(result) as arrays:
+        assert same(engine.Extremes(**arrays), measure(network, images, chosen))
+    assert not list(tmp_path.glob("side.pt.*")), "no side checkpoint was damaged or refused"
