@@ -93,6 +93,25 @@ def local_copy(wildcards):
     return [path] if path and Path(path).is_file() else []
 
 
+def original_of(wildcards):
+    """The file with the images whose labels a constructed dataset keeps."""
+    return f"<results>/data/{config['datasets'][wildcards.dataset]['original']}.h5"
+
+
+def teacher_of(wildcards):
+    """The model from which a dataset is constructed."""
+    return f"<results>/models/{config['datasets'][wildcards.dataset]['teacher']}.pt"
+
+
+def parts_of(wildcards):
+    """The files with the parts of a constructed dataset, in order."""
+    n_parts = config["datasets"][wildcards.dataset]["shards"]
+    return [
+        f"<results>/data/{wildcards.dataset}/part_{part}.h5"
+        for part in range(1, n_parts + 1)
+    ]
+
+
 def training_settings(wildcards):
     """What a model's training depends on besides its data."""
     adversarial = config["models"][wildcards.model]["training"] == "adversarial"

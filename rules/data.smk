@@ -32,14 +32,14 @@ rule fetch_dataset:
 rule construct_dataset:
     input:
         code=source_files("construct_dataset"),
-        original=lambda wildcards: f"<results>/data/{config['datasets'][wildcards.dataset]['original']}.h5",
-        teacher=lambda wildcards: f"<results>/models/{config['datasets'][wildcards.dataset]['teacher']}.pt",
+        original=original_of,
+        teacher=teacher_of,
     output:
-        "<results>/data/{dataset}.h5",
+        temp("<results>/data/{dataset}/part_{part}.h5"),
     log:
-        "<results>/logs/construct_dataset/{dataset}.log",
+        "<results>/logs/construct_dataset/{dataset}_{part}.log",
     benchmark:
-        "<results>/benchmarks/construct_dataset/{dataset}.tsv"
+        "<results>/benchmarks/construct_dataset/{dataset}_{part}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
@@ -53,9 +53,34 @@ rule construct_dataset:
         source=lambda wildcards: config["datasets"][wildcards.dataset],
         seed=config["seed"],
         side_folder=lambda wildcards: str(
-            results() / f"unfinished/construct_dataset/{wildcards.dataset}"
+            results()
+            / f"unfinished/construct_dataset/{wildcards.dataset}_{wildcards.part}"
         ),
     message:
-        "Dataset {wildcards.dataset}: constructing it from model {params.source[teacher]}."
+        "Dataset {wildcards.dataset}: constructing part {wildcards.part} of {params.source[shards]} from model {params.source[teacher]}."
     script:
         "../workflow_scripts/construct_dataset.py"
+
+
+rule gather_dataset:
+    input:
+        code=source_files("gather_dataset"),
+        parts=parts_of,
+        teacher=teacher_of,
+    output:
+        "<results>/data/{dataset}.h5",
+    log:
+        "<results>/logs/gather_dataset/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of(CONSTRUCTED),
+    conda:
+        "../envs/compute.yaml"
+    resources:
+        mem_mb=memory(4),
+        runtime=20,
+    params:
+        source=lambda wildcards: config["datasets"][wildcards.dataset],
+    message:
+        "Dataset {wildcards.dataset}: putting its parts together."
+    script:
+        "../workflow_scripts/gather_dataset.py"

@@ -45,7 +45,7 @@ def test_a_single_target_plans_its_ancestors_only(workflow: Path):
 def test_the_constructed_dataset_is_one_word_away(workflow: Path):
     config = "models={robust_dataset: {dataset: robust_construction}}"
     plan = planned(workflow, "--config", config, "--", "results/models/robust_dataset.pt")
-    assert plan == {"fetch_dataset": 1, "train_model": 2, "construct_dataset": 1}
+    assert plan == {"fetch_dataset": 1, "train_model": 2, "construct_dataset": 1, "gather_dataset": 1}
 
 
 def test_an_epsilon_outside_the_configuration_is_still_a_target(workflow: Path):

@@ -44,7 +44,8 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
         attack = config["adversarial_training"]["steps"] * attack_step if adversarial else 0.0
         return config["training"]["epochs"] * n_train * (3 * forward + attack)
     if rule == "construct_dataset":
-        return n_train * config["datasets"][wildcards["dataset"]]["steps"] * attack_step
+        settings = config["datasets"][wildcards["dataset"]]
+        return n_train * settings["steps"] * attack_step / settings["shards"]
     if rule == "measure_accuracy":
         settings = config["accuracy"]
         steps = len(config["epsilons"]) * settings["steps"] * settings["restarts"]

@@ -6,7 +6,7 @@ import pickle
 import tarfile
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +22,14 @@ from feature_sensitivity.files import UserError, sha256_of_file, whole_file
 
 @dataclass(frozen=True)
 class Split:
-    """Images [n, channels, height, width], uint8 or float32 in [0, 1], and labels int64 [n]."""
+    """Images [n, channels, height, width], uint8 or float32 in [0, 1], and labels int64 [n].
+
+    ``details`` are further arrays [n, ...] by name, such as how an image was made.
+    """
 
     images: NDArray[Any]
     labels: NDArray[np.int64]
+    details: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ def write_dataset(path: Path, source: Source, *, mean: Sequence[float], std: Seq
                 compression="lzf",
             )
             file.create_dataset(f"{name}/labels", data=split.labels)
+            for detail, values in split.details.items():
+                file.create_dataset(f"{name}/{detail}", data=values)
         file.attrs.update(mean=mean, std=std, source=source.description, sha256=source.sha256)
 
 
@@ -84,13 +90,23 @@ def read_split(path: Path, name: str) -> Split:
         with h5py.File(path, "r") as file:
             if name not in file:
                 raise UserError(f"{path} has no {name} split; choose a dataset that has one")
-            split = Split(file[f"{name}/images"][:], file[f"{name}/labels"][:])
+            arrays = {key: values[:] for key, values in file[name].items() if getattr(values, "ndim", 0)}
+        split = Split(arrays.pop("images"), arrays.pop("labels"), arrays)
     except (OSError, KeyError) as error:
         raise UserError(
             f"{path} is not a dataset of this workflow ({error}); delete it and run the same command again"
         ) from error
     check_split(split, f"{path}, {name} split")
     return split
+
+
+def join_splits(parts: Sequence[Split]) -> Split:
+    """One split from its parts, in their order."""
+    return Split(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        {name: np.concatenate([part.details[name] for part in parts]) for name in parts[0].details},
+    )
 
 
 def read_standardization(path: Path) -> tuple[list[float], list[float]]:
