@@ -29,7 +29,10 @@ def main(snakemake: Any) -> None:
             teacher=teacher,
             split=split,
             index=images_of_part(
-                len(split.labels), part=part, n_parts=source["shards"], batch_size=settings.batch_size
+                min(source["images"] or len(split.labels), len(split.labels)),
+                part=part,
+                n_parts=source["shards"],
+                batch_size=settings.batch_size,
             ),
             mean=mean,
             std=std,

@@ -45,7 +45,7 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
         return config["training"]["epochs"] * n_train * (3 * forward + attack)
     if rule == "construct_dataset":
         settings = config["datasets"][wildcards["dataset"]]
-        return n_train * settings["steps"] * attack_step / settings["shards"]
+        return (settings["images"] or n_train) * settings["steps"] * attack_step / settings["shards"]
     if rule == "measure_accuracy":
         settings = config["accuracy"]
         steps = len(config["epsilons"]) * settings["steps"] * settings["restarts"]
