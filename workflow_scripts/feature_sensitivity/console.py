@@ -19,6 +19,10 @@ SECONDS_BETWEEN_LINES = 30.0
 LINE = "{desc}: {percentage:.0f} %, {n_fmt} of {total_fmt} {unit}, {rate_fmt}, {remaining} left{postfix}"
 
 
+# Several jobs may share a terminal, so a bar names its job as messages do.
+_job_title = ""
+
+
 class _Terminal(logging.Handler):
     """Prints above a progress bar rather than through it."""
 
@@ -34,6 +38,8 @@ def job(log_path: Path, title: str) -> Iterator[None]:
     A :class:`UserError` or a full disk is told in one sentence. Any other error is a fault of the
     program: its traceback goes to the log.
     """
+    global _job_title
+    _job_title = f"{title}: "
     log_path.parent.mkdir(parents=True, exist_ok=True)
     file, terminal = logging.FileHandler(log_path, mode="w"), _Terminal()
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
@@ -69,7 +75,7 @@ class Progress:
         self._bar = tqdm(
             total=total,
             initial=done,
-            desc=title,
+            desc=_job_title + title,
             unit=unit,
             unit_scale=True,
             dynamic_ncols=True,
