@@ -121,6 +121,26 @@ def training_settings(wildcards):
     }
 
 
+DERIVATION = ("definition", "weight_normalization")
+
+
+def measurement_settings():
+    """What the attack on features depends on; what is derived from its extremes needs no new attack."""
+    return {
+        key: value
+        for key, value in config["sensitivity"].items()
+        if key not in DERIVATION
+    }
+
+
+def derivation_settings():
+    """How sensitivities are derived from the extremes."""
+    return {
+        "definition": config["sensitivity"]["definition"],
+        "normalization": config["sensitivity"]["weight_normalization"],
+    }
+
+
 @cache
 def count_gpus():
     """How many CUDA devices this machine shows."""

@@ -43,6 +43,7 @@ rule plot_sensitivity:
         models=MODELS,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
+        derivation=derivation_settings(),
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -69,6 +70,7 @@ rule summarize_results:
         models=MODELS,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
+        derivation=derivation_settings(),
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
     script:

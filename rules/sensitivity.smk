@@ -22,7 +22,7 @@ rule measure_sensitivity:
         runtime=runtime("measure_sensitivity"),
         gpu=1,
     params:
-        settings=config["sensitivity"],
+        settings=measurement_settings(),
         seed=config["seed"],
         side_checkpoint=lambda wildcards: str(
             results() / "unfinished/measure_sensitivity" / PART.format(**wildcards)

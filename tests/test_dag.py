@@ -150,6 +150,14 @@ def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
     assert plan["fetch_dataset"] == 0
 
 
+def test_another_definition_reruns_no_attack(edited: Path):
+    config = edited / "tests/config_tiny.yaml"
+    config.write_text(config.read_text().replace("sensitivity: {", "sensitivity: {definition: range, "))
+    plan = planned(edited, *TINY, "all")
+    assert plan["measure_sensitivity"] == 0
+    assert plan["plot_sensitivity"] == plan["summarize_results"] == 1
+
+
 def test_editing_a_script_reruns_its_rule(edited: Path):
     append_comment(edited / "workflow_scripts/summarize_results.py")
     assert set(planned(edited, *TINY, "all")) == {"summarize_results", "all"}

@@ -31,14 +31,14 @@ def test_one_image_has_no_standard_error():
 
 @pytest.mark.parametrize(("spread", "precision"), [(0.1, 0.01), (0.2, 0.02)])
 def test_it_stops_when_the_precision_is_reached(spread: float, precision: float):
-    got = measure_until_precise(lambda images: made_up(images, spread), 4000, precision=precision, definition="max_abs")
+    got = measure_until_precise(lambda images: made_up(images, spread), 4000, precision=precision)
     needed = (spread / precision) ** 2
     assert 0.6 * needed < len(got.clean) < 1.7 * needed
     assert relative_standard_error(got.clean, got.maximum, got.minimum, definition="max_abs") <= precision
 
 
 def test_it_takes_all_images_and_says_so_when_they_do_not_suffice(caplog: pytest.LogCaptureFixture):
-    got = measure_until_precise(lambda images: made_up(images, 0.5), 40, precision=0.001, definition="max_abs")
+    got = measure_until_precise(lambda images: made_up(images, 0.5), 40, precision=0.001)
     assert len(got.clean) == 40
     assert "was not reached with all 40 images" in caplog.text
 
@@ -50,5 +50,5 @@ def test_blocks_come_in_order_and_cover_all():
         seen.extend(range(images.start, images.stop))
         return made_up(images, 0.5)
 
-    measure_until_precise(measure, 2 * IMAGES_PER_BLOCK + 5, precision=1e-6, definition="range")
+    measure_until_precise(measure, 2 * IMAGES_PER_BLOCK + 5, precision=1e-6)
     assert seen == list(range(2 * IMAGES_PER_BLOCK + 5))

@@ -6,7 +6,13 @@ import pytest
 import xarray as xr
 
 from feature_sensitivity.files import UserError
-from feature_sensitivity.sensitivity import raw_sensitivity, read_sensitivity, weight_factor, write_sensitivity
+from feature_sensitivity.sensitivity import (
+    raw_sensitivity,
+    read_sensitivity,
+    rederived,
+    weight_factor,
+    write_sensitivity,
+)
 
 CLEAN = np.array([[1.0, 0.0], [3.0, 2.0]], np.float32)
 MAXIMUM = np.array([[2.0, 0.0], [3.5, 5.0]], np.float32)
@@ -41,8 +47,6 @@ def path(tmp_path: Path) -> Path:
         image_index=np.array([4, 9]),
         label=np.array([0, 1]),
         feature_index=np.array([0, 1]),
-        definition="max_abs",
-        normalization="max_abs",
         attributes={"iterate": "best", "epsilon": 0.08},
     )
     return path
@@ -55,6 +59,14 @@ def test_a_file_gives_back_what_was_written(path: Path):
     assert file.sensitivity_raw.tolist() == [1.5, 1.5]
     assert file.zero_gradient.tolist() == [0.5, 0.0]
     assert file.attributes["epsilon"] == 0.08
+
+
+def test_another_definition_needs_no_new_attack(path: Path):
+    file = rederived(read_sensitivity(path), definition="range", normalization="l1")
+    assert file.sensitivity_raw.tolist() == [2.25, 2.0]
+    assert file.sensitivity.tolist() == [2.25 * 7, 2.0 * 3]
+    assert file.attributes["definition"] == "range"
+    assert np.array_equal(file.maximum, MAXIMUM)
 
 
 def test_a_file_opens_in_xarray_with_named_dimensions(path: Path):

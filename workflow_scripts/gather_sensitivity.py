@@ -36,8 +36,6 @@ def main(snakemake: Any) -> None:
             weight=first.weight,
             image_index=image_index[order],
             feature_index=first.feature_index,
-            definition=first.attributes["definition"],
-            normalization=first.attributes["weight_normalization"],
             attributes=first.attributes,
         )
 

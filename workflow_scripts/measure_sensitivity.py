@@ -72,9 +72,7 @@ def main(snakemake: Any) -> None:
             )
 
         if config["precision"]:
-            extremes = measure_until_precise(
-                measure, len(chosen), precision=config["precision"], definition=config["definition"]
-            )
+            extremes = measure_until_precise(measure, len(chosen), precision=config["precision"])
         else:
             extremes = measure(slice(None))
         # A precision that is reached early leaves images over; the file is in the order of the dataset.
@@ -90,8 +88,6 @@ def main(snakemake: Any) -> None:
             image_index=index,
             label=split.labels[index],
             feature_index=features,
-            definition=config["definition"],
-            normalization=config["weight_normalization"],
             attributes={
                 **settings,
                 "batch_size": settings["batch_size"] or BATCH_SIZES[device.type],
@@ -103,8 +99,6 @@ def main(snakemake: Any) -> None:
                 "step_size": attack.step_size,
                 "precision": config["precision"] or "off",
                 "seed": seed,
-                "definition": config["definition"],
-                "weight_normalization": config["weight_normalization"],
                 "checkpoint_sha256": sha256_of_file(Path(snakemake.input.model)),
                 "feature_sensitivity_version": __version__,
                 "torch_version": str(torch.__version__),

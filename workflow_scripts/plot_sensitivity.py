@@ -8,7 +8,7 @@ from typing import Any
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import plot_sensitivity, save_figure
 from feature_sensitivity.files import whole_file
-from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity
+from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
 from feature_sensitivity.units import in_both_units
 
 
@@ -28,7 +28,10 @@ def main(snakemake: Any) -> None:
     """Unpack the rule."""
     models, epsilons = snakemake.params.models, snakemake.params.epsilons
     with job(Path(snakemake.log[0]), "plot_sensitivity"):
-        files = [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity]
+        files = [
+            rederived(read_sensitivity(Path(path)), **snakemake.params.derivation)
+            for path in snakemake.input.sensitivity
+        ]
         figure, numbers = plot_sensitivity(
             {key: file.sensitivity for key, file in zip(product(models, epsilons), files, strict=True)},
             models=models,

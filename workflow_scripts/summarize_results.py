@@ -9,7 +9,7 @@ import pandas as pd
 
 from feature_sensitivity.console import job
 from feature_sensitivity.files import whole_file
-from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity
+from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
 from feature_sensitivity.statistics import describe
 from feature_sensitivity.units import in_both_units
 
@@ -69,7 +69,10 @@ def main(snakemake: Any) -> None:
     with job(Path(snakemake.log[0]), "summarize_results"):
         accuracy = pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy])
         keys = product(params.models, params.epsilons)
-        files = {key: read_sensitivity(Path(path)) for key, path in zip(keys, snakemake.input.sensitivity, strict=True)}
+        files = {
+            key: rederived(read_sensitivity(Path(path)), **params.derivation)
+            for key, path in zip(keys, snakemake.input.sensitivity, strict=True)
+        }
         summary = summarize(accuracy, files)
         table, text = readable(summary, params.std), notes(accuracy, next(iter(files.values())))
         for path, content in (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from feature_sensitivity.extremes import Extremes
-from feature_sensitivity.sensitivity import relative_standard_error
+from feature_sensitivity.sensitivity import DEFAULT_DEFINITION, relative_standard_error
 
 logger = logging.getLogger(__name__)
 
@@ -18,9 +18,7 @@ def blocks(n_images: int) -> Iterator[slice]:
     return (slice(first, min(first + IMAGES_PER_BLOCK, n_images)) for first in range(0, n_images, IMAGES_PER_BLOCK))
 
 
-def measure_until_precise(
-    measure: Callable[[slice], Extremes], n_images: int, *, precision: float, definition: str
-) -> Extremes:
+def measure_until_precise(measure: Callable[[slice], Extremes], n_images: int, *, precision: float) -> Extremes:
     """Measure block after block, until every feature's relative standard error is at most ``precision``.
 
     ``measure`` gives the extremes of a block of images, which must come in random order. Features that never
@@ -35,7 +33,7 @@ def measure_until_precise(
                 for name in ("clean", "maximum", "minimum", "zero_gradient")
             }
         )
-        error = relative_standard_error(whole.clean, whole.maximum, whole.minimum, definition=definition)
+        error = relative_standard_error(whole.clean, whole.maximum, whole.minimum, definition=DEFAULT_DEFINITION)
         logger.info(
             "%d of at most %d images: the largest standard error is %.2f %% of its feature's sensitivity",
             *(block.stop, n_images, 100 * error),

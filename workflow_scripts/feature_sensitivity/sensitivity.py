@@ -1,5 +1,6 @@
 """Sensitivity of features (Hu et al. 2022, Definition 2): derived from the stored extremes, never stored alone."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,10 @@ WEIGHT_NORMALIZATIONS: Mapping[str, Callable[[Array], Array]] = {
     "range": lambda weight: weight.max(axis=0) - weight.min(axis=0),
     "none": lambda weight: np.ones(weight.shape[1], weight.dtype),
 }
+
+
+DEFAULT_DEFINITION = DEFAULT_NORMALIZATION = "max_abs"
+"""What the stored ``sensitivity`` is; :func:`rederived` gives the others from the same file."""
 
 
 def raw_sensitivity(clean: Array, maximum: Array, minimum: Array, *, definition: str) -> Array:
@@ -103,8 +108,6 @@ def write_sensitivity(
     image_index: NDArray[np.int64],
     label: NDArray[np.int64],
     feature_index: NDArray[np.int64],
-    definition: str,
-    normalization: str,
     attributes: Mapping[str, Any],
 ) -> None:
     """Write the extremes and what is derived from them.
@@ -112,15 +115,12 @@ def write_sensitivity(
     The extremes are [n_images, n_features]; ``zero_gradient`` [n_features] is the share of images on which
     maximization had no gradient to begin with; ``weight`` is the linear layer's [n_classes, n_features].
     """
-    raw = raw_sensitivity(clean, maximum, minimum, definition=definition)
-    factor = weight_factor(weight, normalization=normalization)
-    members = {
+    derived = _derived(clean, maximum, minimum, weight, DEFAULT_DEFINITION, DEFAULT_NORMALIZATION)
+    members: dict[str, NDArray[Any]] = {
         "clean": clean,
         "maximum": maximum,
         "minimum": minimum,
-        "sensitivity": raw * factor,
-        "sensitivity_raw": raw,
-        "standard_error": standard_error(clean, maximum, minimum, definition=definition) * factor,
+        **derived,
         "weight": weight,
         "image_index": image_index,
         "label": label,
@@ -138,7 +138,26 @@ def write_sensitivity(
             dataset = file.create_dataset(name, data=values, compression=compression, shuffle=values.ndim == 2)
             for axis, dimension in enumerate(DIMENSIONS[name]):
                 dataset.dims[axis].attach_scale(file[dimension])
-        file.attrs.update(attributes)
+        file.attrs.update(
+            {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": DEFAULT_NORMALIZATION}
+        )
+
+
+def rederived(file: SensitivityFile, *, definition: str, normalization: str) -> SensitivityFile:
+    """The same measurement under another definition of sensitivity and normalization of weights."""
+    derived = _derived(file.clean, file.maximum, file.minimum, file.weight, definition, normalization)
+    attributes = {**file.attributes, "definition": definition, "weight_normalization": normalization}
+    return dataclasses.replace(file, attributes=attributes, **derived)  # type: ignore[arg-type]
+
+
+def _derived(
+    clean: Array, maximum: Array, minimum: Array, weight: Array, definition: str, normalization: str
+) -> dict[str, Array]:
+    """The members that follow from the others."""
+    raw = raw_sensitivity(clean, maximum, minimum, definition=definition)
+    factor = weight_factor(weight, normalization=normalization)
+    error = standard_error(clean, maximum, minimum, definition=definition)
+    return {"sensitivity": raw * factor, "sensitivity_raw": raw, "standard_error": error * factor}
 
 
 def read_sensitivity(path: Path) -> SensitivityFile:
