@@ -43,8 +43,9 @@ rule all:
         "<results>/figures/figure1_accuracy.svg",
         "<results>/figures/figure2_sensitivity.svg",
         "<results>/summary.csv",
+        "<results>/claims.md",
     message:
-        "Done: figures, summary and everything they rest on."
+        "Done: figures, summary, verdicts and everything they rest on."
 
 
 rule data:

@@ -73,3 +73,28 @@ rule summarize_results:
         "Summary: accuracy and sensitivity of each model at each epsilon."
     script:
         "../workflow_scripts/summarize_results.py"
+
+
+rule judge_claims:
+    input:
+        code=package_files("judge_claims"),
+        accuracy=ACCURACIES,
+        sensitivity=SENSITIVITIES,
+        relinear=relinear_table,
+    output:
+        csv="<results>/claims.csv",
+        markdown="<results>/claims.md",
+    log:
+        "<results>/logs/judge_claims.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        definition=config["sensitivity"]["definition"],
+        normalization=config["sensitivity"]["weight_normalization"],
+    message:
+        "Claims: a verdict on each."
+    script:
+        "../workflow_scripts/judge_claims.py"
