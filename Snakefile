@@ -8,6 +8,9 @@ min_version("9.19")
 configfile: "config.yaml"
 
 
+report: "rules/captions/workflow.rst"
+
+
 pathvars:
     results="results",
 
@@ -42,6 +45,9 @@ rule all:
     input:
         "<results>/figures/figure1_accuracy.svg",
         "<results>/figures/figure2_sensitivity.svg",
+        "<results>/figures/learning_curves.svg",
+        "<results>/figures/sensitivity_quantiles.svg",
+        "<results>/figures/accuracy_against_sensitivity.svg",
         "<results>/summary.csv",
         "<results>/claims.md",
     message:
