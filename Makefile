@@ -7,6 +7,8 @@ BIN = .venv/bin
 
 demo: .venv/run
 	$(BIN)/snakemake --profile profiles/demo all
+	$(BIN)/snakemake --profile profiles/demo --report results/demo/report.html all
+	@echo 'The report, for a browser: results/demo/report.html'
 
 test: lint
 	$(BIN)/pytest

@@ -8,6 +8,9 @@ min_version("9.19")
 configfile: "config.yaml"
 
 
+report: "rules/captions/workflow.rst"
+
+
 pathvars:
     results="results",
 
@@ -42,9 +45,13 @@ rule all:
     input:
         "<results>/figures/figure1_accuracy.svg",
         "<results>/figures/figure2_sensitivity.svg",
+        "<results>/figures/learning_curves.svg",
+        "<results>/figures/sensitivity_quantiles.svg",
+        "<results>/figures/accuracy_against_sensitivity.svg",
         "<results>/summary.csv",
+        "<results>/claims.md",
     message:
-        "Done: figures, summary and everything they rest on."
+        "Done: figures, summary, verdicts and everything they rest on."
 
 
 rule data:

@@ -87,6 +87,12 @@ def evaluation_dataset():
     return f"<results>/data/{config['evaluation_dataset']}.h5"
 
 
+def relinear_table(wildcards):
+    """The study that claim S6 rests on, once it was made; from then on it is kept up to date."""
+    table = results() / "studies/relinear.csv"
+    return [str(table)] if table.exists() else []
+
+
 def local_copy(wildcards):
     """A dataset's local path, if the config names one: when it changes, the dataset is made anew."""
     path = config["datasets"][wildcards.dataset].get("path")
@@ -222,6 +228,7 @@ def print_end_banner():
         "figures/figure1_accuracy.png",
         "figures/figure2_sensitivity.png",
         "summary.md",
+        "claims.md",
     ):
         if (results() / name).exists():
             say(f"  {results() / name}")

@@ -9,7 +9,13 @@ rule plot_accuracy:
         code=source_files("plot_accuracy"),
         accuracy=ACCURACIES,
     output:
-        multiext("<results>/figures/figure1_accuracy", ".svg", ".png", ".csv"),
+        report(
+            "<results>/figures/figure1_accuracy.svg",
+            caption="captions/accuracy.rst",
+            category="2 Accuracy",
+            labels={"result": "Figure 1: accuracy against epsilon"},
+        ),
+        multiext("<results>/figures/figure1_accuracy", ".png", ".csv"),
     log:
         "<results>/logs/plot_accuracy.log",
     conda:
@@ -31,7 +37,13 @@ rule plot_sensitivity:
         code=source_files("plot_sensitivity"),
         sensitivity=SENSITIVITIES,
     output:
-        multiext("<results>/figures/figure2_sensitivity", ".svg", ".png", ".csv"),
+        report(
+            "<results>/figures/figure2_sensitivity.svg",
+            caption="captions/sensitivity.rst",
+            category="3 Sensitivity of features",
+            labels={"result": "Figure 2: histograms of sensitivities"},
+        ),
+        multiext("<results>/figures/figure2_sensitivity", ".png", ".csv"),
     log:
         "<results>/logs/plot_sensitivity.log",
     conda:
@@ -58,6 +70,12 @@ rule summarize_results:
     output:
         csv="<results>/summary.csv",
         markdown="<results>/summary.md",
+        page=report(
+            "<results>/summary.html",
+            caption="captions/summary.rst",
+            category="4 Sensitivity and accuracy",
+            labels={"result": "Table: accuracy and sensitivity of each model"},
+        ),
         text="<results>/summary.txt",
     log:
         "<results>/logs/summarize_results.log",
@@ -71,7 +89,127 @@ rule summarize_results:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        settings=config["accuracy"],
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
     script:
         "../workflow_scripts/summarize_results.py"
+
+
+rule judge_claims:
+    input:
+        code=source_files("judge_claims"),
+        accuracy=ACCURACIES,
+        sensitivity=SENSITIVITIES,
+        relinear=relinear_table,
+    output:
+        csv="<results>/claims.csv",
+        markdown="<results>/claims.md",
+        page=report(
+            "<results>/claims.html",
+            caption="captions/claims.rst",
+            category="5 Claims",
+            labels={"result": "Verdicts: A1-A5, S1-S6"},
+        ),
+    log:
+        "<results>/logs/judge_claims.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        definition=config["sensitivity"]["definition"],
+        normalization=config["sensitivity"]["weight_normalization"],
+    message:
+        "Claims: a verdict on each."
+    script:
+        "../workflow_scripts/judge_claims.py"
+
+
+rule plot_learning:
+    input:
+        code=source_files("plot_learning"),
+        histories=expand("<results>/models/{model}.history.csv", model=MODELS),
+    output:
+        report(
+            "<results>/figures/learning_curves.svg",
+            caption="captions/learning.rst",
+            category="1 Models",
+            labels={"result": "Learning curves"},
+        ),
+        "<results>/figures/learning_curves.png",
+    log:
+        "<results>/logs/plot_learning.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        models=MODELS,
+        training=config["training"],
+        seed=config["seed"],
+    message:
+        "Learning curves."
+    script:
+        "../workflow_scripts/plot_learning.py"
+
+
+rule plot_quantiles:
+    input:
+        code=source_files("plot_quantiles"),
+        sensitivity=SENSITIVITIES,
+    output:
+        report(
+            "<results>/figures/sensitivity_quantiles.svg",
+            caption="captions/quantiles.rst",
+            category="3 Sensitivity of features",
+            labels={"result": "Quantiles against a normal distribution (S1)"},
+        ),
+        multiext("<results>/figures/sensitivity_quantiles", ".png", ".csv"),
+    log:
+        "<results>/logs/plot_quantiles.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        models=MODELS,
+        epsilons=config["epsilons"],
+        std=config["standardization"]["std"],
+        derivation=derivation_settings(),
+    message:
+        "Quantiles of the sensitivities against a normal distribution."
+    script:
+        "../workflow_scripts/plot_quantiles.py"
+
+
+rule plot_tradeoff:
+    input:
+        code=source_files("plot_tradeoff"),
+        summary="<results>/summary.csv",
+        sensitivity=SENSITIVITIES[0],
+    output:
+        report(
+            "<results>/figures/accuracy_against_sensitivity.svg",
+            caption="captions/tradeoff.rst",
+            category="4 Sensitivity and accuracy",
+            labels={"result": "Accuracy against sensitivity (S5)"},
+        ),
+        "<results>/figures/accuracy_against_sensitivity.png",
+    log:
+        "<results>/logs/plot_tradeoff.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        models=MODELS,
+        settings=config["accuracy"],
+    message:
+        "Accuracy against sensitivity."
+    script:
+        "../workflow_scripts/plot_tradeoff.py"

@@ -1,27 +1,15 @@
 """Draw Figure 2."""
 
-from collections.abc import Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.captions import sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import plot_sensitivity, save_figure
 from feature_sensitivity.files import whole_file
-from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
+from feature_sensitivity.sensitivity import read_sensitivity, rederived
 from feature_sensitivity.units import in_both_units
-
-
-def caption(file: SensitivityFile) -> str:
-    """The settings of the attack, in one sentence."""
-    settings: Mapping[str, Any] = file.attributes
-    share = settings["step_size"] / settings["epsilon"]
-    return (
-        f"{settings['norm']} PGD, {settings['steps']} steps of {share:.3g} epsilon, {settings['iterate']} iterate, "
-        f"restarts {settings['restarts']}; {len(file.image_index)} test images, {len(file.feature_index)} features, "
-        f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}; "
-        "vertical lines: means"
-    )
 
 
 def main(snakemake: Any) -> None:
@@ -36,7 +24,7 @@ def main(snakemake: Any) -> None:
             {key: file.sensitivity for key, file in zip(product(models, epsilons), files, strict=True)},
             models=models,
             epsilons={epsilon: in_both_units(epsilon, snakemake.params.std) for epsilon in epsilons},
-            caption=caption(files[0]),
+            caption=f"{sensitivity_settings(files[0])}; vertical lines: means",
         )
         svg = Path(snakemake.output[0])
         save_figure(figure, svg.with_suffix(""))

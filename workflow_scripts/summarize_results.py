@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.files import whole_file
+from feature_sensitivity.pages import html_table, page, paragraphs
 from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
 from feature_sensitivity.statistics import describe
 from feature_sensitivity.units import in_both_units
@@ -49,20 +51,6 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
     )
 
 
-def notes(accuracy: pd.DataFrame, file: SensitivityFile) -> str:
-    """The settings behind the numbers."""
-    first, settings = accuracy[accuracy.epsilon > 0].iloc[0], file.attributes
-    return (
-        f"Accuracy: {first.norm} PGD on the cross-entropy, {first.steps} steps of "
-        f"{first.step_size / first.epsilon:.3g} epsilon, {first.n_images} test images, 95 % Wilson intervals. "
-        f"Sensitivity: {settings['norm']} PGD, {settings['steps']} steps of "
-        f"{settings['step_size'] / settings['epsilon']:.3g} epsilon, {settings['iterate']} iterate, "
-        f"restarts {settings['restarts']}, {len(file.image_index)} test images, {len(file.feature_index)} features, "
-        f"definition {settings['definition']}, weights {settings['weight_normalization']}. "
-        f"Seed {settings['seed']}. Epsilon in standardized units (255ths of the pixel range)."
-    )
-
-
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params, output = snakemake.params, snakemake.output
@@ -74,10 +62,16 @@ def main(snakemake: Any) -> None:
             for key, path in zip(keys, snakemake.input.sensitivity, strict=True)
         }
         summary = summarize(accuracy, files)
-        table, text = readable(summary, params.std), notes(accuracy, next(iter(files.values())))
+        table = readable(summary, params.std)
+        notes = (
+            f"Accuracy: {accuracy_settings(accuracy, params.settings)}, 95 % Wilson intervals. "
+            f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
+            "Epsilon in standardized units (255ths of the pixel range)."
+        )
         for path, content in (
             (output.csv, summary.to_csv(index=False)),
-            (output.markdown, f"{table.to_markdown(index=False)}\n\n{text}\n"),
+            (output.markdown, f"{table.to_markdown(index=False)}\n\n{notes}\n"),
+            (output.page, page("Accuracy and sensitivity", html_table(table), paragraphs(notes, note=True))),
             (output.text, f"{table.to_string(index=False)}\n"),
         ):
             with whole_file(Path(path)) as temporary:

@@ -2,7 +2,7 @@
 
 Data flows one way, and a module imports only from those before it:
 files, console, datasets, models, attacks, training, accuracy, construction, sensitivity,
-statistics, figures.
+statistics, figures, claims.
 """
 
 __version__ = "0.1.0"

@@ -12,6 +12,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.files import whole_file
@@ -58,9 +59,7 @@ def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str
                 100 * rows.accuracy,
                 yerr=(100 * low.clip(lower=0), 100 * high.clip(lower=0)),
                 label=model,
-                color=COLORS[number % len(COLORS)],
-                marker=MARKERS[number % len(MARKERS)],
-                linestyle=LINES[number % len(LINES)],
+                **sign(number),
                 capsize=2,
                 markersize=5,
             )
@@ -70,7 +69,7 @@ def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str
         axes.set_ylabel("accuracy under attack (%)")
         axes.set_ylim(-3, 103)
         axes.legend(title="model")
-        _caption(figure, caption)
+        add_caption(figure, caption)
     return figure
 
 
@@ -89,14 +88,8 @@ def plot_sensitivity(
     """
     counted = []
     with plt.rc_context(STYLE):
-        columns = min(2, len(epsilons))
-        rows = -(-len(epsilons) // columns)
-        figure, grid = plt.subplots(
-            rows, columns, figsize=(3.6 * columns, 2.6 * rows + 0.4), layout="constrained", squeeze=False
-        )
-        for axes in grid.flat[len(epsilons) :]:
-            axes.set_visible(False)
-        for (epsilon, title), axes in zip(epsilons.items(), grid.flat, strict=False):
+        figure, panels = panel_grid(len(epsilons))
+        for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
             panel = [sensitivities[model, epsilon] for model in models]
             edges = _bin_edges(panel)
             for number, (model, values) in enumerate(zip(models, panel, strict=True)):
@@ -116,10 +109,36 @@ def plot_sensitivity(
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("sensitivity")
             axes.set_ylabel("features")
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=len(models), title="model")
-        _caption(figure, caption)
+        add_legend(figure, panels[0])
+        add_caption(figure, caption)
     return figure, pd.concat(counted, ignore_index=True)
+
+
+def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
+    """A figure with panels in two columns."""
+    columns = min(2, n_panels)
+    rows = -(-n_panels // columns)
+    figure, grid = plt.subplots(
+        rows, columns, figsize=(3.6 * columns, 2.6 * rows + 0.4), layout="constrained", squeeze=False
+    )
+    for axes in grid.flat[n_panels:]:
+        axes.set_visible(False)
+    return figure, list(grid.flat[:n_panels])
+
+
+def add_legend(figure: Figure, axes: Axes) -> None:
+    """One legend of models above all panels, from one of them."""
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), title="model")
+
+
+def sign(number: int) -> dict[str, Any]:
+    """Colour, marker and line of the model with this number, for lines with markers."""
+    return {
+        "color": COLORS[number % len(COLORS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": LINES[number % len(LINES)],
+    }
 
 
 def _bin_edges(samples: Sequence[np.ndarray]) -> np.ndarray:
@@ -129,6 +148,7 @@ def _bin_edges(samples: Sequence[np.ndarray]) -> np.ndarray:
     return np.linspace(0, high, int(np.clip(high / max(min(widths), 1e-12), 5, 80)) + 1)
 
 
-def _caption(figure: Figure, caption: str) -> None:
+def add_caption(figure: Figure, caption: str) -> None:
+    """The settings, small, below the panels."""
     characters = round(21 * figure.get_figwidth())
     figure.supxlabel(textwrap.fill(caption, characters), fontsize=6.5, color="#444444")

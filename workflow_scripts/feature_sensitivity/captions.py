@@ -1,0 +1,30 @@
+"""The settings behind a figure or table, in a sentence for people."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from feature_sensitivity.sensitivity import SensitivityFile
+
+
+def accuracy_settings(accuracy: pd.DataFrame, settings: Mapping[str, Any]) -> str:
+    """The attack behind accuracies, their images and their seed; ``settings`` as in the config."""
+    box = "clipped to the pixel box" if settings["clip_to_pixel_box"] else "not clipped to the pixel box"
+    restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
+    return (
+        f"{settings['norm']} PGD on the cross-entropy, {settings['steps']} steps of "
+        f"{settings['relative_step_size']} epsilon{restarts}, {settings['iterate']} iterate, {box}; "
+        f"{accuracy.n_images.max()} test images, seed {accuracy.seed.iloc[0]}"
+    )
+
+
+def sensitivity_settings(file: SensitivityFile) -> str:
+    """The attack behind sensitivities, their images, their seed and their definition."""
+    settings = file.attributes
+    share = settings["step_size"] / settings["epsilon"]
+    return (
+        f"{settings['norm']} PGD, {settings['steps']} steps of {share:.3g} epsilon, {settings['iterate']} iterate, "
+        f"restarts {settings['restarts']}; {len(file.image_index)} test images, {len(file.feature_index)} features, "
+        f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}"
+    )

@@ -1,0 +1,79 @@
+"""Judge the paper's claims on the numbers of this run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from feature_sensitivity.claims import Judgement, checks_table, claims_table, judge, run_from
+from feature_sensitivity.console import job, logger
+from feature_sensitivity.files import whole_file
+from feature_sensitivity.pages import heading, html_table, page, paragraphs
+from feature_sensitivity.sensitivity import read_sensitivity
+
+TITLE = "The paper's claims, judged on this run"
+PREFACE = """A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, and
+undecided when an interval leaves it open. Intervals are at 95 %: Wilson's for accuracies; bootstrap over images for
+mean sensitivities, over features for the shape of their distribution. They hold for these trained models: how much the
+models of other seeds would differ is not in them.
+"""
+
+
+def as_markdown(judgements: Sequence[Judgement]) -> str:
+    """A table of verdicts, then each claim with its rule and numbers."""
+    parts = [f"# {TITLE}\n", PREFACE, overview(judgements).to_markdown(index=False) + "\n"]
+    for judgement in judgements:
+        parts.append(f"## {judgement.claim.name}: {judgement.verdict}\n")
+        parts += [text + "\n" for text in explanation(judgement)]
+        if judgement.checks:
+            parts.append(checks_table(judgement).to_markdown(index=False, disable_numparse=True) + "\n")
+    return "\n".join(parts)
+
+
+def as_page(judgements: Sequence[Judgement]) -> str:
+    """The same for the report."""
+    blocks = [paragraphs(PREFACE), html_table(overview(judgements))]
+    for judgement in judgements:
+        blocks.append(heading(f"{judgement.claim.name}: {judgement.verdict}") + paragraphs(*explanation(judgement)))
+        if judgement.checks:
+            blocks.append(html_table(checks_table(judgement)))
+    return page(TITLE, *blocks)
+
+
+def overview(judgements: Sequence[Judgement]) -> pd.DataFrame:
+    """The verdicts, for people."""
+    return claims_table(judgements)[["claim", "sentence", "verdict"]]
+
+
+def explanation(judgement: Judgement) -> list[str]:
+    """The claim, its rule, and why it is undecided where the run lacks something."""
+    reason = [f"Undecided because {judgement.reason}."] if judgement.reason else []
+    return [judgement.claim.sentence, f"Rule: {judgement.claim.rule}", *reason]
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    with job(Path(snakemake.log[0]), "judge_claims"):
+        relinear = [pd.read_csv(path) for path in snakemake.input.relinear]
+        run = run_from(
+            pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy]),
+            [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity],
+            definition=snakemake.params.definition,
+            normalization=snakemake.params.normalization,
+            relinear=relinear[0] if relinear else None,
+        )
+        judgements = judge(run)
+        for judgement in judgements:
+            logger.info("%s %s", judgement.claim.name, judgement.verdict)
+        for path, content in (
+            (snakemake.output.csv, claims_table(judgements).to_csv(index=False)),
+            (snakemake.output.markdown, as_markdown(judgements)),
+            (snakemake.output.page, as_page(judgements)),
+        ):
+            with whole_file(Path(path)) as temporary:
+                temporary.write_text(content)
+
+
+if "snakemake" in globals():
+    main(snakemake)

@@ -1,0 +1,36 @@
+"""Draw the learning curves."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from feature_sensitivity.console import job
+from feature_sensitivity.figures import save_figure
+from feature_sensitivity.more_figures import plot_learning
+
+
+def caption(training: dict[str, Any], seed: int) -> str:
+    """The settings of the training, in one sentence."""
+    flip = "horizontal flips" if training["horizontal_flip"] else "no augmentation"
+    return (
+        f"momentum SGD, {training['epochs']} epochs, batch {training['batch_size']}, learning rate "
+        f"{training['learning_rate']} ({training['schedule']}), weight decay {training['weight_decay']:g}, {flip}, "
+        f"seed {seed}; loss and training accuracy on the images as trained on, attacked in adversarial training; "
+        "test accuracy without attack"
+    )
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    params = snakemake.params
+    with job(Path(snakemake.log[0]), "plot_learning"):
+        histories = {
+            model: pd.read_csv(path) for model, path in zip(params.models, snakemake.input.histories, strict=True)
+        }
+        figure = plot_learning(histories, caption=caption(params.training, params.seed))
+        save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
+
+
+if "snakemake" in globals():
+    main(snakemake)

@@ -1,0 +1,37 @@
+"""Draw quantile-quantile plots of the sensitivities."""
+
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from feature_sensitivity.captions import sensitivity_settings
+from feature_sensitivity.console import job
+from feature_sensitivity.figures import save_figure
+from feature_sensitivity.files import whole_file
+from feature_sensitivity.more_figures import plot_quantiles
+from feature_sensitivity.sensitivity import read_sensitivity, rederived
+from feature_sensitivity.units import in_both_units
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    models, epsilons = snakemake.params.models, snakemake.params.epsilons
+    with job(Path(snakemake.log[0]), "plot_quantiles"):
+        files = [
+            rederived(read_sensitivity(Path(path)), **snakemake.params.derivation)
+            for path in snakemake.input.sensitivity
+        ]
+        figure, numbers = plot_quantiles(
+            {key: file.sensitivity for key, file in zip(product(models, epsilons), files, strict=True)},
+            models=models,
+            epsilons={epsilon: in_both_units(epsilon, snakemake.params.std) for epsilon in epsilons},
+            caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line",
+        )
+        svg = Path(snakemake.output[0])
+        save_figure(figure, svg.with_suffix(""))
+        with whole_file(svg.with_suffix(".csv")) as temporary:
+            numbers.to_csv(temporary, index=False)
+
+
+if "snakemake" in globals():
+    main(snakemake)

@@ -1,0 +1,28 @@
+"""Draw accuracy against sensitivity."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
+from feature_sensitivity.console import job
+from feature_sensitivity.figures import save_figure
+from feature_sensitivity.more_figures import plot_tradeoff
+from feature_sensitivity.sensitivity import read_sensitivity
+
+
+def main(snakemake: Any) -> None:
+    """Unpack the rule."""
+    with job(Path(snakemake.log[0]), "plot_tradeoff"):
+        summary = pd.read_csv(snakemake.input.summary)
+        text = (
+            f"Accuracy: {accuracy_settings(summary, snakemake.params.settings)}; bars: 95 % Wilson intervals. "
+            f"Sensitivity: {sensitivity_settings(read_sensitivity(Path(snakemake.input.sensitivity)))}"
+        )
+        figure = plot_tradeoff(summary, models=snakemake.params.models, caption=text)
+        save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
+
+
+if "snakemake" in globals():
+    main(snakemake)
