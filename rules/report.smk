@@ -96,7 +96,7 @@ rule summarize_results:
 
 rule judge_claims:
     input:
-        code=package_files("judge_claims"),
+        code=source_files("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
         relinear=relinear_table,
@@ -127,7 +127,7 @@ rule judge_claims:
 
 rule plot_learning:
     input:
-        code=package_files("plot_learning"),
+        code=source_files("plot_learning"),
         histories=expand("<results>/models/{model}.history.csv", model=MODELS),
     output:
         report(
@@ -156,7 +156,7 @@ rule plot_learning:
 
 rule plot_quantiles:
     input:
-        code=package_files("plot_quantiles"),
+        code=source_files("plot_quantiles"),
         sensitivity=SENSITIVITIES,
     output:
         report(
@@ -185,7 +185,7 @@ rule plot_quantiles:
 
 rule plot_tradeoff:
     input:
-        code=package_files("plot_tradeoff"),
+        code=source_files("plot_tradeoff"),
         summary="<results>/summary.csv",
         sensitivity=SENSITIVITIES[0],
     output:
