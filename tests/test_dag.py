@@ -33,7 +33,7 @@ def test_the_paper_is_planned_whole(workflow: Path):
     assert plan["measure_sensitivity"] == 12
     assert plan["fetch_dataset"] == 2
     assert plan["construct_dataset"] == 0
-    for rule in ("plot_accuracy", "plot_sensitivity", "summarize_results"):
+    for rule in ("plot_accuracy", "plot_sensitivity", "summarize_results", "judge_claims"):
         assert plan[rule] == 1
 
 
@@ -137,7 +137,8 @@ def test_shards_and_precision_through_the_workflow(edited: Path):
 
 def test_editing_the_figures_reruns_the_figures_only(edited: Path):
     append_comment(edited / PACKAGE / "figures.py")
-    assert set(planned(edited, *TINY, "all")) == {"plot_accuracy", "plot_sensitivity", "all"}
+    figures = {"plot_accuracy", "plot_sensitivity", "plot_learning", "plot_quantiles", "plot_tradeoff"}
+    assert set(planned(edited, *TINY, "all")) == {*figures, "all"}
 
 
 def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
@@ -159,8 +160,8 @@ def test_another_definition_reruns_no_attack(edited: Path):
 
 
 def test_editing_a_script_reruns_its_rule(edited: Path):
-    append_comment(edited / "workflow_scripts/summarize_results.py")
-    assert set(planned(edited, *TINY, "all")) == {"summarize_results", "all"}
+    append_comment(edited / "workflow_scripts/judge_claims.py")
+    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
 
 
 def test_editing_what_people_see_during_a_job_reruns_nothing(edited: Path):

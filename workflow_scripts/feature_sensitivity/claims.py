@@ -8,7 +8,7 @@ threshold, when two intervals overlap, or when the run lacks what the claim spea
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from itertools import combinations, pairwise
 from typing import Any, NamedTuple
 
@@ -92,13 +92,17 @@ def run_from(
     normalization: str,
     relinear: pd.DataFrame | None = None,
 ) -> Run:
-    """A run from its files; ``definition`` and ``normalization`` are as in the config."""
+    """A run from its files; ``definition`` and ``normalization`` are as in the config.
+
+    Files that stopped early, at a precision, have fewer images: all are compared on those that they share.
+    """
+    shared = reduce(np.intersect1d, [file.image_index for file in files])
     return Run(
         accuracy={(row["model"], float(row["epsilon"])): _accuracy(row) for row in accuracy.to_dict("records")},
         movement={
             (file.attributes["model"], float(file.attributes["epsilon"])): DEFINITIONS[definition](
                 file.clean, file.maximum, file.minimum
-            )
+            )[np.isin(file.image_index, shared)]
             * weight_factor(file.weight, normalization=normalization)
             for file in files
         },
