@@ -1,4 +1,5 @@
 import logging
+import signal
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,10 @@ def test_a_fault_of_the_program_leaves_its_traceback_in_the_log(tmp_path: Path, 
     assert str(tmp_path / "a.log") in told
 
 
-def test_an_interruption_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str], sent: signal.Signals):
     with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
-        raise KeyboardInterrupt
+        signal.raise_signal(sent)
     assert ended.value.code == 130
     assert "the same command goes on" in capsys.readouterr().err
 

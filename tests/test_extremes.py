@@ -246,6 +246,30 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     assert same(resumed, plain)
 
 
+def test_an_interruption_keeps_every_finished_row(
+    network: Classifier,
+    images: Tensor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    plain, path = measure(network, images, settings()), tmp_path / "side.pt"
+    advance, calls = engine.Progress.advance, iter(range(1000))
+
+    def interrupt(self: engine.Progress, n: int, note: str = "") -> None:
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        advance(self, n, note)
+
+    monkeypatch.setattr(engine.Progress, "advance", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images, settings(), side_checkpoint=path)
+    with caplog.at_level("INFO"):
+        resumed = measure(network, images, settings(), side_checkpoint=path)
+    assert "going on from an interruption" in caplog.text
+    assert same(resumed, plain)
+
+
 def test_a_side_checkpoint_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
     path = tmp_path / "side.pt"
     torch.save({"key": "another", "values": torch.zeros(7, 32, 2, 1), "stuck": torch.zeros(7, 32, 2, 1)}, path)

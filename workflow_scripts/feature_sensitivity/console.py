@@ -1,6 +1,7 @@
 """What a long job tells the person who waits for it: a bar on the terminal, plain lines in its log."""
 
 import logging
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -36,7 +37,8 @@ def job(log_path: Path, title: str) -> Iterator[None]:
     """Log the block to ``log_path`` and the terminal, and end the process with status 1 if it fails.
 
     A :class:`UserError` or a full disk is told in one sentence. Any other error is a fault of the
-    program: its traceback goes to the log.
+    program: its traceback goes to the log. SIGTERM, with which a scheduler announces the end, interrupts
+    like Ctrl-C.
     """
     global _job_title
     _job_title = f"{title}: "
@@ -47,6 +49,7 @@ def job(log_path: Path, title: str) -> Iterator[None]:
     logger.handlers[:] = [file, terminal]
     logger.setLevel(logging.INFO)
     logger.propagate = False
+    previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     except (UserError, OSError, MemoryError) as error:
@@ -61,6 +64,8 @@ def job(log_path: Path, title: str) -> Iterator[None]:
         )
         logger.error("stopped by a fault in the program; its traceback is in %s", log_path)
         sys.exit(1)
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 class Progress:

@@ -88,7 +88,8 @@ def measure_extremes(
         features: indices of the features to attack [n_features], the columns of the result.
         mean: with ``std``, per channel, the standardization that gives the pixel box in units of ``x``.
         std: see ``mean``.
-        side_checkpoint: where finished rows are saved twice a minute; the same call goes on from there.
+        side_checkpoint: where finished rows are saved, twice a minute and on an interruption; the same call goes on
+            from there.
     """
     key = checkpoint_key(
         *(settings, image_index, features, x, *(value.cpu() for value in network.state_dict().values())),
@@ -110,17 +111,20 @@ def measure_extremes(
         logger.info("going on from an interruption: %d of %d rows are left", values.isnan().sum(), values.numel())
     n_done, last_save = int((~values.isnan()).sum()), time.monotonic()
     n_early = 0
-    with Progress("sensitivity", total=values.numel(), unit="rows", done=n_done) as bar:
-        for finished in _attack_whatever_fits(problem, values):
-            values.view(-1)[finished.row] = finished.value
-            stuck.view(-1)[finished.row] = finished.stuck
-            n_done, n_early = n_done + len(finished.row), n_early + finished.early * len(finished.row)
-            bar.advance(len(finished.row), f"{100 * n_early / n_done:.0f} % finished early")
-            if side_checkpoint and time.monotonic() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
-                save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
-                last_save = time.monotonic()
-    if side_checkpoint:
-        save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
+    try:
+        with Progress("sensitivity", total=values.numel(), unit="rows", done=n_done) as bar:
+            for finished in _attack_whatever_fits(problem, values):
+                # The value comes last: an interruption may fall between, and a row with a value counts as finished.
+                stuck.view(-1)[finished.row] = finished.stuck
+                values.view(-1)[finished.row] = finished.value
+                n_done, n_early = n_done + len(finished.row), n_early + finished.early * len(finished.row)
+                bar.advance(len(finished.row), f"{100 * n_early / n_done:.0f} % finished early")
+                if side_checkpoint and time.monotonic() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
+                    save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
+                    last_save = time.monotonic()
+    finally:  # on Ctrl-C, too, and when a scheduler ends the job
+        if side_checkpoint:
+            save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
     return problem.extremes(values, stuck)
 
 
