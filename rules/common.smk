@@ -87,12 +87,6 @@ def evaluation_dataset():
     return f"<results>/data/{config['evaluation_dataset']}.h5"
 
 
-def relinear_table(wildcards):
-    """The study that claim S6 rests on, once it was made; from then on it is kept up to date."""
-    table = results() / "studies/relinear.csv"
-    return [str(table)] if table.exists() else []
-
-
 def local_copy(wildcards):
     """A dataset's local path, if the config names one: when it changes, the dataset is made anew."""
     path = config["datasets"][wildcards.dataset].get("path")
