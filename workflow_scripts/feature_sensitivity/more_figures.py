@@ -85,7 +85,7 @@ def plot_tradeoff(summary: pd.DataFrame, *, models: Sequence[str], caption: str)
             )
             for epsilon, mean, accuracy in zip(rows.epsilon, rows.sensitivity_mean, rows.accuracy, strict=True):
                 axes.annotate(f"{epsilon:g}", (mean, 100 * accuracy), (5, 5), textcoords="offset points", fontsize=7)
-        axes.set_xlabel("mean sensitivity of the features; beside each point its $\\epsilon$, standardized units")
+        axes.set_xlabel("mean sensitivity of the features (beside each point its $\\epsilon$)")
         axes.set_ylabel("accuracy under attack (%)")
         axes.set_xlim(left=0)
         axes.set_ylim(-3, 103)
