@@ -1,5 +1,6 @@
 import logging
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -49,10 +50,21 @@ def test_a_fault_of_the_program_leaves_its_traceback_in_the_log(tmp_path: Path, 
     assert str(tmp_path / "a.log") in told
 
 
-@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_interruption_says_how_to_go_on(tmp_path: Path, capsys: pytest.CaptureFixture[str], sent: signal.Signals):
+def press_ctrl_c() -> None:
+    # Raised, not sent: a process that was started in the background ignores SIGINT.
+    raise KeyboardInterrupt
+
+
+def end_as_a_scheduler_does() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("interrupt", [press_ctrl_c, end_as_a_scheduler_does])
+def test_an_interruption_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interrupt: Callable[[], None]
+):
     with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
-        signal.raise_signal(sent)
+        interrupt()
     assert ended.value.code == 130
     assert "the same command goes on" in capsys.readouterr().err
 
