@@ -50,6 +50,7 @@ rule all:
         "<results>/figures/accuracy_against_sensitivity.svg",
         "<results>/summary.csv",
         "<results>/claims.md",
+        expand("<results>/figures/construction_{dataset}.svg", dataset=CONSTRUCTED),
     message:
         "Done: figures, summary, verdicts and everything they rest on."
 

@@ -62,6 +62,37 @@ rule plot_sensitivity:
         "../workflow_scripts/plot_sensitivity.py"
 
 
+rule plot_construction:
+    input:
+        code=source_files("plot_construction"),
+        dataset="<results>/data/{dataset}.h5",
+        original=original_of,
+    output:
+        report(
+            "<results>/figures/construction_{dataset}.svg",
+            caption="captions/construction.rst",
+            category="1 Models",
+            labels={"result": "Constructed images of {dataset}"},
+        ),
+        "<results>/figures/construction_{dataset}.png",
+    log:
+        "<results>/logs/plot_construction/{dataset}.log",
+    wildcard_constraints:
+        dataset=any_of(CONSTRUCTED),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        seed=config["seed"],
+    message:
+        "Contact sheet: original, start and result in {wildcards.dataset}."
+    script:
+        "../workflow_scripts/plot_construction.py"
+
+
 rule summarize_results:
     input:
         code=source_files("summarize_results"),

@@ -317,7 +317,7 @@ def test_every_failed_address_is_named(server, tmp_path, dead_url):
 
 
 def test_no_address_at_all(tmp_path):
-    assert "the config names no url" in refusal(tmp_path)
+    assert "urls in the config is empty" in refusal(tmp_path)
 
 
 def test_the_checksum_of_the_first_download_is_recorded_and_shown(server, tmp_path, caplog, monkeypatch):
