@@ -26,7 +26,10 @@ SLURM = (
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5"),
     *("--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml"),
 )
-MEMORY = {"fetch_dataset": "4000M", **dict.fromkeys(("train_model", "measure_accuracy", "measure_sensitivity"), "8000M")}
+MEMORY = {
+    "fetch_dataset": "4000M",
+    **dict.fromkeys(("train_model", "measure_accuracy", "measure_sensitivity"), "8000M"),
+}
 CONSOLE = "workflow_scripts/feature_sensitivity/console.py"
 TARGET = "results/tiny/sens/normal_0.08.h5"
 LOG = "results/tiny/logs/measure_sensitivity/normal_0.08.log"
