@@ -38,6 +38,7 @@ localrules:
     all,
     data,
     models,
+    benchmarks,
 
 
 rule all:

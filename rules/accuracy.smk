@@ -10,7 +10,7 @@ rule measure_accuracy:
     benchmark:
         "<results>/benchmarks/measure_accuracy/{model}.tsv"
     conda:
-        "../envs/compute.yaml"
+        compute_environment()
     threads: compute_threads()
     resources:
         mem_mb=memory(8),

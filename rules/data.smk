@@ -15,7 +15,7 @@ rule fetch_dataset:
     wildcard_constraints:
         dataset=any_of(FETCHED),
     conda:
-        "../envs/compute.yaml"
+        compute_environment()
     resources:
         mem_mb=memory(4),
         runtime=60,
@@ -43,7 +43,7 @@ rule construct_dataset:
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
-        "../envs/compute.yaml"
+        compute_environment()
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
@@ -71,10 +71,12 @@ rule gather_dataset:
         "<results>/data/{dataset}.h5",
     log:
         "<results>/logs/gather_dataset/{dataset}.log",
+    benchmark:
+        "<results>/benchmarks/gather_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
-        "../envs/compute.yaml"
+        compute_environment()
     resources:
         mem_mb=memory(4),
         runtime=20,

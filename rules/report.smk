@@ -18,6 +18,8 @@ rule plot_accuracy:
         multiext("<results>/figures/figure1_accuracy", ".png", ".csv"),
     log:
         "<results>/logs/plot_accuracy.log",
+    benchmark:
+        "<results>/benchmarks/plot_accuracy.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -46,6 +48,8 @@ rule plot_sensitivity:
         multiext("<results>/figures/figure2_sensitivity", ".png", ".csv"),
     log:
         "<results>/logs/plot_sensitivity.log",
+    benchmark:
+        "<results>/benchmarks/plot_sensitivity.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -110,6 +114,8 @@ rule summarize_results:
         text="<results>/summary.txt",
     log:
         "<results>/logs/summarize_results.log",
+    benchmark:
+        "<results>/benchmarks/summarize_results.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -143,6 +149,8 @@ rule judge_claims:
         ),
     log:
         "<results>/logs/judge_claims.log",
+    benchmark:
+        "<results>/benchmarks/judge_claims.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -171,6 +179,8 @@ rule plot_learning:
         "<results>/figures/learning_curves.png",
     log:
         "<results>/logs/plot_learning.log",
+    benchmark:
+        "<results>/benchmarks/plot_learning.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -200,6 +210,8 @@ rule plot_quantiles:
         multiext("<results>/figures/sensitivity_quantiles", ".png", ".csv"),
     log:
         "<results>/logs/plot_quantiles.log",
+    benchmark:
+        "<results>/benchmarks/plot_quantiles.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -231,6 +243,8 @@ rule plot_tradeoff:
         "<results>/figures/accuracy_against_sensitivity.png",
     log:
         "<results>/logs/plot_tradeoff.log",
+    benchmark:
+        "<results>/benchmarks/plot_tradeoff.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -243,3 +257,21 @@ rule plot_tradeoff:
         "Accuracy against sensitivity."
     script:
         "../workflow_scripts/plot_tradeoff.py"
+
+
+# Without inputs or outputs: it tabulates what is there, whenever it is asked for, and makes nothing run.
+rule benchmarks:
+    log:
+        "<results>/logs/benchmarks.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(1),
+        runtime=10,
+    params:
+        folder=str(results() / "benchmarks"),
+        table=str(results() / "benchmarks.csv"),
+    message:
+        "Time and memory of each rule's jobs so far."
+    script:
+        "../workflow_scripts/tabulate_benchmarks.py"

@@ -15,7 +15,7 @@ rule measure_sensitivity:
     benchmark:
         f"<results>/benchmarks/measure_sensitivity/{PART}.tsv"
     conda:
-        "../envs/compute.yaml"
+        compute_environment()
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
@@ -43,6 +43,8 @@ if N_SHARDS > 1:
             "<results>/sens/{model}_{eps}.h5",
         log:
             "<results>/logs/gather_sensitivity/{model}_{eps}.log",
+        benchmark:
+            "<results>/benchmarks/gather_sensitivity/{model}_{eps}.tsv"
         conda:
             "../envs/report.yaml"
         resources:

@@ -14,7 +14,7 @@ rule train_model:
     benchmark:
         "<results>/benchmarks/train_model/{model}.tsv"
     conda:
-        "../envs/compute.yaml"
+        compute_environment()
     threads: compute_threads()
     resources:
         mem_mb=memory(8),

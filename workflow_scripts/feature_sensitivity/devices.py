@@ -1,13 +1,27 @@
 """Where things are computed."""
 
 import ctypes
+import fcntl
+import itertools
+import logging
+import os
 import platform
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
 
 import torch
 
+logger = logging.getLogger(__name__)
+
+_held: list[IO[str]] = []
+"""Lock files of this process, open until it ends."""
+
 
 def best_device() -> torch.device:
-    """The first visible CUDA device, or the CPU, made ready.
+    """A visible CUDA device, the one that the fewest other jobs of this user work on, or the CPU, made ready.
 
     Float32 means float32 on both: TensorFloat-32 is switched off. cuDNN is told to use deterministic algorithms.
     """
@@ -15,9 +29,36 @@ def best_device() -> torch.device:
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.deterministic = True
     if torch.cuda.is_available():
-        return torch.device("cuda")
+        names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
+        chosen = take_free_device(names, Path(tempfile.gettempdir()) / f"feature_sensitivity_{os.getuid()}")
+        torch.cuda.set_device(chosen)
+        return torch.device("cuda", chosen)
+    if torch.version.cuda is None and shutil.which("nvidia-smi"):
+        logger.warning("this PyTorch was built without CUDA and runs on the CPU; for the GPU, write pytorch: cuda")
     _keep_freed_memory()
     return torch.device("cpu")
+
+
+def take_free_device(names: Sequence[str], folder: Path) -> int:
+    """The index of the named device that the fewest processes have taken; it is taken until this process ends.
+
+    A device is known by a name that no other has, and that is the same in every process, whatever CUDA_VISIBLE_DEVICES
+    leaves visible and in whatever order. The first process on a device locks the file ``{name}.1`` in ``folder``,
+    which must be on this machine, the second ``{name}.2``, and so on: the kernel releases the locks of a process that
+    ends, however it ends. No process waits: what to do with more jobs than devices is up to who starts them.
+    """
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for share in itertools.count(1):
+        for index, name in enumerate(names):
+            file = (folder / f"{name}.{share}").open("w")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                continue
+            _held.append(file)
+            return index
+    raise AssertionError("unreachable")
 
 
 def _keep_freed_memory() -> None:
