@@ -32,6 +32,7 @@ include: "rules/train.smk"
 include: "rules/accuracy.smk"
 include: "rules/sensitivity.smk"
 include: "rules/report.smk"
+include: "rules/studies.smk"
 
 
 localrules:

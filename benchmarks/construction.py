@@ -138,8 +138,8 @@ def main() -> None:
             "this workflow": partial(move, *common),
         }
 
-    print(f"{describe(device)}; {arguments.images} images in batches of {arguments.batch_size}, {arguments.steps} steps,")
-    print(f"medians of {arguments.rounds} rounds (in brackets: lowest and highest)")
+    print(f"{describe(device)}; {arguments.images} images in batches of {arguments.batch_size},")
+    print(f"{arguments.steps} steps, medians of {arguments.rounds} rounds (in brackets: lowest and highest)")
     print("\n| network | side | images/s | rate / plain loop's |\n|---|---|---|---|")
     measure = partial(compare, n_images=arguments.images, rounds=arguments.rounds, device=device)
     for width in arguments.widths:

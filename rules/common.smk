@@ -77,14 +77,51 @@ def source_files(rule_name):
     return [str(script), *(str(PACKAGE / f"{module}.py") for module in modules)]
 
 
-def dataset_of(wildcards):
+def training_data_of(model):
     """The file with a model's training images."""
-    return f"<results>/data/{config['models'][wildcards.model]['dataset']}.h5"
+    return f"<results>/data/{config['models'].get(model, {}).get('dataset')}.h5"
+
+
+def dataset_of(wildcards):
+    """The same, for a wildcard."""
+    return training_data_of(wildcards.model)
 
 
 def evaluation_dataset():
     """The file with the test images that measure every model."""
     return f"<results>/data/{config['evaluation_dataset']}.h5"
+
+
+def relinear_table(wildcards):
+    """The study that claim S6 rests on, once it was made; from then on it is kept up to date."""
+    table = results() / "studies/relinear.csv"
+    return [str(table)] if table.exists() else []
+
+
+def study_tables(wildcards):
+    """The tables on which the report of a study rests."""
+    models = list(config["models"])
+    if wildcards.study == "theorem":
+        return expand(
+            "<results>/studies/theorem/{model}_{eps}.csv",
+            model=models,
+            eps=config["epsilons"],
+        )
+    if wildcards.study == "convergence":
+        return expand("<results>/studies/convergence/{model}.csv", model=models)
+    return f"<results>/studies/{wildcards.study}.csv"
+
+
+def study_settings(wildcards):
+    """The settings of a study and of the protocol's attacks, which its report states."""
+    return {
+        "models": list(config["models"]),
+        "study": config["studies"].get(wildcards.study, {}),
+        "accuracy": config["accuracy"],
+        "sensitivity": config["sensitivity"],
+        "seed": config["seed"],
+        "std": config["standardization"]["std"],
+    }
 
 
 def local_copy(wildcards):

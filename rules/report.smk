@@ -138,6 +138,7 @@ rule judge_claims:
         code=source_files("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
+        relinear=relinear_table,
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",

@@ -95,7 +95,7 @@ def make_channel(channel: Path, environments: list[Path]) -> None:
         path_file = "".join(f"{path}\n" for path in sorted(paths)).encode()
         index[name] = add_package(channel, name, version, {f"{SITE}/{name}.pth": path_file}, depends=["python"])
     (channel / "noarch").mkdir()
-    for subdir, packages in (("linux-64", {file: entry for file, entry in index.values()}), ("noarch", {})):
+    for subdir, packages in (("linux-64", dict(index.values())), ("noarch", {})):
         (channel / subdir / "repodata.json").write_text(
             json.dumps({"info": {"subdir": subdir}, "packages": packages, "packages.conda": {}, "repodata_version": 1})
         )

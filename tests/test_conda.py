@@ -23,7 +23,8 @@ pytestmark = [
 PROBE = """
 import json, sys
 from pathlib import Path
-found = {name: str(getattr(sys.modules.get(name), "__file__", None)) for name in ("torch", "h5py", "matplotlib", "numpy")}
+NAMES = "torch", "h5py", "matplotlib", "numpy"
+found = {name: str(getattr(sys.modules.get(name), "__file__", None)) for name in NAMES}
 if "snakemake" in globals():
     Path(snakemake.log[0] + ".json").write_text(json.dumps({"prefix": sys.prefix, **found}))
 """

@@ -98,6 +98,36 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
 
 
+def test_studies_are_targets_of_their_own(finished_workflow: Path):
+    assert "report_study" not in planned(finished_workflow, *TINY, "all")
+    assert planned(finished_workflow, *TINY, "definitions") == {
+        "compare_definitions": 1,
+        "report_study": 1,
+        "definitions": 1,
+    }
+    plan = planned(finished_workflow, *TINY, "studies")
+    assert plan["report_study"] == 6
+    assert plan["bound_errors"] == 12
+    assert plan["measure_sensitivity"] == plan["train_model"] == 0, "they rest on what the run has"
+
+
+def test_the_studies_run_and_decide_what_was_open(edited: Path):
+    """Every study from a finished run; then claim S6 rests on relinear, and the report has a page for each."""
+    run_snakemake(edited, *TINY, "studies")
+    for study in ("definitions", "theorem", "convergence", "relinear", "norms", "crossing"):
+        for suffix in (".md", ".html", ".svg", ".png"):
+            assert (edited / f"results/tiny/studies/{study}{suffix}").stat().st_size > 300
+    assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/theorem/*.csv"))).violations.ge(0).all()
+    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
+    run_snakemake(edited, *TINY, "all")
+    claims = pd.read_csv(edited / "results/tiny/claims.csv").set_index("claim")
+    assert "% least sensitive" in claims.numbers["S6"]
+    run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", "studies")
+    report = (edited / "report.html").read_text()
+    for category in ("1 Models", "2 Accuracy", "3 Sensitivity of features", "5 Claims", "6 Open questions"):
+        assert category in report
+
+
 def test_nothing_is_left_to_do_after_a_run(finished_workflow: Path):
     assert planned(finished_workflow, *TINY, "all") == {}
 

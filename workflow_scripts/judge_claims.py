@@ -55,11 +55,13 @@ def explanation(judgement: Judgement) -> list[str]:
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), "judge_claims"):
+        relinear = [pd.read_csv(path) for path in snakemake.input.relinear]
         run = run_from(
             pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy]),
             [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity],
             definition=snakemake.params.definition,
             normalization=snakemake.params.normalization,
+            relinear=relinear[0] if relinear else None,
         )
         judgements = judge(run)
         for judgement in judgements:

@@ -2,7 +2,7 @@
 
 Data flows one way, and a module imports only from those before it:
 files, console, datasets, models, attacks, training, accuracy, construction, sensitivity,
-statistics, figures, claims.
+statistics, figures, claims, theorem, studies.
 """
 
 __version__ = "0.1.0"

@@ -329,7 +329,10 @@ def _(run: Run) -> Iterator[Check]:
 )
 def _(run: Run) -> Iterator[Check]:
     if run.relinear is None:
-        raise MissingError("no linear layer was fitted anew")
+        raise MissingError(
+            "no linear layer was fitted anew; type `snakemake --cores all relinear`, with the options of this run, "
+            "then `all` again"
+        )
     attacked = run.relinear[run.relinear.epsilon > 0]
     accuracy: dict[str, Estimate] = {row["head"]: _accuracy(row) for row in attacked.to_dict("records")}
     normal, adversarial = accuracy.pop("normal as trained"), accuracy.pop("adversarial as trained")

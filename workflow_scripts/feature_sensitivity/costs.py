@@ -54,6 +54,29 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
         settings = config["sensitivity"]
         rows = settings["images"] * min(settings["features"] or 8 * width, 8 * width) * 2 * settings["restarts"]
         return rows * settings["steps"] * attack_step * SHARE_AFTER_DROPPING
+    return attack_step * _study_steps(rule, config, n_train, n_test)
+
+
+def _study_steps(rule: str, config: Mapping[str, Any], n_train: int, n_test: int) -> float:
+    """Attack steps of one job of a study, on single images; 0 for other rules. A forward pass is half a step."""
+    accuracy, sensitivity, studies = config["accuracy"], config["sensitivity"], config["studies"]
+    n_features, accuracy_images = 8 * config["network"]["width"], accuracy["images"] or n_test
+    attacks = accuracy_images * accuracy["steps"] * accuracy["restarts"]
+    if rule == "bound_errors":
+        return sensitivity["images"] * accuracy["steps"] * studies["theorem"]["restarts"]
+    if rule == "measure_convergence":
+        study = studies["convergence"]
+        rows = study["images"] * min(study["features"], n_features) * 2 * SHARE_AFTER_DROPPING
+        return rows * (sum(study["steps"]) + study["starts"] * sensitivity["steps"])
+    if rule == "refit_linear":
+        study = studies["relinear"]
+        fit = min(study["images"], n_train) * study["epochs"] * config["adversarial_training"]["steps"]
+        return n_train / 2 + fit + (len(study["shares"]) + 3) * attacks
+    if rule == "measure_accuracy_l2":
+        return len(studies["norms"]["epsilons"]) * attacks
+    if rule == "measure_sensitivity_l2":
+        rows = studies["norms"]["images"] * min(sensitivity["features"] or n_features, n_features) * 2
+        return rows * sensitivity["restarts"] * sensitivity["steps"] * SHARE_AFTER_DROPPING
     return 0.0
 
 

@@ -139,8 +139,8 @@ def _download_from_any(
             part.replace(archive)
             return
     raise UserError(
-        f"{archive} could not be downloaded ({'; '.join(failures) or 'urls in the config is empty'}); run the same command "
-        f"again later, add a mirror to urls in the config, {OTHER_WAYS}"
+        f"{archive} could not be downloaded ({'; '.join(failures) or 'urls in the config is empty'}); "
+        f"run the same command again later, add a mirror to urls in the config, {OTHER_WAYS}"
     )
 
 

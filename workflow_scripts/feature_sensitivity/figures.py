@@ -126,10 +126,10 @@ def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
     return figure, list(grid.flat[:n_panels])
 
 
-def add_legend(figure: Figure, axes: Axes) -> None:
-    """One legend of models above all panels, from one of them."""
+def add_legend(figure: Figure, axes: Axes, *, title: str = "model", columns: int | None = None) -> None:
+    """One legend above all panels, from one of them."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=len(labels), title="model")
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns or len(labels), title=title)
 
 
 def sign(number: int) -> dict[str, Any]:

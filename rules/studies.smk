@@ -1,0 +1,261 @@
+STUDY = config["studies"]
+STUDIES = ["definitions", "theorem", "convergence", "relinear", "norms", "crossing"]
+
+
+rule compare_definitions:
+    input:
+        code=source_files("compare_definitions"),
+        accuracy=ACCURACIES,
+        sensitivity=SENSITIVITIES,
+    output:
+        "<results>/studies/definitions.csv",
+    log:
+        "<results>/logs/compare_definitions.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    message:
+        "Study definitions: the claims by every definition of sensitivity."
+    script:
+        "../workflow_scripts/compare_definitions.py"
+
+
+rule bound_errors:
+    input:
+        code=source_files("bound_errors"),
+        model="<results>/models/{model}.pt",
+        evaluation=evaluation_dataset(),
+        sensitivity="<results>/sens/{model}_{eps}.h5",
+    output:
+        "<results>/studies/theorem/{model}_{eps}.csv",
+    log:
+        "<results>/logs/bound_errors/{model}_{eps}.log",
+    benchmark:
+        "<results>/benchmarks/bound_errors/{model}_{eps}.tsv"
+    conda:
+        compute_environment()
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(8),
+        runtime=runtime("bound_errors"),
+        gpu=1,
+    params:
+        accuracy=config["accuracy"],
+        restarts=STUDY["theorem"]["restarts"],
+        seed=config["seed"],
+    message:
+        "Study theorem: bounds of the error of {wildcards.model} at epsilon {wildcards.eps}, and an attack."
+    script:
+        "../workflow_scripts/bound_errors.py"
+
+
+rule measure_convergence:
+    input:
+        code=source_files("measure_convergence"),
+        model="<results>/models/{model}.pt",
+        evaluation=evaluation_dataset(),
+    output:
+        "<results>/studies/convergence/{model}.csv",
+    log:
+        "<results>/logs/measure_convergence/{model}.log",
+    benchmark:
+        "<results>/benchmarks/measure_convergence/{model}.tsv"
+    conda:
+        compute_environment()
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(8),
+        runtime=runtime("measure_convergence"),
+        gpu=1,
+    params:
+        study=STUDY["convergence"],
+        settings=config["sensitivity"],
+        seed=config["seed"],
+    message:
+        "Study convergence: more steps and starts on a sample of {wildcards.model}'s features."
+    script:
+        "../workflow_scripts/measure_convergence.py"
+
+
+rule refit_linear:
+    input:
+        code=source_files("refit_linear"),
+        model="<results>/models/normal.pt",
+        adversarial="<results>/models/adversarial.pt",
+        dataset=training_data_of("normal"),
+        test=evaluation_dataset(),
+        sensitivity=f"<results>/sens/normal_{STUDY['relinear']['epsilon']}.h5",
+    output:
+        "<results>/studies/relinear.csv",
+    log:
+        "<results>/logs/refit_linear.log",
+    benchmark:
+        "<results>/benchmarks/refit_linear.tsv"
+    conda:
+        compute_environment()
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(8),
+        runtime=runtime("refit_linear"),
+        gpu=1,
+    params:
+        study=STUDY["relinear"],
+        derivation=derivation_settings(),
+        accuracy=config["accuracy"],
+        training=config["adversarial_training"],
+        seed=config["seed"],
+    message:
+        "Study relinear: new linear layers on the features of normal, and attacks on them."
+    script:
+        "../workflow_scripts/refit_linear.py"
+
+
+use rule measure_accuracy as measure_accuracy_l2 with:
+    output:
+        "<results>/studies/norms/{model}.csv",
+    log:
+        "<results>/logs/measure_accuracy_l2/{model}.log",
+    benchmark:
+        "<results>/benchmarks/measure_accuracy_l2/{model}.tsv"
+    resources:
+        runtime=runtime("measure_accuracy_l2"),
+    params:
+        epsilons=STUDY["norms"]["epsilons"],
+        settings={**config["accuracy"], "norm": "l2"},
+        seed=config["seed"],
+    message:
+        "Study norms: accuracy of {wildcards.model} under l2."
+
+
+use rule measure_sensitivity as measure_sensitivity_l2 with:
+    output:
+        "<results>/studies/norms/{model}_{eps}.h5",
+    log:
+        "<results>/logs/measure_sensitivity_l2/{model}_{eps}.log",
+    benchmark:
+        "<results>/benchmarks/measure_sensitivity_l2/{model}_{eps}.tsv"
+    resources:
+        runtime=runtime("measure_sensitivity_l2"),
+    params:
+        settings={
+            **measurement_settings(),
+            "norm": "l2",
+            "images": STUDY["norms"]["images"],
+            "shards": 1,
+        },
+        seed=config["seed"],
+        side_checkpoint=lambda wildcards: str(
+            results()
+            / f"unfinished/measure_sensitivity_l2/{wildcards.model}_{wildcards.eps}"
+        ),
+    message:
+        "Study norms: sensitivity of {wildcards.model} at l2 epsilon {wildcards.eps}."
+
+
+rule compare_norms:
+    input:
+        code=source_files("compare_norms"),
+        accuracy=ACCURACIES,
+        sensitivity=SENSITIVITIES,
+        accuracy_l2=expand("<results>/studies/norms/{model}.csv", model=MODELS),
+        sensitivity_l2=expand(
+            "<results>/studies/norms/{model}_{eps}.h5",
+            model=MODELS,
+            eps=STUDY["norms"]["epsilons"],
+        ),
+    output:
+        "<results>/studies/norms.csv",
+    log:
+        "<results>/logs/compare_norms.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        derivation=derivation_settings(),
+    message:
+        "Study norms: both norms side by side."
+    script:
+        "../workflow_scripts/compare_norms.py"
+
+
+rule locate_crossing:
+    input:
+        code=source_files("locate_crossing"),
+        sensitivity=expand(
+            "<results>/sens/{model}_{eps}.h5",
+            model=["normal", "robust_dataset"],
+            eps=STUDY["crossing"]["epsilons"],
+        ),
+    output:
+        "<results>/studies/crossing.csv",
+    log:
+        "<results>/logs/locate_crossing.log",
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        derivation=derivation_settings(),
+    message:
+        "Study crossing: sensitivities of normal and robust_dataset on a fine grid."
+    script:
+        "../workflow_scripts/locate_crossing.py"
+
+
+rule report_study:
+    input:
+        code=source_files("report_study"),
+        tables=study_tables,
+    output:
+        page=report(
+            "<results>/studies/{study}.html",
+            caption="captions/study.rst",
+            category="6 Open questions",
+            labels={"study": "{study}", "shows": "table"},
+        ),
+        markdown="<results>/studies/{study}.md",
+        svg=report(
+            "<results>/studies/{study}.svg",
+            caption="captions/study.rst",
+            category="6 Open questions",
+            labels={"study": "{study}", "shows": "figure"},
+        ),
+        png="<results>/studies/{study}.png",
+    log:
+        "<results>/logs/report_study/{study}.log",
+    wildcard_constraints:
+        study=any_of(STUDIES),
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        settings=study_settings,
+    message:
+        "Study {wildcards.study}: its table and figure."
+    script:
+        "../workflow_scripts/report_study.py"
+
+
+for study in STUDIES:
+
+    rule:
+        name:
+            study
+        input:
+            expand("<results>/studies/{study}.md", study=study),
+        message:
+            "Done."
+
+
+rule studies:
+    input:
+        expand("<results>/studies/{study}.md", study=STUDIES),
+    message:
+        "Done: every study of what the paper left open."

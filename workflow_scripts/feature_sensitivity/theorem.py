@@ -1,0 +1,98 @@
+"""Theorem 3 of Hu et al. (2022), corrected: what feature sensitivities say about the robust error.
+
+The printed proof wants all features to behave at once and loses a factor; Markov's inequality on the
+weighted sum of movements saves the statement. With s_i(x) the supremum of |f_i(x + d) - f_i(x)| over the
+ball, e_i its mean over x, and any tau > 0:
+
+- two classes, decision sign(alpha . f + b):
+  Pr[robust error] <= Pr[y (alpha . f + b) < tau] + sum_i |alpha_i| e_i / tau
+- K classes, logits z = W f + b, margin M = z_y - max_{c != y} z_c, beta_i = max_c W_ci - min_c W_ci:
+  Pr[robust error] <= Pr[M < tau] + sum_i beta_i e_i / tau
+- at a point x, with u_i = max f_i - f_i(x), l_i = f_i(x) - min f_i and a = w_y - w_c: when
+  z_y - z_c > B_c(x) = sum_i (a_i)+ l_i + (a_i)- u_i for all c, nothing in the ball changes the decision.
+
+PGD's extremes are lower bounds of the suprema, so on a network all of this are estimates, not certificates.
+"""
+
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class LinearLayer:
+    """``weight`` [n_classes, n_features] and ``bias`` [n_classes] of the last layer."""
+
+    weight: Floats
+    bias: Floats
+
+    def logits(self, features: Floats) -> NDArray[np.float64]:
+        """[n_images, n_classes] from features [n_images, n_features]."""
+        return features.astype(np.float64) @ self.weight.T.astype(np.float64) + self.bias
+
+
+def infimum_over_tau(margin: Floats, weighted_movement: float) -> float:
+    """The least Pr[M < tau] + weighted_movement / tau over tau > 0, for margins [n_images].
+
+    Between two neighbouring margins the probability is constant and the second term falls, so the infimum
+    is at one of the positive margins, or 1 as tau grows without end.
+    """
+    taus = np.unique(margin[margin > 0])
+    below = np.searchsorted(np.sort(margin), taus) / len(margin)
+    return float(np.min(below + weighted_movement / taus, initial=1.0))
+
+
+def margins(logits: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
+    """z_y - z_c [n_images, n_classes]; infinite at c = y."""
+    rows = np.arange(len(label))
+    gaps = (logits[rows, label][:, None] - logits).astype(np.float64)
+    gaps[rows, label] = np.inf
+    return gaps
+
+
+def class_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> float:
+    """The bound for K classes, from features and their movements [n_images, n_features]."""
+    beta = layer.weight.max(axis=0) - layer.weight.min(axis=0)
+    margin = margins(layer.logits(clean), label).min(axis=1)
+    return infimum_over_tau(margin, float(beta @ movement.mean(axis=0, dtype=np.float64)))
+
+
+def pair_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> float:
+    """The bound for two classes, for every pair of them on its own images; the mean over pairs.
+
+    alpha is the difference of the two classes' weights, so it bounds the error between these two.
+    """
+    bounds = []
+    for first, second in combinations(range(len(layer.weight)), 2):
+        rows = np.isin(label, (first, second))
+        if rows.any():
+            alpha = layer.weight[first] - layer.weight[second]
+            sign = np.where(label[rows] == first, 1, -1)
+            logits = layer.logits(clean[rows])
+            margin = sign * (logits[:, first] - logits[:, second])
+            bounds.append(
+                infimum_over_tau(margin, float(np.abs(alpha) @ movement[rows].mean(axis=0, dtype=np.float64)))
+            )
+    return float(np.mean(bounds))
+
+
+def decision_bounds(
+    clean: Floats, maximum: Floats, minimum: Floats, label: NDArray[np.int64], layer: LinearLayer
+) -> NDArray[np.float64]:
+    """B_c(x), by how much z_y - z_c can fall at most, [n_images, n_classes]; 0 at c = y."""
+    up, down = maximum.astype(np.float64) - clean, clean.astype(np.float64) - minimum
+    difference = layer.weight[label][:, None, :] - layer.weight[None]
+    falling, rising = difference.clip(min=0), (-difference).clip(min=0)
+    return np.einsum("ncf,nf->nc", falling, down) + np.einsum("ncf,nf->nc", rising, up)
+
+
+def is_unmovable(
+    clean: Floats, maximum: Floats, minimum: Floats, label: NDArray[np.int64], layer: LinearLayer
+) -> NDArray[np.bool_]:
+    """Images [n_images] that are classified correctly and, by the pointwise bound, stay so in the whole ball."""
+    gaps = margins(layer.logits(clean), label)
+    return np.asarray((gaps > decision_bounds(clean, maximum, minimum, label, layer)).all(axis=1))
