@@ -212,6 +212,16 @@ def test_values_do_not_depend_on_how_often_rows_are_replaced(
     assert same(measure(network, images, settings()), plain)
 
 
+def test_values_do_not_depend_on_the_number_of_cores(network: Classifier, images: Tensor):
+    n_threads, results = torch.get_num_threads(), []
+    for n in (1, 3):
+        torch.set_num_threads(n)
+        results.append(measure(network, images, settings()))
+        assert torch.get_num_threads() == n
+    torch.set_num_threads(n_threads)
+    assert same(*results)
+
+
 def test_other_batch_sizes_agree_on_average(network: Classifier, images: Tensor):
     one, other = measure(network, images, settings(batch_size=16)), measure(network, images, settings(batch_size=24))
     np.testing.assert_allclose(

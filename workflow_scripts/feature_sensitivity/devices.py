@@ -64,10 +64,11 @@ def take_free_device(names: Sequence[str], folder: Path) -> int:
 def _keep_freed_memory() -> None:
     """Make glibc reuse large blocks: handing each activation back to the kernel costs a quarter of an attack's time."""
     if platform.libc_ver()[0] == "glibc":
-        trim_threshold, mmap_max = -1, -4  # the names' values in malloc.h
+        trim_threshold, mmap_max, arena_max = -1, -4, -8  # the names' values in malloc.h
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 2**31 - 1)
+        mallopt(arena_max, 1)
 
 
 def device_name(device: torch.device) -> str:

@@ -1,18 +1,23 @@
 """How far each feature of a network can be moved: its PGD maximum and minimum on every image.
 
-The work is a queue of rows, one for each (image, feature, direction, restart). A fixed number of them
-is attacked at a time; a row that is finished gives its place to the next one in the queue. A row is
-finished after the last step, or as soon as its gradient is exactly zero, which is a fixed point of the
-attack. The batch always has the same shape and a row's arithmetic does not depend on its neighbours,
-so the values are the same whatever the order, the sharding or the interruptions.
+The work is a queue of rows, one for each (image, feature, direction, restart). A batch of a fixed size takes rows
+from it; a row that is finished gives its place to the next one in the queue. A row is finished after the last
+step, or as soon as its gradient is exactly zero, which is a fixed point of the attack. On a CPU each core has a
+batch of its own: this way no core waits for another after every operation, and its activations stay in its cache.
+The batch always has the same shape and a row's arithmetic does not depend on its neighbours, so the values are the
+same whatever the order, the sharding, the number of cores or the interruptions.
 """
 
 import copy
 import logging
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 import numpy as np
@@ -30,7 +35,7 @@ from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_check
 logger = logging.getLogger(__name__)
 
 SECONDS_BETWEEN_CHECKPOINTS = 30.0
-BATCH_SIZES = {"cpu": 128, "cuda": 1024}
+BATCH_SIZES = {"cpu": 64, "cuda": 1024}
 MAXIMIZE, MINIMIZE = 0, 1
 
 
@@ -41,7 +46,8 @@ class ExtremesSettings:
     ``iterate``: ``best`` is the extreme over all iterates, start and clean image included; ``last`` takes
     the last iterate. ``surrogate_relu``: the gradient passes through the last ReLU as through the identity.
     ``search_dtype``: ``bfloat16`` looks for the best iterate in lower precision, and the value that counts is
-    its float32 one, still that of a point in the ball. ``batch_size``: None fits the device.
+    its float32 one, still that of a point in the ball. ``batch_size``: rows on a GPU, or on each core of a CPU,
+    attacked at a time; None fits the device.
     """
 
     attack: PGD
@@ -112,8 +118,11 @@ def measure_extremes(
     n_done, last_save = int((~values.isnan()).sum()), time.monotonic()
     n_early = 0
     try:
-        with Progress("sensitivity", total=values.numel(), unit="rows", done=n_done) as bar:
-            for finished in _attack_whatever_fits(problem, values):
+        with (
+            Progress("sensitivity", total=values.numel(), unit="rows", done=n_done) as bar,
+            closing(_attack_whatever_fits(problem, values)) as groups,
+        ):
+            for finished in groups:
                 # The value comes last: an interruption may fall between, and a row with a value counts as finished.
                 stuck.view(-1)[finished.row] = finished.stuck
                 values.view(-1)[finished.row] = finished.value
@@ -128,11 +137,15 @@ def measure_extremes(
     return problem.extremes(values, stuck)
 
 
-def _attack_whatever_fits(problem: "_Problem", values: Tensor) -> Iterator["Finished"]:
+def _attack_whatever_fits(problem: "_Problem", values: Tensor) -> Generator["Finished"]:
     """Attack the rows whose value is still NaN, with half the batch whenever memory runs out."""
     while True:
         try:
-            yield from attack_rows(problem, values.isnan().flatten().nonzero()[:, 0])
+            todo = Queue(values.isnan().flatten().nonzero()[:, 0])
+            if problem.x.device.type == "cpu":
+                yield from attack_on_every_core(problem, todo)
+            else:
+                yield from attack_rows(problem, todo)
             return
         except torch.OutOfMemoryError:
             if problem.batch_size == 1:
@@ -221,7 +234,65 @@ class _Problem:
         )
 
 
-def attack_rows(problem: _Problem, todo: Tensor, *, settle_every: int | None = None) -> Iterator[Finished]:
+class Queue:
+    """Numbers of rows, int64 [n], that wait to be attacked; several threads may take from it."""
+
+    def __init__(self, rows: Tensor) -> None:
+        self._rows = rows
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, n: int) -> Tensor:
+        """The next ``n`` rows, or fewer at the end."""
+        with self._lock:
+            taken, self._rows = self._rows[:n], self._rows[n:]
+        return taken
+
+
+@contextmanager
+def one_thread_for_each_operation() -> Iterator[int]:
+    """Let PyTorch use one thread for an operation, here and in threads that begin here; gives the number before."""
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield n_threads
+    finally:
+        torch.set_num_threads(n_threads)
+
+
+def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
+    """:func:`attack_rows` by as many threads as PyTorch would use for one operation, but no idle ones."""
+    groups: SimpleQueue[Finished | None] = SimpleQueue()
+    stop = threading.Event()
+
+    def work() -> None:
+        try:
+            for finished in attack_rows(problem, todo):
+                groups.put(finished)
+                if stop.is_set():
+                    break
+        except BaseException:
+            stop.set()
+            raise
+        finally:
+            groups.put(None)
+
+    with one_thread_for_each_operation() as n_threads:
+        n_workers = max(1, min(n_threads, len(todo) // problem.batch_size))
+        with ThreadPoolExecutor(n_workers) as pool:
+            workers = [pool.submit(work) for _ in range(n_workers)]
+            try:
+                for _ in workers:
+                    yield from iter(groups.get, None)
+            finally:  # on Ctrl-C, too
+                stop.set()
+        for worker in workers:
+            worker.result()
+
+
+def attack_rows(problem: _Problem, todo: Queue, *, settle_every: int | None = None) -> Iterator[Finished]:
     """Attack the numbered rows and yield them as they finish, in groups, in no particular order.
 
     ``settle_every``: how many steps pass before finished rows are replaced. Each time costs one
@@ -231,11 +302,10 @@ def attack_rows(problem: _Problem, todo: Tensor, *, settle_every: int | None = N
     settle_every = settle_every or (1 if device.type == "cpu" else 4)
     batch = _Batch.empty(problem)
     last = _LastIterates(problem)
-    todo = todo.to(device)
     while True:
         free = (batch.row < 0).nonzero()[:, 0]
-        batch.fill(free[: len(todo)], todo[: len(free)], problem)
-        todo = todo[len(free) :]
+        rows = todo.take(len(free)).to(device)
+        batch.fill(free[: len(rows)], rows, problem)
         if bool((batch.row < 0).all()):
             break
         for _ in range(settle_every):

@@ -122,29 +122,30 @@ class ResNet18(Classifier):
         """``features(x)[i, index[i]]`` for each row i, as [n]; only of a network from :func:`frozen`.
 
         Of the last convolution only the selected channel is computed, forward and backward: a
-        matrix product of the channel's 9 taps with each position, then a shifted sum.
+        matrix product of each position with the channel's 9 taps, then a shifted sum.
         """
         block = self._last_block()
         shortcut = self._before_last_block(x)
         inner = block.inner(shortcut)
         n, channels, height, width = inner.shape
-        taps = block.conv2.weight[index].reshape(n, channels, 9).transpose(1, 2)
-        products = taps @ inner.flatten(2)
-        z = (products.flatten(1) @ _shifted_sum(height, width).to(products)).reshape(n, height, width)
-        rows = torch.arange(n, device=x.device)
-        z = z + cast("Tensor", block.conv2.bias)[index][:, None, None] + shortcut[rows, index]
-        return _last_relu(z, surrogate=surrogate_relu).mean(dim=(1, 2))
+        # Channels last, as they are in memory, so that their gradients are, too.
+        shortcut, inner = (t.permute(0, 2, 3, 1).reshape(n, height * width, channels) for t in (shortcut, inner))
+        taps = block.conv2.weight[index].reshape(n, channels, 9)
+        z = (inner @ taps).flatten(1) @ _shifted_sum(height, width).to(inner)
+        z = z + cast("Tensor", block.conv2.bias)[index][:, None]
+        z = z + shortcut.gather(2, index[:, None, None].expand(-1, height * width, 1))[:, :, 0]
+        return _last_relu(z, surrogate=surrogate_relu).mean(dim=1)
 
 
 @cache
 def _shifted_sum(height: int, width: int) -> Tensor:
-    """[9 * height * width, height * width]: what a 3x3 convolution with padding 1 adds up, tap by tap, as a matrix."""
-    matrix = torch.zeros(3, 3, height, width, height, width)
+    """[height * width * 9, height * width]: what a 3x3 convolution with padding 1 adds up, tap by tap, as a matrix."""
+    matrix = torch.zeros(height, width, 3, 3, height, width)
     for i, j, row, column in product(range(3), range(3), range(height), range(width)):
         source = row + i - 1, column + j - 1
         if 0 <= source[0] < height and 0 <= source[1] < width:
-            matrix[i, j, source[0], source[1], row, column] = 1.0
-    return matrix.reshape(9 * height * width, height * width)
+            matrix[source[0], source[1], i, j, row, column] = 1.0
+    return matrix.reshape(height * width * 9, height * width)
 
 
 class _InPlaceReLU(torch.autograd.Function):

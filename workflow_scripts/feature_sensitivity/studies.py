@@ -136,7 +136,7 @@ def relinear_answer(frame: pd.DataFrame) -> str:
     told = dict(zip(attacked["head"], percents(attacked, "accuracy"), strict=True))
     normal, adversarial = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
     new = attacked[~attacked["head"].isin([normal, adversarial])]
-    best = str(new["head"][new.accuracy.idxmax()])
+    best = str(new["head"].iloc[int(new.accuracy.argmax())])
     return (
         f"Under attack the best new linear layer ({best}) reaches {told[best]} %, beside {told[normal]} % of {normal} "
         f"and {told[adversarial]} % of {adversarial}."

@@ -1,0 +1,142 @@
+"""What others do: a feature's extremes by foolbox's l_inf PGD, and by a plain PyTorch loop, on torchvision's ResNet18.
+
+They run in a process of their own, because the engine changes how its process allocates memory.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import eagerpy as ep
+import foolbox as fb
+import numpy as np
+import torch
+from foolbox.attacks import LinfProjectedGradientDescentAttack
+from machine import synchronize
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from feature_sensitivity.random_starts import random_start
+
+STEPS = 20
+
+
+@dataclass
+class Rows:
+    """Rows to attack: inputs [n, ...], starts, features [n] and signs [n] (+1 maximizes)."""
+
+    x: Tensor
+    start: Tensor
+    feature: Tensor
+    sign: Tensor
+
+    def to(self, device: torch.device) -> "Rows":
+        """The rows on another device."""
+        return Rows(*(t.to(device) for t in (self.x, self.start, self.feature, self.sign)))
+
+    def split(self, size: int) -> Iterator["Rows"]:
+        """The rows in batches."""
+        for first in range(0, len(self.feature), size):
+            yield Rows(*(t[first : first + size] for t in (self.x, self.start, self.feature, self.sign)))
+
+
+def sample_rows(x: Tensor, index: np.ndarray, n_features: int, epsilon: float, n: int) -> Rows:
+    """``n`` random rows of the protocol, with the engine's own starts, for images x on the CPU."""
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, len(x), n)
+    feature, direction = rng.integers(0, n_features, n), rng.integers(0, 2, n)
+    names = {"image": index[image], "feature": feature, "direction": direction, "restart": np.zeros(n, np.int64)}
+    start = random_start(
+        seed=0,
+        **{name: torch.from_numpy(values) for name, values in names.items()},
+        shape=x.shape[1:],
+        epsilon=epsilon,
+        norm="linf",
+    )
+    signs = torch.from_numpy(1.0 - 2.0 * direction).float()
+    return Rows(x[torch.from_numpy(image)], start, torch.from_numpy(feature), signs)
+
+
+class Features(ResNet):
+    """torchvision's ResNet18 with the small stem, up to its penultimate features."""
+
+    def __init__(self, width: int, n_classes: int) -> None:
+        super().__init__(BasicBlock, [2, 2, 2, 2])
+        self.inplanes = width
+        self.conv1 = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
+        for i, stride in enumerate((1, 2, 2, 2)):
+            setattr(self, f"layer{i + 1}", self._make_layer(BasicBlock, width * 2**i, 2, stride))
+        self.fc = nn.Linear(8 * width, n_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.relu(self.bn1(self.conv1(x)))
+        return self.avgpool(self.layer4(self.layer3(self.layer2(self.layer1(x))))).flatten(1)
+
+
+class FeatureAttack(LinfProjectedGradientDescentAttack):
+    """foolbox's attack with a feature as its objective and a given start."""
+
+    def __init__(self, rows: Rows, **options: float) -> None:
+        super().__init__(random_start=True, **options)
+        self.rows = rows
+
+    def get_loss_fn(self, model: fb.Model, labels: ep.Tensor) -> Callable[[ep.Tensor], ep.Tensor]:
+        def loss(inputs: ep.Tensor) -> ep.Tensor:
+            features = model(inputs).raw
+            chosen = features[torch.arange(len(features), device=features.device), self.rows.feature]
+            return ep.astensor((self.rows.sign * chosen).sum())
+
+        return loss
+
+    def get_random_start(self, x0: ep.Tensor, epsilon: float) -> ep.Tensor:
+        return x0 + ep.astensor(self.rows.start)
+
+
+def attack_with_foolbox(network: nn.Module, rows: Rows, epsilon: float) -> None:
+    model = fb.PyTorchModel(network.eval(), bounds=(-10, 10), device=rows.x.device)
+    attack = FeatureAttack(rows, abs_stepsize=epsilon / 8, steps=STEPS)
+    labels = torch.zeros(len(rows.x), dtype=torch.int64, device=rows.x.device)
+    attack.run(model, rows.x, fb.criteria.Misclassification(labels), epsilon=epsilon)
+
+
+def attack_plainly(network: nn.Module, rows: Rows, epsilon: float) -> None:
+    """The loop that one would write by hand."""
+    d, index = rows.start, torch.arange(len(rows.x), device=rows.x.device)
+    for _ in range(STEPS):
+        point = (rows.x + d).requires_grad_()
+        values = rows.sign * network(point)[index, rows.feature]
+        (gradient,) = torch.autograd.grad(values.sum(), point)
+        d = (d + epsilon / 8 * gradient.sign()).clamp(-epsilon, epsilon)
+
+
+PEERS: dict[str, tuple[Callable[[nn.Module, Rows, float], None], bool]] = {
+    "foolbox, as documented": (attack_with_foolbox, True),
+    "foolbox, parameters frozen": (attack_with_foolbox, False),
+    "plain loop, parameters frozen": (attack_plainly, False),
+}
+"""Each with whether the weights require gradients."""
+
+_network: dict[str, Features] = {}
+
+
+def load(state_dict: dict[str, Tensor], device: str) -> None:
+    """Make this process ready."""
+    width, n_classes = len(state_dict["conv1.weight"]), len(state_dict["fc.weight"])
+    network = Features(width, n_classes)
+    network.load_state_dict(state_dict)
+    _network["it"] = network.eval().to(device)
+
+
+def seconds(name: str, rows: Rows, epsilon: float, batch_size: int) -> float:
+    """How long a peer takes for these rows."""
+    attack, with_weight_gradients = PEERS[name]
+    network = _network["it"].requires_grad_(with_weight_gradients)
+    device = next(network.parameters()).device
+    batches = list(rows.to(device).split(batch_size))
+    synchronize(device)
+    started = time.perf_counter()
+    for batch in batches:
+        attack(network, batch, epsilon)
+    synchronize(device)
+    return time.perf_counter() - started
