@@ -8,7 +8,6 @@ since every step costs the same. How much a tolerance saves depends on the teach
 
 import argparse
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from machine import describe, synchronize
+from machine import describe, seconds
 from torch import Tensor
 
 from feature_sensitivity.construction import ConstructionSettings, construct, random_other_images
@@ -86,14 +85,6 @@ def move(
             side_folder=Path(folder),
         )
     network.to(device)
-
-
-def seconds(work: Side, device: torch.device) -> float:
-    synchronize(device)
-    started = time.perf_counter()
-    work()
-    synchronize(device)
-    return time.perf_counter() - started
 
 
 def compare(sides: dict[str, Side], *, n_images: int, rounds: int, label: str, device: torch.device) -> None:

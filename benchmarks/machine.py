@@ -2,6 +2,7 @@
 
 import platform
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -34,6 +35,15 @@ def matrix_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: 
         synchronize(device)
         best = min(best, time.perf_counter() - started)
     return 2 * size**3 / best
+
+
+def seconds(work: Callable[[], object], device: torch.device) -> float:
+    """How long the work takes, until the device has done it."""
+    synchronize(device)
+    started = time.perf_counter()
+    work()
+    synchronize(device)
+    return time.perf_counter() - started
 
 
 def synchronize(device: torch.device) -> None:

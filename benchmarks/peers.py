@@ -3,7 +3,6 @@
 They run in a process of their own, because the engine changes how its process allocates memory.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -12,13 +11,12 @@ import foolbox as fb
 import numpy as np
 import torch
 from foolbox.attacks import LinfProjectedGradientDescentAttack
-from machine import synchronize
+from machine import seconds as seconds_of
+from problem import STEPS
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from feature_sensitivity.random_starts import random_start
-
-STEPS = 20
 
 
 @dataclass
@@ -134,9 +132,4 @@ def seconds(name: str, rows: Rows, epsilon: float, batch_size: int) -> float:
     network = _network["it"].requires_grad_(with_weight_gradients)
     device = next(network.parameters()).device
     batches = list(rows.to(device).split(batch_size))
-    synchronize(device)
-    started = time.perf_counter()
-    for batch in batches:
-        attack(network, batch, epsilon)
-    synchronize(device)
-    return time.perf_counter() - started
+    return seconds_of(lambda: [attack(network, batch, epsilon) for batch in batches], device)

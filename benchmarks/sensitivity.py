@@ -8,35 +8,22 @@ same; the engine attacks all of them, since some finish early. The peers have a 
 import argparse
 import multiprocessing
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import peers
 import torch
-from machine import describe, matrix_rate, synchronize
-from peers import PEERS, STEPS
+from machine import describe, matrix_rate, seconds
+from peers import PEERS
+from problem import STEPS, load
 from torch import Tensor
 
 from feature_sensitivity import extremes as engine
-from feature_sensitivity.attacks import PGD
 from feature_sensitivity.costs import forward_macs
-from feature_sensitivity.datasets import random_test_images, read_split, standardize
 from feature_sensitivity.devices import best_device
-from feature_sensitivity.extremes import ExtremesSettings, measure_extremes
-from feature_sensitivity.models import load_checkpoint
-
-
-def seconds(work: Callable[[], object], device: torch.device) -> float:
-    synchronize(device)
-    started = time.perf_counter()
-    work()
-    synchronize(device)
-    return time.perf_counter() - started
 
 
 class Counter:
@@ -75,35 +62,30 @@ def main() -> None:
     parser.add_argument("--peer-rows", type=int, default=256, help="rows that each peer attacks in each round")
     parser.add_argument("--rounds", type=int, default=3, help="times that the sides take turns; medians are shown")
     parser.add_argument("--epsilons", type=float, nargs="+", default=[0.08, 0.2])
+    parser.add_argument("--search-dtype", choices=("float32", "bfloat16"), default="float32", help="of the engine")
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 64, 128])
     arguments = parser.parse_args()
 
     device = best_device()
-    network, metadata = load_checkpoint(arguments.checkpoint)
-    split = read_split(arguments.dataset, "test")
-    index = random_test_images(len(split.labels), arguments.images, 0, "--images")
-    x = standardize(torch.from_numpy(split.images[index]), metadata["mean"], metadata["std"])
-    n_features = min(arguments.features or network.fc.in_features, network.fc.in_features)
-    architecture = metadata["architecture"]
+    problem = load(arguments.checkpoint, arguments.dataset, arguments.images)
+    x, index = problem.x, problem.index
+    n_features = min(arguments.features or problem.n_features, problem.n_features)
     sizes = tuple(arguments.batch_sizes)
     others = ProcessPoolExecutor(
         max_workers=1,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=peers.load,
-        initargs=(network.state_dict(), str(device)),
+        initargs=(problem.network.state_dict(), str(device)),
     )
 
-    def measure(epsilon: float, batch_size: int, images: slice = slice(None)) -> None:
-        attack = PGD(norm="linf", epsilon=epsilon, steps=STEPS, step_size=epsilon / 8)
-        measure_extremes(
-            network=network,
-            x=x[images],
-            image_index=index[images],
-            features=np.arange(n_features),
-            mean=metadata["mean"],
-            std=metadata["std"],
-            settings=ExtremesSettings(attack=attack, batch_size=batch_size),
-            device=device,
+    def measure(epsilon: float, batch_size: int, images: int | None = None) -> None:
+        problem.measure(
+            epsilon,
+            device,
+            images=images,
+            features=n_features,
+            batch_size=batch_size,
+            search_dtype=arguments.search_dtype,
         )
 
     def peer_seconds(name: str, epsilon: float, batch_size: int) -> float:
@@ -113,13 +95,10 @@ def main() -> None:
     first = arguments.epsilons[0]
     peer_seconds(next(iter(PEERS)), first, min(sizes))
     chosen = {name: min(sizes, key=partial(peer_seconds, name, first)) for name in PEERS}
-    few = slice(0, min(4, len(index)))
-    chosen["this engine"] = min(sizes, key=lambda size: seconds(partial(measure, first, size, few), device))
+    chosen["this engine"] = min(sizes, key=lambda size: seconds(partial(measure, first, size, 8), device))
 
     n_rows = 2 * len(index) * n_features
-    print(
-        f"{describe(device)}; width {architecture['width']}, {STEPS} steps; {arguments.rounds} rounds, in each of which"
-    )
+    print(f"{describe(device)}; width {problem.width}, {STEPS} steps; {arguments.rounds} rounds, in each of which")
     print(f"every peer attacks {arguments.peer_rows} rows and the engine all {n_rows} of {len(index)} images")
     print()
     print("| epsilon | side | batch | rows/s | image-steps/s | engine's time is less by |")
@@ -129,11 +108,11 @@ def main() -> None:
         rounds = []
         for _ in range(arguments.rounds):
             rates = {name: arguments.peer_rows / peer_seconds(name, epsilon, chosen[name]) for name in PEERS}
-            matrix = matrix_rate(device)
+            matrix = matrix_rate(device, getattr(torch, arguments.search_dtype))
             with Counter() as counter:
                 taken = seconds(partial(measure, epsilon, chosen["this engine"]), device)
             rates["this engine"] = n_rows / taken
-            rounds.append((rates, executed_flop(counter, architecture["width"], x) / taken, matrix))
+            rounds.append((rates, executed_flop(counter, problem.width, x) / taken, matrix))
         for name in (*PEERS, "this engine"):
             rate = median(rates[name] for rates, _, _ in rounds)
             ratio = median(rates["this engine"] / rates[name] for rates, _, _ in rounds)
@@ -144,7 +123,8 @@ def main() -> None:
         share = median(executed / matrix for _, executed, matrix in rounds)
         notes.append(
             f"At {epsilon:g} dropping finished rows leaves {100 * left:.0f} % of the steps; the engine executes "
-            f"{executed / 1e9:.0f} GFLOP/s, {100 * share:.0f} % of a float32 matrix product's {matrix / 1e9:.0f}."
+            f"{executed / 1e9:.0f} GFLOP/s, {100 * share:.0f} % of the {matrix / 1e9:.0f} of a matrix product in "
+            f"{arguments.search_dtype}."
         )
     print("\n" + "\n".join(notes))
 
