@@ -109,7 +109,7 @@ def study_tables(wildcards):
         )
     if wildcards.study == "convergence":
         return expand("<results>/studies/convergence/{model}.csv", model=models)
-    return f"<results>/studies/{wildcards.study}.csv"
+    return [f"<results>/studies/{wildcards.study}.csv"]
 
 
 def study_settings(wildcards):
