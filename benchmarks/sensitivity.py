@@ -63,7 +63,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="times that the sides take turns; medians are shown")
     parser.add_argument("--epsilons", type=float, nargs="+", default=[0.08, 0.2])
     parser.add_argument("--search-dtype", choices=("float32", "bfloat16"), default="float32", help="of the engine")
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[32, 64, 128])
+    parser.add_argument(
+        "--batch-sizes", type=int, nargs="+", default=[32, 64, 128], help="of which a peer takes its best"
+    )
     arguments = parser.parse_args()
 
     device = best_device()
@@ -95,7 +97,7 @@ def main() -> None:
     first = arguments.epsilons[0]
     peer_seconds(next(iter(PEERS)), first, min(sizes))
     chosen = {name: min(sizes, key=partial(peer_seconds, name, first)) for name in PEERS}
-    chosen["this engine"] = min(sizes, key=lambda size: seconds(partial(measure, first, size, 8), device))
+    chosen["this engine"] = engine.BATCH_SIZES[device.type]
 
     n_rows = 2 * len(index) * n_features
     print(f"{describe(device)}; width {problem.width}, {STEPS} steps; {arguments.rounds} rounds, in each of which")
