@@ -22,7 +22,8 @@ CHUNK = 1 << 16  # bytes; as much as a stall can lose
 NOT_A_WHOLE_TAR = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error)
 WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
 OTHER_WAYS = (
-    "name a local copy with the dataset's config key path, or set source: construction to build the dataset here"
+    "name a local copy with the dataset's config key path, or train the model on a dataset with source: construction, "
+    "such as robust_construction, which is made here"
 )
 
 
