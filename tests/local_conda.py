@@ -26,8 +26,9 @@ INSTALLED += ("tqdm", "archspec", "ruamel.yaml<0.19")
 PIP_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch"}
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
+# An empty CONDA_OVERRIDE_CUDA: this conda cannot start the process in which it would look for a GPU.
 CONDA = """#!/bin/sh
-CONDARC={base}/condarc CONDA_ROOT={base} exec {base}/bin/python {base}/conda.py "$@"
+CONDARC={base}/condarc CONDA_ROOT={base} CONDA_OVERRIDE_CUDA= exec {base}/bin/python {base}/conda.py "$@"
 """
 MAIN = '''
 import importlib, importlib.abc, importlib.util, sys
@@ -66,6 +67,7 @@ def make_conda(folder: Path, environments: list[Path]) -> Path:
         "channel_priority": "strict",
         "solver": "classic",
         "offline": True,
+        "add_pip_as_python_dependency": False,
         "report_errors": False,
         "register_envs": False,
         "envs_dirs": [str(base / "envs")],
