@@ -80,6 +80,7 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         "train_accuracy",
         "test_accuracy",
         "seconds",
+        "robust_test_accuracy",
     ]
     checkpoint = torch.load(results / "models/robust_dataset.pt", weights_only=True)
     assert {"state_dict", "architecture", "dataset", "training", "seed", "versions"} <= checkpoint.keys()

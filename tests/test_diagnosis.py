@@ -25,6 +25,10 @@ def table(percents: dict[float, float], **columns: object) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def overfitted(*robust: float) -> pd.DataFrame:
+    return pd.DataFrame({"test_accuracy": 0.9, "robust_test_accuracy": robust})
+
+
 @pytest.fixture
 def sound() -> dict[str, pd.DataFrame]:
     return {
@@ -42,13 +46,22 @@ def test_a_sound_measurement_has_no_sign(sound: dict[str, pd.DataFrame]):
     ("name", "odd", "said"),
     [
         ("history", pd.DataFrame({"test_accuracy": [0.9, 0.5]}), "accuracy at epsilon 0 is 90.0 %"),
+        ("history", overfitted(0.5, 0.6, 0.57, 0.57, 0.57), "60.0 % after epoch 2 and is 57.0 % after epoch 5"),
         ("checks", table({0.04: 75}, attack="fgsm", zero_gradient=0.3), "30.0 % of the images have a gradient of"),
         ("accuracy", table({0: 90, 0.04: 50, 0.08: 56}), "accuracy rises from 50.0 % at epsilon 0.04 to 56.0 %"),
         ("checks", table({0.08: 40}, attack="fgsm", zero_gradient=0), "PGD leaves 50.0 %, a single gradient step"),
         ("checks", table({0.08: 56}, attack="apgd", zero_gradient=0), "the stronger attack failed"),
         ("checks", table({0.08: 44.9}, attack="apgd", zero_gradient=0), "to 44.9 %, 5.1 points below PGD's"),
     ],
-    ids=["clean", "zero gradients", "rising", "weaker than one step", "APGD fails", "APGD is much stronger"],
+    ids=[
+        "clean",
+        "robust overfitting",
+        "zero gradients",
+        "rising",
+        "weaker than one step",
+        "APGD fails",
+        "APGD is much stronger",
+    ],
 )
 def test_each_sign_appears_alone(sound: dict[str, pd.DataFrame], name: str, odd: pd.DataFrame, said: str):
     (sentence,) = diagnose(**{**sound, name: odd})
@@ -60,7 +73,8 @@ def test_a_difference_within_the_interval_is_no_sign(sound: dict[str, pd.DataFra
     sound["accuracy"] = table({0: 90, 0.04: 50, 0.08: 51})
     sound["checks"] = table({0.04: 49, 0.08: 50}, attack="fgsm", zero_gradient=0)
     sound["checks"] = pd.concat([sound["checks"], table({0.04: 48, 0.08: 47}, attack="apgd", zero_gradient=0)])
-    sound["history"].loc[1, "test_accuracy"] = 0.92
+    sound["history"] = overfitted(0.5, 0.6, 0.55, 0.55, 0.59)
+    sound["history"].test_accuracy = 0.92
     assert diagnose(**sound) == []
 
 

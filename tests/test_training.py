@@ -65,6 +65,23 @@ def test_training_learns_and_records_each_epoch(digits: tuple[Split, Split], tmp
     assert not network.training
 
 
+def test_robust_accuracy_is_recorded_in_adversarial_training(digits: tuple[Split, Split], tmp_path: Path):
+    _, normal = run(digits, tmp_path / "normal.pt", SETTINGS)
+    _, adversarial = run(digits, tmp_path / "adversarial.pt", replace(SETTINGS, epochs=6, attack=ATTACK))
+    assert "robust_test_accuracy" not in normal
+    assert 0.3 < adversarial.robust_test_accuracy.iloc[-1] < adversarial.test_accuracy.iloc[-1]
+
+
+def test_robust_overfitting_is_told_once_when_it_sets_in(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    accuracies = iter([0.3, 0.5, 0.47, 0.49, 0.47, 0.46, 0.45, 0.44])
+    monkeypatch.setattr(training, "_robust_accuracy", lambda *_, **__: next(accuracies))
+    run(digits, tmp_path / "side.pt", replace(SETTINGS, epochs=8, attack=ATTACK))
+    (warning,) = [record.message for record in caplog.records if "robust overfitting" in record.message]
+    assert "was 50.0 % after epoch 2 and is 45.0 % after epoch 7" in warning
+
+
 @pytest.mark.parametrize("schedule", training.SCHEDULES)
 def test_an_interrupted_training_ends_with_the_same_weights(
     digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pandas as pd
 
+from feature_sensitivity.overfitting import robust_overfitting
 from feature_sensitivity.statistics import wilson_interval
 
 ZERO_GRADIENTS = 0.01
@@ -26,6 +27,7 @@ def diagnose(accuracy: pd.DataFrame, checks: pd.DataFrame, history: pd.DataFrame
     """All signs for one model: its accuracies, its checks, and its training history."""
     return [
         *odd_clean_accuracy(accuracy, history),
+        *overfitting(accuracy, history),
         *zero_gradients(checks),
         *rising_accuracy(accuracy),
         *weaker_than_one_step(accuracy, checks),
@@ -48,6 +50,12 @@ def odd_clean_accuracy(accuracy: pd.DataFrame, history: pd.DataFrame) -> list[st
         f"{_percent(recorded)} on the test set, so one of them saw other images, standardization or weights; "
         "delete the model and its accuracy file and run the same command again"
     ]
+
+
+def overfitting(accuracy: pd.DataFrame, history: pd.DataFrame) -> list[str]:
+    """Robust accuracy on test images that fell during adversarial training; other training does not record it."""
+    robust = history.get("robust_test_accuracy", pd.Series(dtype=float))
+    return [f"{accuracy.model.iloc[0]}: {sentence}" for sentence in robust_overfitting(robust.tolist())]
 
 
 def zero_gradients(checks: pd.DataFrame) -> list[str]:

@@ -19,9 +19,13 @@ from feature_sensitivity.console import Progress
 from feature_sensitivity.datasets import Split, standardize
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, build, frozen
+from feature_sensitivity.overfitting import robust_overfitting
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
 logger = logging.getLogger(__name__)
+
+ROBUST_TEST_IMAGES = 1000
+"""The first so many test images tell, after each epoch of adversarial training, whether robustness overfits."""
 
 SCHEDULES = ("step", "constant", "cosine", "one_cycle")
 
@@ -56,6 +60,8 @@ def train(
     side_checkpoint: Path,
 ) -> tuple[Classifier, pd.DataFrame]:
     """A trained network, and its history with one row per epoch.
+
+    In adversarial training the history has ``robust_test_accuracy``, under the attack that is trained on.
 
     The network of the last epoch is returned: choosing one by its test accuracy would leak test
     data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
@@ -129,6 +135,11 @@ def train(
                     "seconds": time.monotonic() - started,
                 }
             )
+            if settings.attack:
+                history[-1]["robust_test_accuracy"] = _robust_accuracy(
+                    network, test_split, settings, settings.attack, mean=mean, std=std, device=device
+                )
+                _warn_of_overfitting(history)
             logger.info(
                 "epoch %d of %d: loss %.4f, train accuracy %.2f %%, test accuracy %.2f %%",
                 *(epoch, settings.epochs, mean_loss),
@@ -154,6 +165,38 @@ def clean_accuracy(
     return n_correct / len(split.labels)
 
 
+def _robust_accuracy(
+    network: Classifier,
+    split: Split,
+    settings: TrainingSettings,
+    attack: PGD,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device,
+) -> float:
+    """The share of the first test images that stay correct under the attack, always from the same starts."""
+    network.eval()
+    attacked, generator = frozen(network), torch.Generator(device).manual_seed(settings.seed)
+    images, labels = split.images[:ROBUST_TEST_IMAGES], torch.from_numpy(split.labels[:ROBUST_TEST_IMAGES]).to(device)
+    n_correct = 0
+    for batch in torch.arange(len(labels)).split(settings.batch_size):
+        x, y = standardize(torch.from_numpy(images)[batch].to(device), mean, std), labels[batch.to(device)]
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = x + _perturbation(attacked, x, y, attack, generator)
+        with torch.no_grad():
+            n_correct += int((network(x).argmax(1) == y).sum())
+    return n_correct / len(labels)
+
+
+def _warn_of_overfitting(history: Sequence[Mapping[str, Any]]) -> None:
+    """Once, in the epoch in which robust overfitting sets in."""
+    robust = [row["robust_test_accuracy"] for row in history]
+    if not robust_overfitting(robust[:-1]):
+        for warning in robust_overfitting(robust):
+            logger.warning("%s", warning)
+
+
 def _adversarial_perturbation(
     network: Classifier, x: Tensor, y: Tensor, settings: TrainingSettings, attack: PGD, generator: torch.Generator
 ) -> Tensor:
@@ -162,6 +205,10 @@ def _adversarial_perturbation(
     else:
         # A copy, so that the attack leaves the running statistics alone.
         attacked = copy.deepcopy(network).requires_grad_(False)
+    return _perturbation(attacked, x, y, attack, generator)
+
+
+def _perturbation(attacked: Classifier, x: Tensor, y: Tensor, attack: PGD, generator: torch.Generator) -> Tensor:
     start = _uniform_in_ball(x, attack.epsilon, attack.norm, generator)
     return attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start)
 
