@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -144,9 +145,44 @@ def test_step_schedule_drops_at_half_and_three_quarters(digits: tuple[Split, Spl
 def test_the_attack_leaves_running_statistics_alone(network: Classifier, batchnorm: str):
     before = weights(network.train())
     x, y = torch.randn(8, 3, 8, 8), torch.randint(0, 5, (8,))
-    settings = replace(SETTINGS, attack=ATTACK, attack_batchnorm=batchnorm)
-    generator = torch.Generator().manual_seed(0)
-    perturbation = training._adversarial_perturbation(network, x, y, settings, ATTACK, generator)
+    attacked = training._attackable(network, replace(SETTINGS, attack=ATTACK, attack_batchnorm=batchnorm))
+    perturbation = training._perturbation(attacked, x, y, ATTACK, torch.Generator().manual_seed(0))
     assert equal(weights(network), before)
     assert 0 < perturbation.abs().max() <= 0.1 * (1 + 1e-6)
     assert all(p.grad is None for p in network.parameters())
+
+
+@pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])
+def test_a_compiled_network_trains_the_same(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attack: PGD | None
+):
+    """Traced whole but run by PyTorch itself, which spares the test a C++ compiler and minutes."""
+    settings = replace(SETTINGS, epochs=1, attack=attack)
+    plain = weights(run(digits, tmp_path / "plain.pt", settings)[0])
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
+    compiled = weights(run(digits, tmp_path / "compiled.pt", replace(settings, compile=True))[0])
+    assert all(torch.allclose(plain[name], compiled[name], rtol=1e-3, atol=1e-4) for name in plain)
+
+
+def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The CPU's bfloat16 is too slow to be of use, but shows that the parts fit together."""
+    monkeypatch.setattr(training, "check_options", lambda *_: None)
+    settings = replace(SETTINGS, epochs=6, attack=ATTACK, mixed_precision=True)
+    network, history = run(digits, tmp_path / "side.pt", settings)
+    assert history.train_loss.iloc[-1] < 0.6 * history.train_loss.iloc[0]
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+def test_options_that_cannot_work_here_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    cpu = torch.device("cpu")
+    with pytest.raises(UserError, match=r"needs a GPU with bfloat16, but this is CPU.*mixed_precision: false"):
+        training.check_options(replace(SETTINGS, mixed_precision=True), cpu)
+
+    def no_compiler(*_, **__):
+        raise RuntimeError("no compiler was found\nand more")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    with pytest.raises(
+        UserError, match=r"fails here \(RuntimeError: no compiler was found\); install a C\+\+ compiler"
+    ):
+        training.check_options(replace(SETTINGS, compile=True), cpu)

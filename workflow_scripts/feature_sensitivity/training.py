@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from torch.optim import SGD, lr_scheduler
 from feature_sensitivity.attacks import PGD, per_row, row_norms
 from feature_sensitivity.console import Progress
 from feature_sensitivity.datasets import Split, standardize
+from feature_sensitivity.devices import device_name
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, build, frozen
 from feature_sensitivity.overfitting import robust_overfitting
@@ -46,6 +47,10 @@ class TrainingSettings:
     """The attack of adversarial training; none in normal training."""
     attack_batchnorm: str = "eval"
     """``eval``: running statistics inside the attack; ``train``: the statistics of the attacked batch."""
+    mixed_precision: bool = False
+    """Convolutions and matrix products in bfloat16, which needs no scaling of the loss; CUDA only."""
+    compile: bool = False
+    """The network and its attacked copy go through ``torch.compile``."""
 
 
 def train(
@@ -67,8 +72,9 @@ def train(
     data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
     settings and data, training goes on from it and ends with the same weights.
 
-    Raises :class:`UserError` when the loss is no longer finite.
+    Raises :class:`UserError` when the loss is no longer finite, or an option cannot work on this device.
     """
+    check_options(settings, device)
     torch.manual_seed(settings.seed)
     network = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.from_numpy(train_split.images).to(device)
@@ -95,6 +101,9 @@ def train(
         history = saved["history"]
         logger.info("going on after epoch %d of a run that was interrupted", len(history))
 
+    attacked = _attackable(network, settings)
+    trained_call, attacked_call = (_compiled(one, settings) for one in (network, attacked))
+
     with Progress(
         "training", total=settings.epochs * len(labels), unit="images", done=len(history) * len(labels)
     ) as bar:
@@ -108,10 +117,12 @@ def train(
                 if settings.horizontal_flip:
                     flipped = torch.rand(len(x), generator=generator, device=device) < 0.5
                     x = torch.where(flipped[:, None, None, None], x.flip(3), x)
-                if settings.attack:
-                    x = x + _adversarial_perturbation(network, x, y, settings, settings.attack, generator)
-                logits = network(x)
-                loss = F.cross_entropy(logits, y)
+                with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed_precision):
+                    if settings.attack:
+                        attacked.load_state_dict(_attackable(network, settings).state_dict())
+                        x = x + _perturbation(attacked_call, x, y, settings.attack, generator)
+                    logits = trained_call(x)
+                    loss = F.cross_entropy(logits, y)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -197,18 +208,40 @@ def _warn_of_overfitting(history: Sequence[Mapping[str, Any]]) -> None:
             logger.warning("%s", warning)
 
 
-def _adversarial_perturbation(
-    network: Classifier, x: Tensor, y: Tensor, settings: TrainingSettings, attack: PGD, generator: torch.Generator
-) -> Tensor:
+def check_options(settings: TrainingSettings, device: torch.device) -> None:
+    """Raise :class:`UserError` when mixed precision or compilation cannot work here."""
+    if settings.mixed_precision and not (device.type == "cuda" and torch.cuda.is_bf16_supported()):
+        raise UserError(
+            f"training.mixed_precision is true, which needs a GPU with bfloat16, but this is {device_name(device)}; "
+            "write training.mixed_precision: false"
+        )
+    if settings.compile:
+        try:
+            torch.compile(torch.sin)(torch.zeros(2, device=device))
+        except Exception as error:  # whatever a missing compiler makes torch raise
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(
+                f"training.compile is true, but torch.compile fails here ({type(error).__name__}: {reason}); install "
+                "a C++ compiler such as g++, or write training.compile: false"
+            ) from error
+
+
+def _compiled(network: Classifier, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
+    # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
+    return torch.compile(network, dynamic=False) if settings.compile else network
+
+
+def _attackable(network: Classifier, settings: TrainingSettings) -> Classifier:
+    """A copy to attack, with the network's weights of this moment."""
     if settings.attack_batchnorm == "eval":
-        attacked = frozen(network)
-    else:
-        # A copy, so that the attack leaves the running statistics alone.
-        attacked = copy.deepcopy(network).requires_grad_(False)
-    return _perturbation(attacked, x, y, attack, generator)
+        return frozen(network)
+    # A copy, so that the attack leaves the running statistics alone.
+    return copy.deepcopy(network).train().requires_grad_(False)
 
 
-def _perturbation(attacked: Classifier, x: Tensor, y: Tensor, attack: PGD, generator: torch.Generator) -> Tensor:
+def _perturbation(
+    attacked: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, attack: PGD, generator: torch.Generator
+) -> Tensor:
     start = _uniform_in_ball(x, attack.epsilon, attack.norm, generator)
     return attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start)
 
