@@ -2,7 +2,7 @@
 
 Both sides train the same architecture on the same images with flips as the only augmentation, and the same optimizer.
 The plain loop uses torchvision's transforms on PIL images and a DataLoader with two workers; it attacks with the PGD of
-torchattacks, with the same steps. Each side has a process of its own, because ours changes how its process allocates memory.
+torchattacks, with the same steps. Each side has a process of its own, because ours changes how memory is allocated.
 """
 
 import argparse
