@@ -9,6 +9,7 @@ from feature_sensitivity.accuracy import correct_under_one_step
 from feature_sensitivity.diagnosis import diagnose
 from feature_sensitivity.models import Classifier
 from feature_sensitivity.statistics import wilson_interval
+from summarize_results import under_stronger_attack
 from test_accuracy import MEAN, STD, correct, data  # noqa: F401
 
 N = 1000
@@ -102,3 +103,9 @@ def test_a_saturated_network_has_zero_gradients(network: Classifier, data: dict)
         network.fc.weight *= 1e5
         network.fc.bias *= 1e5
     assert one_step(network, data, 0.1)[1].mean() > 0.5
+
+
+def test_the_summary_shows_apgd_beside_pgd_where_it_was_measured():
+    apgd = table({0.08: 40}, attack="apgd", zero_gradient=0)
+    assert under_stronger_attack(table({0: 90, 0.08: 50}), apgd) == ["", "40.0 (37.0-43.1)"]
+    assert under_stronger_attack(table({0: 90}), table({0.08: 60}, attack="fgsm", zero_gradient=0)) == [""]
