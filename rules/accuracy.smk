@@ -4,7 +4,8 @@ rule measure_accuracy:
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:
-        "<results>/accuracy/{model}.csv",
+        accuracy="<results>/accuracy/{model}.csv",
+        checks="<results>/accuracy/{model}.checks.csv",
     log:
         "<results>/logs/measure_accuracy/{model}.log",
     benchmark:

@@ -101,6 +101,8 @@ rule summarize_results:
     input:
         code=source_files("summarize_results"),
         accuracy=ACCURACIES,
+        checks=expand("<results>/accuracy/{model}.checks.csv", model=MODELS),
+        histories=expand("<results>/models/{model}.history.csv", model=MODELS),
         sensitivity=SENSITIVITIES,
     output:
         csv="<results>/summary.csv",

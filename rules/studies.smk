@@ -114,7 +114,8 @@ rule refit_linear:
 
 use rule measure_accuracy as measure_accuracy_l2 with:
     output:
-        "<results>/studies/norms/{model}.csv",
+        accuracy="<results>/studies/norms/{model}.csv",
+        checks="<results>/studies/norms/{model}.checks.csv",
     log:
         "<results>/logs/measure_accuracy_l2/{model}.log",
     benchmark:

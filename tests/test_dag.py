@@ -70,6 +70,8 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     columns = "model norm epsilon epsilon_255 steps step_size n_images n_correct accuracy ci_low ci_high seed"
     assert list(accuracy.columns) == columns.split()
     assert accuracy.epsilon.tolist() == [0, 0.04, 0.06, 0.08, 0.2]
+    checks = pd.read_csv(results / "accuracy/normal.checks.csv")
+    assert checks.epsilon.tolist() == [0.04, 0.06, 0.08, 0.2]
     history = pd.read_csv(results / "models/adversarial.history.csv")
     assert list(history.columns) == [
         "epoch",
@@ -78,6 +80,7 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         "train_accuracy",
         "test_accuracy",
         "seconds",
+        "robust_test_accuracy",
     ]
     checkpoint = torch.load(results / "models/robust_dataset.pt", weights_only=True)
     assert {"state_dict", "architecture", "dataset", "training", "seed", "versions"} <= checkpoint.keys()

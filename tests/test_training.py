@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,23 @@ def test_training_learns_and_records_each_epoch(digits: tuple[Split, Split], tmp
     assert not network.training
 
 
+def test_robust_accuracy_is_recorded_in_adversarial_training(digits: tuple[Split, Split], tmp_path: Path):
+    _, normal = run(digits, tmp_path / "normal.pt", SETTINGS)
+    _, adversarial = run(digits, tmp_path / "adversarial.pt", replace(SETTINGS, epochs=6, attack=ATTACK))
+    assert "robust_test_accuracy" not in normal
+    assert 0.3 < adversarial.robust_test_accuracy.iloc[-1] < adversarial.test_accuracy.iloc[-1]
+
+
+def test_robust_overfitting_is_told_once_when_it_sets_in(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    accuracies = iter([0.3, 0.5, 0.47, 0.49, 0.47, 0.46, 0.45, 0.44])
+    monkeypatch.setattr(training, "_robust_accuracy", lambda *_, **__: next(accuracies))
+    run(digits, tmp_path / "side.pt", replace(SETTINGS, epochs=8, attack=ATTACK))
+    (warning,) = [record.message for record in caplog.records if "robust overfitting" in record.message]
+    assert "was 50.0 % after epoch 2 and is 45.0 % after epoch 7" in warning
+
+
 @pytest.mark.parametrize("schedule", training.SCHEDULES)
 def test_an_interrupted_training_ends_with_the_same_weights(
     digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
@@ -127,9 +145,44 @@ def test_step_schedule_drops_at_half_and_three_quarters(digits: tuple[Split, Spl
 def test_the_attack_leaves_running_statistics_alone(network: Classifier, batchnorm: str):
     before = weights(network.train())
     x, y = torch.randn(8, 3, 8, 8), torch.randint(0, 5, (8,))
-    settings = replace(SETTINGS, attack=ATTACK, attack_batchnorm=batchnorm)
-    generator = torch.Generator().manual_seed(0)
-    perturbation = training._adversarial_perturbation(network, x, y, settings, ATTACK, generator)
+    attacked = training._attackable(network, replace(SETTINGS, attack=ATTACK, attack_batchnorm=batchnorm))
+    perturbation = training._perturbation(attacked, x, y, ATTACK, torch.Generator().manual_seed(0))
     assert equal(weights(network), before)
     assert 0 < perturbation.abs().max() <= 0.1 * (1 + 1e-6)
     assert all(p.grad is None for p in network.parameters())
+
+
+@pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])
+def test_a_compiled_network_trains_the_same(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attack: PGD | None
+):
+    """Traced whole but run by PyTorch itself, which spares the test a C++ compiler and minutes."""
+    settings = replace(SETTINGS, epochs=1, attack=attack)
+    plain = weights(run(digits, tmp_path / "plain.pt", settings)[0])
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
+    compiled = weights(run(digits, tmp_path / "compiled.pt", replace(settings, compile=True))[0])
+    assert all(torch.allclose(plain[name], compiled[name], rtol=1e-3, atol=1e-4) for name in plain)
+
+
+def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The CPU's bfloat16 is too slow to be of use, but shows that the parts fit together."""
+    monkeypatch.setattr(training, "check_options", lambda *_: None)
+    settings = replace(SETTINGS, epochs=6, attack=ATTACK, mixed_precision=True)
+    network, history = run(digits, tmp_path / "side.pt", settings)
+    assert history.train_loss.iloc[-1] < 0.6 * history.train_loss.iloc[0]
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+def test_options_that_cannot_work_here_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    cpu = torch.device("cpu")
+    with pytest.raises(UserError, match=r"needs a GPU with bfloat16, but this is CPU.*mixed_precision: false"):
+        training.check_options(replace(SETTINGS, mixed_precision=True), cpu)
+
+    def no_compiler(*_, **__):
+        raise RuntimeError("no compiler was found\nand more")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    with pytest.raises(
+        UserError, match=r"fails here \(RuntimeError: no compiler was found\); install a C\+\+ compiler"
+    ):
+        training.check_options(replace(SETTINGS, compile=True), cpu)

@@ -5,8 +5,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from feature_sensitivity.accuracy import correct_under_attack
+from feature_sensitivity.accuracy import correct_under_attack, correct_under_one_step
+from feature_sensitivity.apgd import correct_under_apgd, import_art
 from feature_sensitivity.attacks import PGD
 from feature_sensitivity.console import job, logger
 from feature_sensitivity.datasets import random_test_images, read_split
@@ -15,6 +17,19 @@ from feature_sensitivity.files import whole_file
 from feature_sensitivity.models import load_checkpoint
 from feature_sensitivity.statistics import wilson_interval
 from feature_sensitivity.units import epsilon_255, step_length
+
+
+def counts(correct: NDArray[np.bool_]) -> dict[str, float]:
+    """How many of the images [n] are classified correctly, and their share with its interval."""
+    n_images, n_correct = len(correct), int(correct.sum())
+    interval = wilson_interval(n_correct, n_images)
+    return {
+        "n_images": n_images,
+        "n_correct": n_correct,
+        "accuracy": n_correct / n_images,
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+    }
 
 
 def main(snakemake: Any) -> None:
@@ -26,6 +41,17 @@ def main(snakemake: Any) -> None:
         network, metadata = load_checkpoint(Path(snakemake.input.model))
         split = read_split(Path(snakemake.input.evaluation), "test")
         chosen = random_test_images(len(split.labels), settings["images"] or len(split.labels), seed, "accuracy.images")
+        if settings["stronger_attack"]:
+            import_art()  # where it is missing, say so before the attacks
+        protocol = {
+            "network": network,
+            "images": split.images[chosen],
+            "labels": split.labels[chosen],
+            "mean": metadata["mean"],
+            "std": metadata["std"],
+            "clip_to_pixel_box": settings["clip_to_pixel_box"],
+            "device": device,
+        }
         rows = []
         for epsilon in ["0", *snakemake.params.epsilons]:
             attack = PGD(
@@ -35,21 +61,13 @@ def main(snakemake: Any) -> None:
                 step_size=step_length(settings["relative_step_size"], epsilon),
             )
             correct = correct_under_attack(
-                network=network,
-                images=split.images[chosen],
-                labels=split.labels[chosen],
                 image_index=chosen,
-                mean=metadata["mean"],
-                std=metadata["std"],
                 attack=attack,
                 iterate=settings["iterate"],
                 restarts=settings["restarts"],
-                clip_to_pixel_box=settings["clip_to_pixel_box"],
                 seed=seed,
-                device=device,
+                **protocol,
             )
-            n_correct = int(np.sum(correct))
-            interval = wilson_interval(n_correct, len(chosen))
             rows.append(
                 {
                     "model": model,
@@ -58,17 +76,32 @@ def main(snakemake: Any) -> None:
                     "epsilon_255": epsilon_255(epsilon, metadata["std"]),
                     "steps": attack.steps if attack.epsilon else 0,
                     "step_size": attack.step_size,
-                    "n_images": len(chosen),
-                    "n_correct": n_correct,
-                    "accuracy": n_correct / len(chosen),
-                    "ci_low": interval.low,
-                    "ci_high": interval.high,
+                    **counts(correct),
                     "seed": seed,
                 }
             )
-            logger.info("epsilon %s: %.2f %% of %d images", epsilon, 100 * n_correct / len(chosen), len(chosen))
-        with whole_file(Path(snakemake.output[0])) as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False)
+            logger.info("epsilon %s: %.2f %% of %d images", epsilon, 100 * correct.mean(), len(correct))
+        epsilons = [row["epsilon"] for row in rows[1:]]
+        one_step, zero_gradient = correct_under_one_step(norm=settings["norm"], epsilons=epsilons, **protocol)
+        checked = [("fgsm", epsilon, correct) for epsilon, correct in zip(epsilons, one_step, strict=True)]
+        for epsilon in epsilons if settings["stronger_attack"] else []:
+            correct = correct_under_apgd(norm=settings["norm"], epsilon=epsilon, seed=seed, **protocol)
+            checked.append(("apgd", epsilon, correct))
+            logger.info("epsilon %g, APGD: %.2f %%", epsilon, 100 * correct.mean())
+        checks = [
+            {
+                "model": model,
+                "attack": attack,
+                "norm": settings["norm"],
+                "epsilon": epsilon,
+                **counts(correct),
+                "zero_gradient": zero_gradient.mean(),
+            }
+            for attack, epsilon, correct in checked
+        ]
+        for path, table in ((snakemake.output.accuracy, rows), (snakemake.output.checks, checks)):
+            with whole_file(Path(path)) as temporary:
+                pd.DataFrame(table).to_csv(temporary, index=False)
 
 
 if "snakemake" in globals():

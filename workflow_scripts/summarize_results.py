@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
-from feature_sensitivity.console import job
+from feature_sensitivity.console import job, logger
+from feature_sensitivity.diagnosis import diagnose
 from feature_sensitivity.files import whole_file
-from feature_sensitivity.pages import html_table, page, paragraphs
+from feature_sensitivity.pages import heading, html_table, page, paragraphs
 from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
 from feature_sensitivity.statistics import describe
 from feature_sensitivity.units import in_both_units
@@ -38,10 +39,7 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
         {
             "model": summary.model,
             "epsilon": [in_both_units(f"{epsilon:g}", std) for epsilon in summary.epsilon],
-            "accuracy %": [
-                f"{100 * row.accuracy:.1f} ({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
-                for row in summary.itertuples()
-            ],
+            "accuracy %": [with_interval(row) for _, row in summary.iterrows()],
             "sensitivity mean": [cell(row, "sensitivity_mean") for _, row in summary.iterrows()],
             "std": [cell(row, "sensitivity_std") for _, row in summary.iterrows()],
             "median": [cell(row, "sensitivity_q50") for _, row in summary.iterrows()],
@@ -49,6 +47,17 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
             "normality p": [f"{p:.1g}" if np.isfinite(p) else "-" for p in summary.sensitivity_normality_p],
         }
     )
+
+
+def with_interval(row: pd.Series) -> str:
+    """An accuracy in percent."""
+    return f"{100 * row.accuracy:.1f} ({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
+
+
+def under_stronger_attack(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
+    """For each row of ``accuracy``, the one under Auto-PGD as text, empty where that was not measured."""
+    apgd = {(row.model, row.epsilon): with_interval(row) for _, row in checks[checks.attack == "apgd"].iterrows()}
+    return [apgd.get((row.model, row.epsilon), "") for row in accuracy.itertuples()]
 
 
 def main(snakemake: Any) -> None:
@@ -62,17 +71,45 @@ def main(snakemake: Any) -> None:
             for key, path in zip(keys, snakemake.input.sensitivity, strict=True)
         }
         summary = summarize(accuracy, files)
+        tables = [pd.read_csv(path) for path in snakemake.input.checks]
         table = readable(summary, params.std)
+        stronger = under_stronger_attack(accuracy, pd.concat(tables))
+        if any(stronger):
+            table.insert(3, "under APGD %", stronger)
         notes = (
             f"Accuracy: {accuracy_settings(accuracy, params.settings)}, 95 % Wilson intervals. "
             f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )
+        warnings = [
+            warning
+            for (_, rows), checks, history in zip(
+                accuracy.groupby("model", sort=False),
+                tables,
+                map(pd.read_csv, snakemake.input.histories),
+                strict=True,
+            )
+            for warning in diagnose(rows, checks, history)
+        ]
+        for warning in warnings:
+            logger.warning("%s", warning)
+        bullets = "".join(f"- {warning}\n" for warning in warnings)
         for path, content in (
             (output.csv, summary.to_csv(index=False)),
-            (output.markdown, f"{table.to_markdown(index=False)}\n\n{notes}\n"),
-            (output.page, page("Accuracy and sensitivity", html_table(table), paragraphs(notes, note=True))),
-            (output.text, f"{table.to_string(index=False)}\n"),
+            (
+                output.markdown,
+                f"{table.to_markdown(index=False)}\n\n{notes}\n" + f"\n## Warnings\n\n{bullets}" * bool(warnings),
+            ),
+            (
+                output.page,
+                page(
+                    "Accuracy and sensitivity",
+                    html_table(table),
+                    paragraphs(notes, note=True),
+                    *([heading("Warnings"), paragraphs(*warnings)] if warnings else []),
+                ),
+            ),
+            (output.text, f"{table.to_string(index=False)}\n" + f"\nWarnings:\n{bullets}" * bool(warnings)),
         ):
             with whole_file(Path(path)) as temporary:
                 temporary.write_text(content)

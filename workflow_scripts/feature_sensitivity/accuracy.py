@@ -66,6 +66,45 @@ def correct_under_attack(
     return correct.numpy()
 
 
+def correct_under_one_step(
+    *,
+    network: Classifier,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    mean: Sequence[float],
+    std: Sequence[float],
+    norm: str,
+    epsilons: Sequence[float],
+    clip_to_pixel_box: bool = False,
+    device: torch.device,
+    batch_size: int = 500,
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which images stay correctly classified under the fast gradient method (Goodfellow et al. 2015).
+
+    One step of length epsilon from the image itself: cheap, and so weak that PGD has to do better. Other
+    arguments as in :func:`correct_under_attack`.
+
+    Returns:
+        bool [n_epsilons, n], and whether the gradient at the image is exactly zero, bool [n]: then an
+        attack has nothing to go by.
+    """
+    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    attacked = frozen(network)
+    bounds = pixel_box(mean, std, device) if clip_to_pixel_box else None
+    correct = torch.zeros(len(epsilons), len(labels), dtype=torch.bool)
+    zero_gradient = torch.zeros(len(labels), dtype=torch.bool)
+    for batch in torch.arange(len(labels)).split(batch_size):
+        x = standardize(torch.from_numpy(images)[batch].to(device), mean, std)
+        x = x.contiguous(memory_format=torch.channels_last)
+        y = torch.from_numpy(labels)[batch].to(device)
+        _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x)
+        zero_gradient[batch] = (gradient.flatten(1).abs().amax(1) == 0).cpu()
+        for i, epsilon in enumerate(epsilons):
+            step = PGD(norm=norm, epsilon=epsilon, steps=1, step_size=epsilon)
+            correct[i, batch] = _is_correct(network, x + step.step(torch.zeros_like(x), gradient, x, bounds), y).cpu()
+    return correct.numpy(), zero_gradient.numpy()
+
+
 def _random_start(index: Tensor, restart: int, shape: Sequence[int], attack: PGD, seed: int) -> Tensor:
     none = torch.zeros_like(index)
     return random_start(

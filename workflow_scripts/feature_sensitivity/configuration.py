@@ -32,7 +32,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         for missing in [name for name in rule if name not in value]:
             yield f"{place}the key {missing!r} is missing; add it as in config.yaml"
     elif error.validator == "enum":
-        yield f"{key} is {_shown(value)}; write one of {', '.join(map(str, rule))}"
+        yield f"{key} is {_shown(value)}; write one of {', '.join(map(_spelled, rule))}"
     elif isinstance(error.schema, Mapping) and "description" in error.schema:
         advice = error.schema["description"].rstrip(".").lower()
         quoted = f", here {str(value)!r}" if error.validator == "type" and isinstance(value, float | int) else ""
@@ -62,6 +62,10 @@ def _expectation(error: ValidationError) -> str:
             return "write a name of lowercase letters, digits and underscores that begins with a letter"
         case _:
             return f"write what matches {rule!r}"
+
+
+def _spelled(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 def _shown(value: Any) -> str:

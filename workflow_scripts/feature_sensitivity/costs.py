@@ -48,7 +48,7 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
         return (settings["images"] or n_train) * settings["steps"] * attack_step / settings["shards"]
     if rule == "measure_accuracy":
         settings = config["accuracy"]
-        steps = len(config["epsilons"]) * settings["steps"] * settings["restarts"]
+        steps = len(config["epsilons"]) * (settings["steps"] * settings["restarts"] + _stronger_steps(settings))
         return (settings["images"] or n_test) * steps * attack_step
     if rule == "measure_sensitivity":
         settings = config["sensitivity"]
@@ -57,11 +57,17 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
     return attack_step * _study_steps(rule, config, n_train, n_test)
 
 
+def _stronger_steps(accuracy: Mapping[str, Any]) -> float:
+    """Attack steps per image and epsilon of Auto-PGD: two losses, 100 steps, each with one forward pass more."""
+    return 2 * 100 * 1.5 if accuracy["stronger_attack"] else 0.0
+
+
 def _study_steps(rule: str, config: Mapping[str, Any], n_train: int, n_test: int) -> float:
     """Attack steps of one job of a study, on single images; 0 for other rules. A forward pass is half a step."""
     accuracy, sensitivity, studies = config["accuracy"], config["sensitivity"], config["studies"]
     n_features, accuracy_images = 8 * config["network"]["width"], accuracy["images"] or n_test
     attacks = accuracy_images * accuracy["steps"] * accuracy["restarts"]
+    stronger = accuracy_images * _stronger_steps(accuracy)
     if rule == "bound_errors":
         return sensitivity["images"] * accuracy["steps"] * studies["theorem"]["restarts"]
     if rule == "measure_convergence":
@@ -73,7 +79,7 @@ def _study_steps(rule: str, config: Mapping[str, Any], n_train: int, n_test: int
         fit = min(study["images"], n_train) * study["epochs"] * config["adversarial_training"]["steps"]
         return n_train / 2 + fit + (len(study["shares"]) + 3) * attacks
     if rule == "measure_accuracy_l2":
-        return len(studies["norms"]["epsilons"]) * attacks
+        return len(studies["norms"]["epsilons"]) * (attacks + stronger)
     if rule == "measure_sensitivity_l2":
         rows = studies["norms"]["images"] * min(sensitivity["features"] or n_features, n_features) * 2
         return rows * sensitivity["restarts"] * sensitivity["steps"] * SHARE_AFTER_DROPPING

@@ -168,6 +168,8 @@ class _InPlaceReLU(torch.autograd.Function):
 
 
 def _relu(x: Tensor) -> Tensor:
+    if torch.compiler.is_compiling():
+        return F.relu(x)  # the compiler reuses memory by itself
     return cast("Tensor", _InPlaceReLU.apply(x))
 
 

@@ -18,9 +18,9 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson_interval(n_correct: int, n_images: int) -> Interval:
-    """Wilson's (1927) 95 % interval of a share."""
-    interval = stats.binomtest(n_correct, n_images).proportion_ci(CONFIDENCE, method="wilson")
+def wilson_interval(n_correct: int, n_images: int, confidence: float = CONFIDENCE) -> Interval:
+    """Wilson's (1927) interval of a share, by default at 95 %."""
+    interval = stats.binomtest(n_correct, n_images).proportion_ci(confidence, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
 

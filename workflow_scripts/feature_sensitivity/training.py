@@ -3,7 +3,7 @@
 import copy
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,16 @@ from torch.optim import SGD, lr_scheduler
 from feature_sensitivity.attacks import PGD, per_row, row_norms
 from feature_sensitivity.console import Progress
 from feature_sensitivity.datasets import Split, standardize
+from feature_sensitivity.devices import device_name
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, build, frozen
+from feature_sensitivity.overfitting import robust_overfitting
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
 logger = logging.getLogger(__name__)
+
+ROBUST_TEST_IMAGES = 1000
+"""The first so many test images tell, after each epoch of adversarial training, whether robustness overfits."""
 
 SCHEDULES = ("step", "constant", "cosine", "one_cycle")
 
@@ -42,6 +47,10 @@ class TrainingSettings:
     """The attack of adversarial training; none in normal training."""
     attack_batchnorm: str = "eval"
     """``eval``: running statistics inside the attack; ``train``: the statistics of the attacked batch."""
+    mixed_precision: bool = False
+    """Convolutions and matrix products in bfloat16, which needs no scaling of the loss; CUDA only."""
+    compile: bool = False
+    """The network and its attacked copy go through ``torch.compile``."""
 
 
 def train(
@@ -57,12 +66,15 @@ def train(
 ) -> tuple[Classifier, pd.DataFrame]:
     """A trained network, and its history with one row per epoch.
 
+    In adversarial training the history has ``robust_test_accuracy``, under the attack that is trained on.
+
     The network of the last epoch is returned: choosing one by its test accuracy would leak test
     data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
     settings and data, training goes on from it and ends with the same weights.
 
-    Raises :class:`UserError` when the loss is no longer finite.
+    Raises :class:`UserError` when the loss is no longer finite, or an option cannot work on this device.
     """
+    check_options(settings, device)
     torch.manual_seed(settings.seed)
     network = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     images = torch.from_numpy(train_split.images).to(device)
@@ -89,6 +101,9 @@ def train(
         history = saved["history"]
         logger.info("going on after epoch %d of a run that was interrupted", len(history))
 
+    attacked = _attackable(network, settings)
+    trained_call, attacked_call = (_compiled(one, settings) for one in (network, attacked))
+
     with Progress(
         "training", total=settings.epochs * len(labels), unit="images", done=len(history) * len(labels)
     ) as bar:
@@ -102,10 +117,12 @@ def train(
                 if settings.horizontal_flip:
                     flipped = torch.rand(len(x), generator=generator, device=device) < 0.5
                     x = torch.where(flipped[:, None, None, None], x.flip(3), x)
-                if settings.attack:
-                    x = x + _adversarial_perturbation(network, x, y, settings, settings.attack, generator)
-                logits = network(x)
-                loss = F.cross_entropy(logits, y)
+                with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed_precision):
+                    if settings.attack:
+                        attacked.load_state_dict(_attackable(network, settings).state_dict())
+                        x = x + _perturbation(attacked_call, x, y, settings.attack, generator)
+                    logits = trained_call(x)
+                    loss = F.cross_entropy(logits, y)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
@@ -129,6 +146,11 @@ def train(
                     "seconds": time.monotonic() - started,
                 }
             )
+            if settings.attack:
+                history[-1]["robust_test_accuracy"] = _robust_accuracy(
+                    network, test_split, settings, settings.attack, mean=mean, std=std, device=device
+                )
+                _warn_of_overfitting(history)
             logger.info(
                 "epoch %d of %d: loss %.4f, train accuracy %.2f %%, test accuracy %.2f %%",
                 *(epoch, settings.epochs, mean_loss),
@@ -154,14 +176,72 @@ def clean_accuracy(
     return n_correct / len(split.labels)
 
 
-def _adversarial_perturbation(
-    network: Classifier, x: Tensor, y: Tensor, settings: TrainingSettings, attack: PGD, generator: torch.Generator
-) -> Tensor:
+def _robust_accuracy(
+    network: Classifier,
+    split: Split,
+    settings: TrainingSettings,
+    attack: PGD,
+    *,
+    mean: Sequence[float],
+    std: Sequence[float],
+    device: torch.device,
+) -> float:
+    """The share of the first test images that stay correct under the attack, always from the same starts."""
+    network.eval()
+    attacked, generator = frozen(network), torch.Generator(device).manual_seed(settings.seed)
+    images, labels = split.images[:ROBUST_TEST_IMAGES], torch.from_numpy(split.labels[:ROBUST_TEST_IMAGES]).to(device)
+    n_correct = 0
+    for batch in torch.arange(len(labels)).split(settings.batch_size):
+        x, y = standardize(torch.from_numpy(images)[batch].to(device), mean, std), labels[batch.to(device)]
+        x = x.contiguous(memory_format=torch.channels_last)
+        x = x + _perturbation(attacked, x, y, attack, generator)
+        with torch.no_grad():
+            n_correct += int((network(x).argmax(1) == y).sum())
+    return n_correct / len(labels)
+
+
+def _warn_of_overfitting(history: Sequence[Mapping[str, Any]]) -> None:
+    """Once, in the epoch in which robust overfitting sets in."""
+    robust = [row["robust_test_accuracy"] for row in history]
+    if not robust_overfitting(robust[:-1]):
+        for warning in robust_overfitting(robust):
+            logger.warning("%s", warning)
+
+
+def check_options(settings: TrainingSettings, device: torch.device) -> None:
+    """Raise :class:`UserError` when mixed precision or compilation cannot work here."""
+    if settings.mixed_precision and not (device.type == "cuda" and torch.cuda.is_bf16_supported()):
+        raise UserError(
+            f"training.mixed_precision is true, which needs a GPU with bfloat16, but this is {device_name(device)}; "
+            "write training.mixed_precision: false"
+        )
+    if settings.compile:
+        try:
+            torch.compile(torch.sin)(torch.zeros(2, device=device))
+        except Exception as error:  # whatever a missing compiler makes torch raise
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(
+                f"training.compile is true, but torch.compile fails here ({type(error).__name__}: {reason}); install "
+                "a C++ compiler such as g++, or write training.compile: false"
+            ) from error
+
+
+def _compiled(network: Classifier, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
+    # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
+    return torch.compile(network, dynamic=False) if settings.compile else network
+
+
+def _attackable(network: Classifier, settings: TrainingSettings) -> Classifier:
+    """A copy to attack, with the network's weights of this moment."""
     if settings.attack_batchnorm == "eval":
-        attacked = frozen(network)
-    else:
-        # A copy, so that the attack leaves the running statistics alone.
-        attacked = copy.deepcopy(network).requires_grad_(False)
+        return frozen(network)
+    # A copy, so that the attack leaves the running statistics alone.
+    return copy.deepcopy(network).train().requires_grad_(False)
+
+
+def _perturbation(
+    attacked: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, attack: PGD, generator: torch.Generator
+) -> Tensor:
     start = _uniform_in_ball(x, attack.epsilon, attack.norm, generator)
     return attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start)
 
