@@ -1,6 +1,6 @@
-ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
+ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
 SENSITIVITIES = expand(
-    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=config["epsilons"]
+    "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=config["epsilons"]
 )
 
 
@@ -28,6 +28,7 @@ rule plot_accuracy:
     params:
         models=MODELS,
         settings=config["accuracy"],
+        seeds=config["seeds"],
     message:
         "Figure 1: accuracy against epsilon."
     script:
@@ -57,9 +58,11 @@ rule plot_sensitivity:
         runtime=10,
     params:
         models=MODELS,
+        replicates=REPLICATES,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        seeds=config["seeds"],
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -90,7 +93,7 @@ rule plot_construction:
         runtime=10,
     params:
         source=lambda wildcards: config["datasets"][wildcards.dataset],
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Contact sheet: original, start and result in {wildcards.dataset}."
     script:
@@ -122,10 +125,11 @@ rule summarize_results:
         mem_mb=memory(2),
         runtime=10,
     params:
-        models=MODELS,
+        replicates=REPLICATES,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        seeds=config["seeds"],
         settings=config["accuracy"],
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
@@ -160,6 +164,7 @@ rule judge_claims:
     params:
         definition=config["sensitivity"]["definition"],
         normalization=config["sensitivity"]["weight_normalization"],
+        seeds=config["seeds"],
     message:
         "Claims: a verdict on each."
     script:
@@ -169,7 +174,7 @@ rule judge_claims:
 rule plot_learning:
     input:
         code=source_files("plot_learning"),
-        histories=expand("<results>/models/{model}.history.csv", model=MODELS),
+        histories=expand("<results>/models/{model}.history.csv", model=REPLICATES),
     output:
         report(
             "<results>/figures/learning_curves.svg",
@@ -188,9 +193,9 @@ rule plot_learning:
         mem_mb=memory(2),
         runtime=10,
     params:
-        models=MODELS,
+        replicates=REPLICATES,
         training=config["training"],
-        seed=config["seed"],
+        seeds=config["seeds"],
     message:
         "Learning curves."
     script:
@@ -220,9 +225,11 @@ rule plot_quantiles:
         runtime=10,
     params:
         models=MODELS,
+        replicates=REPLICATES,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        seeds=config["seeds"],
     message:
         "Quantiles of the sensitivities against a normal distribution."
     script:
@@ -254,6 +261,7 @@ rule plot_tradeoff:
     params:
         models=MODELS,
         settings=config["accuracy"],
+        seeds=config["seeds"],
     message:
         "Accuracy against sensitivity."
     script:

@@ -34,10 +34,10 @@ def share(percent: float, n_images: int = 10_000) -> Estimate:
 
 
 def movement(mean: float, *, spread_of_images: float = 0.05) -> np.ndarray:
-    """Movements [n_images, n_features]: normally distributed over features, and over images."""
+    """Movements [1 seed, n_images, n_features]: normally distributed over features, and over images."""
     features = 1 + 0.2 * stats.norm.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
     images = 1 + spread_of_images * np.random.default_rng(int(mean * 1e6)).standard_normal(N_IMAGES)
-    return mean * images[:, None] * features
+    return mean * images[None, :, None] * features
 
 
 def as_in_the_paper() -> Run:
@@ -85,8 +85,8 @@ def head(percent: float, n_images: int = 10_000) -> Change:
     return change
 
 
-skewed = 0.3 * np.ones((N_IMAGES, 1)) * stats.expon.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
-few_features = movement(0.3)[:, ::20]
+skewed = 0.3 * np.ones((1, N_IMAGES, 1)) * stats.expon.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
+few_features = movement(0.3)[..., ::20]
 vague = partial(movement, spread_of_images=3.0)
 
 CASES: dict[str, tuple[Change, Change]] = {
@@ -147,7 +147,7 @@ def test_no_pair_of_accuracies_that_are_apart_leaves_s5_open() -> None:
 
 
 def test_equal_sensitivities_have_no_shape() -> None:
-    run = moved("normal", 0.04, np.ones((N_IMAGES, N_FEATURES)))(as_in_the_paper())
+    run = moved("normal", 0.04, np.ones((1, N_IMAGES, N_FEATURES)))(as_in_the_paper())
     assert verdicts(run)["S1"] == UNDECIDED
 
 

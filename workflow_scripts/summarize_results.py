@@ -1,5 +1,6 @@
 """Write the summary: one row for each model and epsilon."""
 
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -7,25 +8,29 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
+from feature_sensitivity.captions import accuracy_settings, seeds_settings, sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.files import whole_file
 from feature_sensitivity.pages import html_table, page, paragraphs
 from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
+from feature_sensitivity.spread import accuracy_over_seeds, over_seeds
 from feature_sensitivity.statistics import describe
 from feature_sensitivity.units import in_both_units
 
 
 def summarize(accuracy: pd.DataFrame, files: dict[tuple[str, str], SensitivityFile]) -> pd.DataFrame:
-    """Accuracy with interval for every epsilon, 0 included, and the distribution of sensitivities where measured."""
+    """Accuracy with interval for every epsilon, 0 included, and the distribution of sensitivities where measured.
+
+    ``accuracy`` and ``files`` are those of every replicate; a row is a model at an epsilon.
+    """
     rows = []
-    spelling = {(model, float(epsilon)): epsilon for model, epsilon in files}
-    for row in accuracy.to_dict("records"):
-        file = files.get((row["model"], spelling.get((row["model"], row["epsilon"]), "")))
-        described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()} if file else {}
-        zero = {"zero_gradient": float(np.mean(file.zero_gradient))} if file else {}
-        rows.append({**row, **described, **zero})
-    return pd.DataFrame(rows)
+    for (replicate, epsilon), file in files.items():
+        described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()}
+        zero = {"zero_gradient": float(np.mean(file.zero_gradient))}
+        rows.append({"model": replicate, "epsilon": float(epsilon), **described, **zero})
+    sensitivity = pd.DataFrame(rows)
+    sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(sensitivity.columns[2:]))
+    return accuracy_over_seeds(accuracy).merge(sensitivity, how="left")
 
 
 def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
@@ -34,15 +39,20 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
     def cell(row: pd.Series, name: str) -> str:
         return f"{row[name]:.4f}" if np.isfinite(row.get(name, np.nan)) else "-"
 
+    def accuracy(row: pd.Series) -> str:
+        spread = f"({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
+        return f"{100 * row.accuracy:.1f} " + (f"± {100 * row.accuracy_seed_std:.1f}" if "n_seeds" in row else spread)
+
+    def mean(row: pd.Series) -> str:
+        spread = cell(row, "sensitivity_mean_seed_std")
+        return cell(row, "sensitivity_mean") + ("" if spread == "-" else f" ± {spread}")
+
     return pd.DataFrame(
         {
             "model": summary.model,
             "epsilon": [in_both_units(f"{epsilon:g}", std) for epsilon in summary.epsilon],
-            "accuracy %": [
-                f"{100 * row.accuracy:.1f} ({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
-                for row in summary.itertuples()
-            ],
-            "sensitivity mean": [cell(row, "sensitivity_mean") for _, row in summary.iterrows()],
+            "accuracy %": [accuracy(row) for _, row in summary.iterrows()],
+            "sensitivity mean": [mean(row) for _, row in summary.iterrows()],
             "std": [cell(row, "sensitivity_std") for _, row in summary.iterrows()],
             "median": [cell(row, "sensitivity_q50") for _, row in summary.iterrows()],
             "skewness": [cell(row, "sensitivity_skewness") for _, row in summary.iterrows()],
@@ -51,12 +61,19 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
     )
 
 
+def intervals(seeds: Sequence[int]) -> str:
+    """What stands beside the numbers."""
+    if len(seeds) == 1:
+        return ", 95 % Wilson intervals"
+    return f". With ±: {seeds_settings(seeds)}; other columns: means over them"
+
+
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params, output = snakemake.params, snakemake.output
     with job(Path(snakemake.log[0]), "summarize_results"):
         accuracy = pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy])
-        keys = product(params.models, params.epsilons)
+        keys = product(params.replicates, params.epsilons)
         files = {
             key: rederived(read_sensitivity(Path(path)), **params.derivation)
             for key, path in zip(keys, snakemake.input.sensitivity, strict=True)
@@ -64,7 +81,7 @@ def main(snakemake: Any) -> None:
         summary = summarize(accuracy, files)
         table = readable(summary, params.std)
         notes = (
-            f"Accuracy: {accuracy_settings(accuracy, params.settings)}, 95 % Wilson intervals. "
+            f"Accuracy: {accuracy_settings(accuracy, params.settings)}{intervals(params.seeds)}. "
             f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )

@@ -1,6 +1,6 @@
 """The settings behind a figure or table, in a sentence for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -28,3 +28,13 @@ def sensitivity_settings(file: SensitivityFile) -> str:
         f"restarts {settings['restarts']}; {len(file.image_index)} test images, {len(file.feature_index)} features, "
         f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}"
     )
+
+
+def seeds_settings(seeds: Sequence[int]) -> str:
+    """What numbers of several replicates are summed up by."""
+    return f"mean and standard deviation over n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
+
+
+def bars_settings(seeds: Sequence[int]) -> str:
+    """What the bars of accuracies are."""
+    return f"points and bars: {seeds_settings(seeds)}" if len(seeds) > 1 else "bars: 95 % Wilson intervals"
