@@ -130,6 +130,13 @@ def study_settings(wildcards):
     }
 
 
+def several_seeds():
+    """What a mean over replicates is over, for people; nothing where there is one seed."""
+    seeds = config["seeds"]
+    told = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
+    return told if len(seeds) > 1 else ""
+
+
 def local_copy(wildcards):
     """A dataset's local path, if the config names one: when it changes, the dataset is made anew."""
     path = config["datasets"][wildcards.dataset].get("path")

@@ -28,7 +28,7 @@ rule plot_accuracy:
     params:
         models=MODELS,
         settings=config["accuracy"],
-        seeds=config["seeds"],
+        seeds=several_seeds(),
     message:
         "Figure 1: accuracy against epsilon."
     script:
@@ -62,7 +62,7 @@ rule plot_sensitivity:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=config["seeds"],
+        seeds=several_seeds(),
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -129,7 +129,7 @@ rule summarize_results:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=config["seeds"],
+        seeds=several_seeds(),
         settings=config["accuracy"],
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
@@ -164,7 +164,7 @@ rule judge_claims:
     params:
         definition=config["sensitivity"]["definition"],
         normalization=config["sensitivity"]["weight_normalization"],
-        seeds=config["seeds"],
+        seeds=several_seeds(),
     message:
         "Claims: a verdict on each."
     script:
@@ -195,7 +195,8 @@ rule plot_learning:
     params:
         replicates=REPLICATES,
         training=config["training"],
-        seeds=config["seeds"],
+        seed=SEED,
+        seeds=several_seeds(),
     message:
         "Learning curves."
     script:
@@ -229,7 +230,7 @@ rule plot_quantiles:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=config["seeds"],
+        seeds=several_seeds(),
     message:
         "Quantiles of the sensitivities against a normal distribution."
     script:
@@ -261,7 +262,7 @@ rule plot_tradeoff:
     params:
         models=MODELS,
         settings=config["accuracy"],
-        seeds=config["seeds"],
+        seeds=several_seeds(),
     message:
         "Accuracy against sensitivity."
     script:

@@ -19,17 +19,15 @@ mean sensitivities, over features for the shape of their distribution. """
 ONE_SEED = """They hold for these trained models: how much the
 models of other seeds would differ is not in them.
 """
-SEVERAL_SEEDS = """Numbers are means over n = {n} training seeds ({seeds}). Their intervals add, in quadrature, the
+SEVERAL_SEEDS = """Numbers are means over {seeds}. Their intervals add, in quadrature, the
 average of the single models' intervals and Student's t interval of the mean over the seeds. S6 rests on the first
 seed's models alone.
 """
 
 
-def preface(seeds: Sequence[int]) -> str:
-    """What verdicts and intervals mean."""
-    if len(seeds) == 1:
-        return PREFACE + ONE_SEED
-    return PREFACE + SEVERAL_SEEDS.format(n=len(seeds), seeds=", ".join(map(str, seeds)))
+def preface(seeds: str) -> str:
+    """What verdicts and intervals mean; ``seeds`` says what the numbers are means over, if they are."""
+    return PREFACE + (SEVERAL_SEEDS.format(seeds=seeds) if seeds else ONE_SEED)
 
 
 def as_markdown(judgements: Sequence[Judgement], introduction: str) -> str:

@@ -1,21 +1,19 @@
 """Draw the learning curves."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.captions import seeds_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import save_figure
 from feature_sensitivity.more_figures import plot_learning
 
 
-def caption(training: dict[str, Any], seeds: Sequence[int]) -> str:
+def caption(training: dict[str, Any], seed: int, seeds: str) -> str:
     """The settings of the training, in one sentence."""
     flip = "horizontal flips" if training["horizontal_flip"] else "no augmentation"
-    told = f"seed {seeds[0]}" if len(seeds) == 1 else f"lines and bands: {seeds_settings(seeds)}"
+    told = f"lines and bands: mean and standard deviation over {seeds}" if seeds else f"seed {seed}"
     return (
         f"momentum SGD, {training['epochs']} epochs, batch {training['batch_size']}, learning rate "
         f"{training['learning_rate']} ({training['schedule']}), weight decay {training['weight_decay']:g}, {flip}, "
@@ -31,7 +29,7 @@ def main(snakemake: Any) -> None:
         histories = {
             name: pd.read_csv(path) for name, path in zip(params.replicates, snakemake.input.histories, strict=True)
         }
-        figure = plot_learning(histories, caption=caption(params.training, params.seeds))
+        figure = plot_learning(histories, caption=caption(params.training, params.seed, params.seeds))
         save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
 
 

@@ -1,11 +1,10 @@
 """Draw quantile-quantile plots of the sensitivities."""
 
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.captions import seeds_settings, sensitivity_settings
+from feature_sensitivity.captions import sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import save_figure
 from feature_sensitivity.files import whole_file
@@ -14,16 +13,12 @@ from feature_sensitivity.sensitivity import read_sensitivity, rederived
 from feature_sensitivity.units import in_both_units
 
 
-def bands(seeds: Sequence[int]) -> str:
-    """What bands are, if there are any."""
-    return f"; points and bands: {seeds_settings(seeds)}" if len(seeds) > 1 else ""
-
-
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_quantiles"):
         files = [rederived(read_sensitivity(Path(path)), **params.derivation) for path in snakemake.input.sensitivity]
+        bands = f"; points and bands: mean and standard deviation over {params.seeds}" if params.seeds else ""
         figure, numbers = plot_quantiles(
             {
                 key: file.sensitivity
@@ -31,7 +26,7 @@ def main(snakemake: Any) -> None:
             },
             models=params.models,
             epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
-            caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line{bands(params.seeds)}",
+            caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line{bands}",
         )
         svg = Path(snakemake.output[0])
         save_figure(figure, svg.with_suffix(""))

@@ -1,11 +1,10 @@
 """Draw Figure 2."""
 
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.captions import seeds_settings, sensitivity_settings
+from feature_sensitivity.captions import sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import plot_sensitivity, save_figure
 from feature_sensitivity.files import whole_file
@@ -13,18 +12,12 @@ from feature_sensitivity.sensitivity import read_sensitivity, rederived
 from feature_sensitivity.units import in_both_units
 
 
-def marks(seeds: Sequence[int]) -> str:
-    """What is drawn over the histograms."""
-    if len(seeds) == 1:
-        return "vertical lines: means"
-    return f"lines and bands: {seeds_settings(seeds)} of the counts and, vertical, of the mean sensitivity"
-
-
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_sensitivity"):
         files = [rederived(read_sensitivity(Path(path)), **params.derivation) for path in snakemake.input.sensitivity]
+        bands = f"; lines and bands: mean and standard deviation over {params.seeds}" if params.seeds else ""
         figure, numbers = plot_sensitivity(
             {
                 key: file.sensitivity
@@ -32,7 +25,7 @@ def main(snakemake: Any) -> None:
             },
             models=params.models,
             epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
-            caption=f"{sensitivity_settings(files[0])}; {marks(params.seeds)}",
+            caption=f"{sensitivity_settings(files[0])}; vertical lines: means{bands}",
         )
         svg = Path(snakemake.output[0])
         save_figure(figure, svg.with_suffix(""))

@@ -1,6 +1,5 @@
 """Write the summary: one row for each model and epsilon."""
 
-from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings, seeds_settings, sensitivity_settings
+from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.files import whole_file
 from feature_sensitivity.pages import html_table, page, paragraphs
@@ -61,13 +60,6 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
     )
 
 
-def intervals(seeds: Sequence[int]) -> str:
-    """What stands beside the numbers."""
-    if len(seeds) == 1:
-        return ", 95 % Wilson intervals"
-    return f". With ±: {seeds_settings(seeds)}; other columns: means over them"
-
-
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params, output = snakemake.params, snakemake.output
@@ -80,8 +72,13 @@ def main(snakemake: Any) -> None:
         }
         summary = summarize(accuracy, files)
         table = readable(summary, params.std)
+        spread = (
+            f". With ±: mean and standard deviation over {params.seeds}; other columns: the mean"
+            if params.seeds
+            else ", 95 % Wilson intervals"
+        )
         notes = (
-            f"Accuracy: {accuracy_settings(accuracy, params.settings)}{intervals(params.seeds)}. "
+            f"Accuracy: {accuracy_settings(accuracy, params.settings)}{spread}. "
             f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )

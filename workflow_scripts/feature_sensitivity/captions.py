@@ -1,6 +1,6 @@
 """The settings behind a figure or table, in a sentence for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -30,11 +30,6 @@ def sensitivity_settings(file: SensitivityFile) -> str:
     )
 
 
-def seeds_settings(seeds: Sequence[int]) -> str:
-    """What numbers of several replicates are summed up by."""
-    return f"mean and standard deviation over n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
-
-
-def bars_settings(seeds: Sequence[int]) -> str:
-    """What the bars of accuracies are."""
-    return f"points and bars: {seeds_settings(seeds)}" if len(seeds) > 1 else "bars: 95 % Wilson intervals"
+def bars_settings(seeds: str) -> str:
+    """What the bars of accuracies are; ``seeds`` says what the accuracies are means over, if they are."""
+    return f"points and bars: mean and standard deviation over {seeds}" if seeds else "bars: 95 % Wilson intervals"
