@@ -64,11 +64,12 @@ def test_figure_2_shows_mean_counts_and_their_spread():
     filled = numbers[numbers.n_features > 0]
     assert filled.n_features.tolist() == [1.5, 1.5]
     np.testing.assert_allclose(filled.n_features_seed_std, np.sqrt(0.5))
-    one = plot_sensitivity(
-        {("normal", "0.1"): values["normal", "0.1"]}, models=["normal"], epsilons={"0.1": "0.1"}, caption=""
-    )
-    # Around the counts and around the mean.
-    assert len(figure.axes[0].patches) == len(one[0].axes[0].patches) + 2
+    band, line = (patch.get_data() for patch in figure.axes[0].patches)
+    np.testing.assert_allclose(band.values - line.values, numbers.n_features_seed_std)
+    np.testing.assert_allclose(line.values - band.baseline, numbers.n_features_seed_std)
+    # The means are 1.1 / 3 and 1.9 / 3: apart by 0.8 / 3, so their standard deviation is that over sqrt(2).
+    (bar,) = figure.axes[0].containers[0].lines[2][0].get_segments()
+    assert np.ptp(bar[:, 0]) == pytest.approx(2 * 0.8 / 3 / np.sqrt(2))
 
 
 def test_learning_curves_and_quantiles_have_a_band_for_each_model():

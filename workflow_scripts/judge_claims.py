@@ -15,11 +15,12 @@ from feature_sensitivity.sensitivity import read_sensitivity
 TITLE = "The paper's claims, judged on this run"
 PREFACE = """A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, and
 undecided when an interval leaves it open. Intervals are at 95 %: Wilson's for accuracies; bootstrap over images for
-mean sensitivities, over features for the shape of their distribution. """
-ONE_SEED = """They hold for these trained models: how much the
+mean sensitivities, over features for the shape of their distribution."""
+ONE_SEED = """ They hold for these trained models: how much the
 models of other seeds would differ is not in them.
 """
-SEVERAL_SEEDS = """Numbers are means over {seeds}. Their intervals add, in quadrature, the
+SEVERAL_SEEDS = """
+Numbers are means over {seeds}. Their intervals add, in quadrature, the
 average of the single models' intervals and Student's t interval of the mean over the seeds. S6 rests on the first
 seed's models alone.
 """

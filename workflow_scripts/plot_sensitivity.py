@@ -17,7 +17,7 @@ def main(snakemake: Any) -> None:
     params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_sensitivity"):
         files = [rederived(read_sensitivity(Path(path)), **params.derivation) for path in snakemake.input.sensitivity]
-        bands = f"; lines and bands: mean and standard deviation over {params.seeds}" if params.seeds else ""
+        bands = f"; lines, with bands and bars: mean and standard deviation over {params.seeds}" if params.seeds else ""
         figure, numbers = plot_sensitivity(
             {
                 key: file.sensitivity
