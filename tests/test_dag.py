@@ -37,35 +37,40 @@ def test_the_paper_is_planned_whole(workflow: Path):
         assert plan[rule] == 1
 
 
-SEEDS = ("--config", "seeds=[0, 1, 2]", "--")
+@pytest.fixture
+def three_seeds(workflow: Path) -> Path:
+    """A fresh copy whose configuration has three seeds."""
+    config = workflow / "config.yaml"
+    config.write_text(config.read_text().replace("seeds: [0]", "seeds: [0, 1, 2]"))
+    return workflow
 
 
-def test_further_seeds_train_and_measure_replicates(workflow: Path):
-    plan = planned(workflow, *SEEDS, "all")
+def test_further_seeds_train_and_measure_replicates(three_seeds: Path):
+    plan = planned(three_seeds, "all")
     assert plan["train_model"] == 9
     assert plan["measure_accuracy"] == 9
     assert plan["measure_sensitivity"] == 36
     assert plan["fetch_dataset"] == 2
     assert plan["plot_accuracy"] == plan["summarize_results"] == plan["judge_claims"] == 1
-    banner = run_snakemake(workflow, "-n", "--cores", "2", *SEEDS, "all").stdout
+    banner = run_snakemake(three_seeds, "-n", "--cores", "2", "all").stdout
     assert "results/models/adversarial_seed2.pt" in banner
     assert "results/sens/robust_dataset_seed1_0.08.h5" in banner
 
 
-def test_a_replicate_is_a_target(workflow: Path):
-    plan = planned(workflow, *SEEDS, "results/sens/adversarial_seed1_0.08.h5")
+def test_a_replicate_is_a_target(three_seeds: Path):
+    plan = planned(three_seeds, "results/sens/adversarial_seed1_0.08.h5")
     assert plan == {"fetch_dataset": 1, "train_model": 1, "measure_sensitivity": 1}
 
 
-def test_a_seed_outside_the_configuration_is_no_target(workflow: Path):
-    done = run_snakemake(workflow, "-n", *SEEDS, "results/models/normal_seed5.pt", check=False)
+def test_a_seed_outside_the_configuration_is_no_target(three_seeds: Path):
+    done = run_snakemake(three_seeds, "-n", "results/models/normal_seed5.pt", check=False)
     assert done.returncode != 0
 
 
-def test_replicates_share_the_constructed_dataset(workflow: Path):
+def test_replicates_share_the_constructed_dataset(three_seeds: Path):
     config = "models={robust_dataset: {dataset: robust_construction}}"
     targets = [f"results/models/robust_dataset{suffix}.pt" for suffix in ("", "_seed1", "_seed2")]
-    plan = planned(workflow, "--config", config, "seeds=[0, 1, 2]", "--", *targets)
+    plan = planned(three_seeds, "--config", config, "--", *targets)
     assert plan == {"fetch_dataset": 1, "train_model": 4, "construct_dataset": 1, "gather_dataset": 1}
 
 
