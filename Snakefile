@@ -22,7 +22,7 @@ stop_at_config_faults()
 
 
 wildcard_constraints:
-    model="|".join(config["models"]),
+    model=any_of(replicate_names(config["models"], config["seeds"])),
     eps=r"\d+(\.\d+)?",
     shard=r"\d+",
 
@@ -66,7 +66,7 @@ rule data:
 
 rule models:
     input:
-        expand("<results>/models/{model}.pt", model=MODELS),
+        expand("<results>/models/{model}.pt", model=REPLICATES),
     message:
         "Done: every model is trained."
 

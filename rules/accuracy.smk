@@ -20,7 +20,7 @@ rule measure_accuracy:
     params:
         epsilons=config["epsilons"],
         settings=config["accuracy"],
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Model {wildcards.model}: accuracy without attack and at every epsilon."
     script:

@@ -22,6 +22,7 @@ from feature_sensitivity.costs import (
     duration,
     job_flop,
 )
+from feature_sensitivity.replicates import model_of, replicate_names, seed_of
 
 # What people see while a job runs changes no result.
 WITHOUT_EFFECT = {"console", "files"}
@@ -77,9 +78,14 @@ def source_files(rule_name):
     return [str(script), *(str(PACKAGE / f"{module}.py") for module in modules)]
 
 
+def model_settings(replicate):
+    """What the config says of a model; its replicates differ in the seed alone."""
+    return config["models"].get(model_of(replicate), {})
+
+
 def training_data_of(model):
     """The file with a model's training images."""
-    return f"<results>/data/{config['models'].get(model, {}).get('dataset')}.h5"
+    return f"<results>/data/{model_settings(model).get('dataset')}.h5"
 
 
 def dataset_of(wildcards):
@@ -119,9 +125,16 @@ def study_settings(wildcards):
         "study": config["studies"].get(wildcards.study, {}),
         "accuracy": config["accuracy"],
         "sensitivity": config["sensitivity"],
-        "seed": config["seed"],
+        "seed": SEED,
         "std": config["standardization"]["std"],
     }
+
+
+def several_seeds():
+    """What a mean over replicates is over, for people; nothing where there is one seed."""
+    seeds = config["seeds"]
+    told = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
+    return told if len(seeds) > 1 else ""
 
 
 def local_copy(wildcards):
@@ -151,7 +164,7 @@ def parts_of(wildcards):
 
 def training_settings(wildcards):
     """What a model's training depends on besides its data."""
-    adversarial = config["models"][wildcards.model]["training"] == "adversarial"
+    adversarial = model_settings(wildcards.model)["training"] == "adversarial"
     return {
         **config["training"],
         "attack": config["adversarial_training"] if adversarial else None,

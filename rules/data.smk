@@ -1,3 +1,6 @@
+SEED = config["seeds"][
+    0
+]  # of all that is random, except the training of further replicates
 FETCHED = datasets_from("cifar10", "digits", "release", "hdf5")
 CONSTRUCTED = datasets_from("construction")
 
@@ -51,7 +54,7 @@ rule construct_dataset:
         gpu=1,
     params:
         source=lambda wildcards: config["datasets"][wildcards.dataset],
-        seed=config["seed"],
+        seed=SEED,
         side_folder=lambda wildcards: str(
             results()
             / f"unfinished/construct_dataset/{wildcards.dataset}_{wildcards.part}"

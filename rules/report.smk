@@ -1,6 +1,6 @@
-ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
+ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
 SENSITIVITIES = expand(
-    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=config["epsilons"]
+    "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=config["epsilons"]
 )
 
 
@@ -28,6 +28,7 @@ rule plot_accuracy:
     params:
         models=MODELS,
         settings=config["accuracy"],
+        seeds=several_seeds(),
     message:
         "Figure 1: accuracy against epsilon."
     script:
@@ -57,9 +58,11 @@ rule plot_sensitivity:
         runtime=10,
     params:
         models=MODELS,
+        replicates=REPLICATES,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        seeds=several_seeds(),
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -90,7 +93,7 @@ rule plot_construction:
         runtime=10,
     params:
         source=lambda wildcards: config["datasets"][wildcards.dataset],
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Contact sheet: original, start and result in {wildcards.dataset}."
     script:
@@ -101,8 +104,8 @@ rule summarize_results:
     input:
         code=source_files("summarize_results"),
         accuracy=ACCURACIES,
-        checks=expand("<results>/accuracy/{model}.checks.csv", model=MODELS),
-        histories=expand("<results>/models/{model}.history.csv", model=MODELS),
+        checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
+        histories=expand("<results>/models/{model}.history.csv", model=REPLICATES),
         sensitivity=SENSITIVITIES,
     output:
         csv="<results>/summary.csv",
@@ -124,10 +127,11 @@ rule summarize_results:
         mem_mb=memory(2),
         runtime=10,
     params:
-        models=MODELS,
+        replicates=REPLICATES,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        seeds=several_seeds(),
         settings=config["accuracy"],
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
@@ -162,6 +166,7 @@ rule judge_claims:
     params:
         definition=config["sensitivity"]["definition"],
         normalization=config["sensitivity"]["weight_normalization"],
+        seeds=several_seeds(),
     message:
         "Claims: a verdict on each."
     script:
@@ -171,7 +176,7 @@ rule judge_claims:
 rule plot_learning:
     input:
         code=source_files("plot_learning"),
-        histories=expand("<results>/models/{model}.history.csv", model=MODELS),
+        histories=expand("<results>/models/{model}.history.csv", model=REPLICATES),
     output:
         report(
             "<results>/figures/learning_curves.svg",
@@ -190,9 +195,10 @@ rule plot_learning:
         mem_mb=memory(2),
         runtime=10,
     params:
-        models=MODELS,
+        replicates=REPLICATES,
         training=config["training"],
-        seed=config["seed"],
+        seed=SEED,
+        seeds=several_seeds(),
     message:
         "Learning curves."
     script:
@@ -222,9 +228,11 @@ rule plot_quantiles:
         runtime=10,
     params:
         models=MODELS,
+        replicates=REPLICATES,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
+        seeds=several_seeds(),
     message:
         "Quantiles of the sensitivities against a normal distribution."
     script:
@@ -256,6 +264,7 @@ rule plot_tradeoff:
     params:
         models=MODELS,
         settings=config["accuracy"],
+        seeds=several_seeds(),
     message:
         "Accuracy against sensitivity."
     script:

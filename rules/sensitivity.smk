@@ -23,7 +23,7 @@ rule measure_sensitivity:
         gpu=1,
     params:
         settings=measurement_settings(),
-        seed=config["seed"],
+        seed=SEED,
         side_checkpoint=lambda wildcards: str(
             results() / "unfinished/measure_sensitivity" / PART.format(**wildcards)
         ),

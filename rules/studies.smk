@@ -1,12 +1,17 @@
 STUDY = config["studies"]
 STUDIES = ["definitions", "theorem", "convergence", "relinear", "norms", "crossing"]
+# Studies rest on the first seed's models.
+FIRST_ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
+FIRST_SENSITIVITIES = expand(
+    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=config["epsilons"]
+)
 
 
 rule compare_definitions:
     input:
         code=source_files("compare_definitions"),
-        accuracy=ACCURACIES,
-        sensitivity=SENSITIVITIES,
+        accuracy=FIRST_ACCURACIES,
+        sensitivity=FIRST_SENSITIVITIES,
     output:
         "<results>/studies/definitions.csv",
     log:
@@ -44,7 +49,7 @@ rule bound_errors:
     params:
         accuracy=config["accuracy"],
         restarts=STUDY["theorem"]["restarts"],
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Study theorem: bounds of the error of {wildcards.model} at epsilon {wildcards.eps}, and an attack."
     script:
@@ -72,7 +77,7 @@ rule measure_convergence:
     params:
         study=STUDY["convergence"],
         settings=config["sensitivity"],
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Study convergence: more steps and starts on a sample of {wildcards.model}'s features."
     script:
@@ -105,7 +110,7 @@ rule refit_linear:
         derivation=derivation_settings(),
         accuracy=config["accuracy"],
         training=config["adversarial_training"],
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Study relinear: new linear layers on the features of normal, and attacks on them."
     script:
@@ -125,7 +130,7 @@ use rule measure_accuracy as measure_accuracy_l2 with:
     params:
         epsilons=STUDY["norms"]["epsilons"],
         settings={**config["accuracy"], "norm": "l2"},
-        seed=config["seed"],
+        seed=SEED,
     message:
         "Study norms: accuracy of {wildcards.model} under l2."
 
@@ -146,7 +151,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
             "images": STUDY["norms"]["images"],
             "shards": 1,
         },
-        seed=config["seed"],
+        seed=SEED,
         side_checkpoint=lambda wildcards: str(
             results()
             / f"unfinished/measure_sensitivity_l2/{wildcards.model}_{wildcards.eps}"
@@ -158,8 +163,8 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
 rule compare_norms:
     input:
         code=source_files("compare_norms"),
-        accuracy=ACCURACIES,
-        sensitivity=SENSITIVITIES,
+        accuracy=FIRST_ACCURACIES,
+        sensitivity=FIRST_SENSITIVITIES,
         accuracy_l2=expand("<results>/studies/norms/{model}.csv", model=MODELS),
         sensitivity_l2=expand(
             "<results>/studies/norms/{model}_{eps}.h5",

@@ -1,4 +1,5 @@
 MODELS = list(config["models"])
+REPLICATES = replicate_names(MODELS, config["seeds"])
 
 
 rule train_model:
@@ -23,8 +24,8 @@ rule train_model:
     params:
         network=config["network"],
         training=training_settings,
-        dataset=lambda wildcards: config["models"][wildcards.model]["dataset"],
-        seed=config["seed"],
+        dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
+        seed=lambda wildcards: seed_of(wildcards.model, config["seeds"]),
         side_checkpoint=lambda wildcards: str(
             results() / f"unfinished/train_model/{wildcards.model}.pt"
         ),

@@ -19,7 +19,9 @@ from feature_sensitivity.claims import (
     claims_table,
     every,
     judge,
+    run_from,
 )
+from feature_sensitivity.sensitivity import SensitivityFile
 from feature_sensitivity.statistics import Estimate, wilson_interval
 
 EPSILONS = (0.04, 0.06, 0.08, 0.2)
@@ -34,10 +36,10 @@ def share(percent: float, n_images: int = 10_000) -> Estimate:
 
 
 def movement(mean: float, *, spread_of_images: float = 0.05) -> np.ndarray:
-    """Movements [n_images, n_features]: normally distributed over features, and over images."""
+    """Movements [1 seed, n_images, n_features]: normally distributed over features, and over images."""
     features = 1 + 0.2 * stats.norm.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
     images = 1 + spread_of_images * np.random.default_rng(int(mean * 1e6)).standard_normal(N_IMAGES)
-    return mean * images[:, None] * features
+    return mean * images[None, :, None] * features
 
 
 def as_in_the_paper() -> Run:
@@ -85,8 +87,8 @@ def head(percent: float, n_images: int = 10_000) -> Change:
     return change
 
 
-skewed = 0.3 * np.ones((N_IMAGES, 1)) * stats.expon.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
-few_features = movement(0.3)[:, ::20]
+skewed = 0.3 * np.ones((1, N_IMAGES, 1)) * stats.expon.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
+few_features = movement(0.3)[..., ::20]
 vague = partial(movement, spread_of_images=3.0)
 
 CASES: dict[str, tuple[Change, Change]] = {
@@ -146,8 +148,68 @@ def test_no_pair_of_accuracies_that_are_apart_leaves_s5_open() -> None:
     assert "apart" in judged["S5"].reason
 
 
+def seeds(run: Run, *factors: float) -> Run:
+    """A run whose movements of ``normal`` differ from seed to seed by these factors."""
+    scale = np.array(factors)[:, None, None]
+    return replace(
+        run,
+        movement={
+            key: values * (scale if key[0] == "normal" else np.ones_like(scale)) for key, values in run.movement.items()
+        },
+    )
+
+
+def test_seeds_that_agree_keep_every_verdict() -> None:
+    assert verdicts(seeds(as_in_the_paper(), 1, 1, 1)) == dict.fromkeys(CASES, REPRODUCED)
+
+
+def test_a_spread_between_seeds_leaves_open_what_one_seed_decided() -> None:
+    spread = verdicts(seeds(as_in_the_paper(), 0.7, 1, 1.3))
+    assert spread["S4"] == UNDECIDED
+    assert spread["S2"] == REPRODUCED, "within each seed sensitivities grow by the same ratio"
+
+
+def test_a_run_is_the_mean_of_its_replicates() -> None:
+    """Movements by replicate are stacked in the order of the files; accuracies are means."""
+    files = [
+        file(name, epsilon, value) for name, value in (("normal", 1.0), ("normal_seed1", 3.0)) for epsilon in (0.1, 0.2)
+    ]
+    accuracy = pd.DataFrame(
+        [
+            {"model": name, "epsilon": 0.1, "n_correct": n, "accuracy": n / 10, "ci_low": n / 10, "ci_high": n / 10}
+            for name, n in (("normal", 4), ("normal_seed1", 6))
+        ]
+    )
+    run = run_from(accuracy, files, definition="max_abs", normalization="none")
+    assert run.movement_of("normal", 0.1).mean(axis=(1, 2)).tolist() == [1, 3]
+    assert run.accuracy_of("normal", 0.1).value == pytest.approx(0.5)
+    assert run.sensitivity_of("normal", 0.1).value == pytest.approx(2)
+    # Student's t of two values, 12.706, times their standard error, 1.
+    assert run.sensitivity_of("normal", 0.1).high == pytest.approx(2 + 12.706, abs=1e-3)
+    assert run.sensitivity_ratio(("normal", 0.2), ("normal", 0.1)) == pytest.approx((1, 1, 1))
+
+
+def file(model: str, epsilon: float, movement: float) -> SensitivityFile:
+    """Four images that move each of three features up by ``movement``."""
+    still = np.zeros((4, 3), dtype=np.float32)
+    return SensitivityFile(
+        clean=still,
+        maximum=still + np.float32(movement),
+        minimum=still,
+        sensitivity=still[0],
+        sensitivity_raw=still[0],
+        standard_error=still[0],
+        zero_gradient=still[0],
+        weight=np.ones((2, 3), dtype=np.float32),
+        image_index=np.arange(4),
+        label=np.zeros(4, dtype=np.int64),
+        feature_index=np.arange(3),
+        attributes={"model": model, "epsilon": epsilon},
+    )
+
+
 def test_equal_sensitivities_have_no_shape() -> None:
-    run = moved("normal", 0.04, np.ones((N_IMAGES, N_FEATURES)))(as_in_the_paper())
+    run = moved("normal", 0.04, np.ones((1, N_IMAGES, N_FEATURES)))(as_in_the_paper())
     assert verdicts(run)["S1"] == UNDECIDED
 
 

@@ -66,6 +66,16 @@ WRONG = {
     "std 0": ({"standardization": {"std": [0.2, 0, 0.2]}}, ["standardization.std.1 is 0; write a number above 0"]),
     "channels differ": ({"standardization": {"std": [0.2]}}, ["differ in length"]),
     "model name": ({"models": {"My-Net": {"dataset": "cifar10", "training": "normal"}}}, ["My-Net", "lowercase"]),
+    "name of a replicate": (
+        {"models": {"net_seed1": {"dataset": "cifar10", "training": "normal"}}},
+        ["models.net_seed1 is a name for replicates; write one that does not end in _seed and a number"],
+    ),
+    "one seed without brackets": ({"seeds": 1}, ["seeds is 1; write a list"]),
+    "no seed": ({"seeds": []}, ["seeds is []; write at least 1"]),
+    "seed twice": ({"seeds": [0, 1, 0]}, ["seeds is [0, 1, 0]; write each only once"]),
+    "seed is no number": ({"seeds": [0, "one"]}, ["seeds.1 is 'one'; write a whole number"]),
+    "negative seed": ({"seeds": [-1]}, ["seeds.0 is -1; write 0 or more"]),
+    "key in the singular": ({"seed": 0}, ["unknown key 'seed'; write seeds"]),
     "evaluation without test images": ({"evaluation_dataset": "robust_release"}, ["which has no test images"]),
     "unknown teacher": (
         {

@@ -22,6 +22,12 @@ def test_adversarial_training_costs_its_attack():
     assert adversarial / normal == pytest.approx(1 + 7 * 2 / 3)
 
 
+def test_a_replicate_costs_what_its_model_does():
+    for rule in ("train_model", "measure_accuracy", "measure_sensitivity"):
+        first = job_flop(rule, {"model": "adversarial", "eps": "0.08"}, PAPER)
+        assert job_flop(rule, {"model": "adversarial_seed1", "eps": "0.08"}, PAPER) == first > 0
+
+
 def test_studies_cost_less_than_the_protocol():
     whole = job_flop("measure_sensitivity", {"model": "normal", "eps": "0.08"}, PAPER)
     # 16 images x 16 features x 2 directions, (385 + 20 x 20) steps of 2.2 GFLOP, three quarters of them left.

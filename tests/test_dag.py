@@ -37,6 +37,43 @@ def test_the_paper_is_planned_whole(workflow: Path):
         assert plan[rule] == 1
 
 
+@pytest.fixture
+def three_seeds(workflow: Path) -> Path:
+    """A fresh copy whose configuration has three seeds."""
+    config = workflow / "config.yaml"
+    config.write_text(config.read_text().replace("seeds: [0]", "seeds: [0, 1, 2]"))
+    return workflow
+
+
+def test_further_seeds_train_and_measure_replicates(three_seeds: Path):
+    plan = planned(three_seeds, "all")
+    assert plan["train_model"] == 9
+    assert plan["measure_accuracy"] == 9
+    assert plan["measure_sensitivity"] == 36
+    assert plan["fetch_dataset"] == 2
+    assert plan["plot_accuracy"] == plan["summarize_results"] == plan["judge_claims"] == 1
+    banner = run_snakemake(three_seeds, "-n", "--cores", "2", "all").stdout
+    assert "results/models/adversarial_seed2.pt" in banner
+    assert "results/sens/robust_dataset_seed1_0.08.h5" in banner
+
+
+def test_a_replicate_is_a_target(three_seeds: Path):
+    plan = planned(three_seeds, "results/sens/adversarial_seed1_0.08.h5")
+    assert plan == {"fetch_dataset": 1, "train_model": 1, "measure_sensitivity": 1}
+
+
+def test_a_seed_outside_the_configuration_is_no_target(three_seeds: Path):
+    done = run_snakemake(three_seeds, "-n", "results/models/normal_seed5.pt", check=False)
+    assert done.returncode != 0
+
+
+def test_replicates_share_the_constructed_dataset(three_seeds: Path):
+    config = "models={robust_dataset: {dataset: robust_construction}}"
+    targets = [f"results/models/robust_dataset{suffix}.pt" for suffix in ("", "_seed1", "_seed2")]
+    plan = planned(three_seeds, "--config", config, "--", *targets)
+    assert plan == {"fetch_dataset": 1, "train_model": 4, "construct_dataset": 1, "gather_dataset": 1}
+
+
 def test_a_single_target_plans_its_ancestors_only(workflow: Path):
     plan = planned(workflow, "results/sens/adversarial_0.08.h5")
     assert plan == {"fetch_dataset": 1, "train_model": 1, "measure_sensitivity": 1}
@@ -99,6 +136,39 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         for suffix in (".svg", ".png", ".csv"):
             assert (results / f"figures/{name}{suffix}").stat().st_size > 500
     assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
+
+
+def test_a_second_seed_adds_to_a_finished_run(edited: Path):
+    """The first seed's models stay; the replicates differ from them, and their spread is shown."""
+    results = edited / "results/tiny"
+    first = (results / "models/normal.pt").read_bytes()
+    config = edited / "tests/config_tiny.yaml"
+    config.write_text(config.read_text() + 'seeds: [0, 1]\nepsilons: ["0.08"]\n')
+    plan = planned(edited, *TINY, "all")
+    assert plan["train_model"] == plan["measure_sensitivity"] == 3
+    assert plan["construct_dataset"] == 0
+    assert planned(edited, *TINY, "definitions")["train_model"] == 0, "studies are of the first seed's models"
+    run_snakemake(edited, *TINY, "all")
+    assert (results / "models/normal.pt").read_bytes() == first
+    checkpoints = [torch.load(results / f"models/{name}.pt", weights_only=True) for name in ("normal", "normal_seed1")]
+    assert [checkpoint["seed"] for checkpoint in checkpoints] == [0, 1]
+    weights = [checkpoint["state_dict"]["fc.weight"] for checkpoint in checkpoints]
+    assert not torch.equal(*weights)
+    files = [read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("normal", "normal_seed1")]
+    assert np.array_equal(files[0].image_index, files[1].image_index)
+    assert [file.attributes["seed"] for file in files] == [0, 0]
+    summary = pd.read_csv(results / "summary.csv")
+    assert len(summary) == 6
+    assert (summary.n_seeds == 2).all()
+    means = [float(file.sensitivity.mean()) for file in files]
+    row = summary[(summary.model == "normal") & (summary.epsilon == 0.08)].iloc[0]
+    assert row.sensitivity_mean == pytest.approx(np.mean(means))
+    assert row.sensitivity_mean_seed_std == pytest.approx(np.std(means, ddof=1))
+    for figure in ("figure1_accuracy", "figure2_sensitivity", "learning_curves", "accuracy_against_sensitivity"):
+        svg = re.sub(r"<[^>]*>|\s+", " ", (results / f"figures/{figure}.svg").read_text())
+        assert "n = 2 training seeds (0, 1)" in re.sub(" +", " ", svg)
+    assert "n = 2 training seeds (0, 1)" in (results / "claims.md").read_text()
+    assert "±" in (results / "summary.txt").read_text()
 
 
 def test_studies_are_targets_of_their_own(finished_workflow: Path):

@@ -3,14 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from feature_sensitivity.claims import run_from
 from feature_sensitivity.console import job
 from feature_sensitivity.files import whole_file
 from feature_sensitivity.sensitivity import read_sensitivity
-from feature_sensitivity.statistics import bootstrap
 
 
 def main(snakemake: Any) -> None:
@@ -26,7 +24,7 @@ def main(snakemake: Any) -> None:
             files = [read_sensitivity(Path(path)) for path in sensitivities]
             run = run_from(accuracy, files, **snakemake.params.derivation)
             for row in accuracy[accuracy.epsilon > 0].to_dict("records"):
-                mean = bootstrap(np.mean, run.movement_of(row["model"], row["epsilon"]).mean(axis=1))
+                mean = run.sensitivity_of(row["model"], row["epsilon"])
                 names = ("norm", "model", "epsilon", "n_images", "accuracy", "ci_low", "ci_high")
                 rows.append(
                     {

@@ -15,14 +15,25 @@ from feature_sensitivity.sensitivity import read_sensitivity
 TITLE = "The paper's claims, judged on this run"
 PREFACE = """A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, and
 undecided when an interval leaves it open. Intervals are at 95 %: Wilson's for accuracies; bootstrap over images for
-mean sensitivities, over features for the shape of their distribution. They hold for these trained models: how much the
+mean sensitivities, over features for the shape of their distribution."""
+ONE_SEED = """ They hold for these trained models: how much the
 models of other seeds would differ is not in them.
+"""
+SEVERAL_SEEDS = """
+Numbers are means over {seeds}. Their intervals add, in quadrature, the
+average of the single models' intervals and Student's t interval of the mean over the seeds. S6 rests on the first
+seed's models alone.
 """
 
 
-def as_markdown(judgements: Sequence[Judgement]) -> str:
+def preface(seeds: str) -> str:
+    """What verdicts and intervals mean; ``seeds`` says what the numbers are means over, if they are."""
+    return PREFACE + (SEVERAL_SEEDS.format(seeds=seeds) if seeds else ONE_SEED)
+
+
+def as_markdown(judgements: Sequence[Judgement], introduction: str) -> str:
     """A table of verdicts, then each claim with its rule and numbers."""
-    parts = [f"# {TITLE}\n", PREFACE, overview(judgements).to_markdown(index=False) + "\n"]
+    parts = [f"# {TITLE}\n", introduction, overview(judgements).to_markdown(index=False) + "\n"]
     for judgement in judgements:
         parts.append(f"## {judgement.claim.name}: {judgement.verdict}\n")
         parts += [text + "\n" for text in explanation(judgement)]
@@ -31,9 +42,9 @@ def as_markdown(judgements: Sequence[Judgement]) -> str:
     return "\n".join(parts)
 
 
-def as_page(judgements: Sequence[Judgement]) -> str:
+def as_page(judgements: Sequence[Judgement], introduction: str) -> str:
     """The same for the report."""
-    blocks = [paragraphs(PREFACE), html_table(overview(judgements))]
+    blocks = [paragraphs(introduction), html_table(overview(judgements))]
     for judgement in judgements:
         blocks.append(heading(f"{judgement.claim.name}: {judgement.verdict}") + paragraphs(*explanation(judgement)))
         if judgement.checks:
@@ -63,13 +74,13 @@ def main(snakemake: Any) -> None:
             normalization=snakemake.params.normalization,
             relinear=relinear[0] if relinear else None,
         )
-        judgements = judge(run)
+        judgements, introduction = judge(run), preface(snakemake.params.seeds)
         for judgement in judgements:
             logger.info("%s %s", judgement.claim.name, judgement.verdict)
         for path, content in (
             (snakemake.output.csv, claims_table(judgements).to_csv(index=False)),
-            (snakemake.output.markdown, as_markdown(judgements)),
-            (snakemake.output.page, as_page(judgements)),
+            (snakemake.output.markdown, as_markdown(judgements, introduction)),
+            (snakemake.output.page, as_page(judgements, introduction)),
         ):
             with whole_file(Path(path)) as temporary:
                 temporary.write_text(content)

@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), "locate_crossing"):
         run = run_from(
-            pd.DataFrame(),
+            pd.DataFrame(columns=["model", "epsilon"]),
             [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity],
             **snakemake.params.derivation,
         )

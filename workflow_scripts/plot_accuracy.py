@@ -5,17 +5,18 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings
+from feature_sensitivity.captions import accuracy_settings, bars_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import plot_accuracy, save_figure
 from feature_sensitivity.files import whole_file
+from feature_sensitivity.spread import accuracy_over_seeds
 
 
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), "plot_accuracy"):
-        accuracy = pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy])
-        text = f"{accuracy_settings(accuracy, snakemake.params.settings)}; bars: 95 % Wilson intervals"
+        accuracy = accuracy_over_seeds(pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy]))
+        text = f"{accuracy_settings(accuracy, snakemake.params.settings)}; {bars_settings(snakemake.params.seeds)}"
         figure = plot_accuracy(accuracy, models=snakemake.params.models, caption=text)
         svg = Path(snakemake.output[0])
         save_figure(figure, svg.with_suffix(""))

@@ -10,13 +10,14 @@ from feature_sensitivity.figures import save_figure
 from feature_sensitivity.more_figures import plot_learning
 
 
-def caption(training: dict[str, Any], seed: int) -> str:
+def caption(training: dict[str, Any], seed: int, seeds: str) -> str:
     """The settings of the training, in one sentence."""
     flip = "horizontal flips" if training["horizontal_flip"] else "no augmentation"
+    told = f"lines and bands: mean and standard deviation over {seeds}" if seeds else f"seed {seed}"
     return (
         f"momentum SGD, {training['epochs']} epochs, batch {training['batch_size']}, learning rate "
         f"{training['learning_rate']} ({training['schedule']}), weight decay {training['weight_decay']:g}, {flip}, "
-        f"seed {seed}; loss and training accuracy on the images as trained on, attacked in adversarial training; "
+        f"{told}; loss and training accuracy on the images as trained on, attacked in adversarial training; "
         "test accuracy without attack"
     )
 
@@ -26,9 +27,9 @@ def main(snakemake: Any) -> None:
     params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_learning"):
         histories = {
-            model: pd.read_csv(path) for model, path in zip(params.models, snakemake.input.histories, strict=True)
+            name: pd.read_csv(path) for name, path in zip(params.replicates, snakemake.input.histories, strict=True)
         }
-        figure = plot_learning(histories, caption=caption(params.training, params.seed))
+        figure = plot_learning(histories, caption=caption(params.training, params.seed, params.seeds))
         save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
 
 

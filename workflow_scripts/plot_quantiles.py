@@ -15,17 +15,18 @@ from feature_sensitivity.units import in_both_units
 
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
-    models, epsilons = snakemake.params.models, snakemake.params.epsilons
+    params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_quantiles"):
-        files = [
-            rederived(read_sensitivity(Path(path)), **snakemake.params.derivation)
-            for path in snakemake.input.sensitivity
-        ]
+        files = [rederived(read_sensitivity(Path(path)), **params.derivation) for path in snakemake.input.sensitivity]
+        bands = f"; points and bands: mean and standard deviation over {params.seeds}" if params.seeds else ""
         figure, numbers = plot_quantiles(
-            {key: file.sensitivity for key, file in zip(product(models, epsilons), files, strict=True)},
-            models=models,
-            epsilons={epsilon: in_both_units(epsilon, snakemake.params.std) for epsilon in epsilons},
-            caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line",
+            {
+                key: file.sensitivity
+                for key, file in zip(product(params.replicates, params.epsilons), files, strict=True)
+            },
+            models=params.models,
+            epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
+            caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line{bands}",
         )
         svg = Path(snakemake.output[0])
         save_figure(figure, svg.with_suffix(""))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
+from feature_sensitivity.captions import accuracy_settings, bars_settings, sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import save_figure
 from feature_sensitivity.more_figures import plot_tradeoff
@@ -17,7 +17,8 @@ def main(snakemake: Any) -> None:
     with job(Path(snakemake.log[0]), "plot_tradeoff"):
         summary = pd.read_csv(snakemake.input.summary)
         text = (
-            f"Accuracy: {accuracy_settings(summary, snakemake.params.settings)}; bars: 95 % Wilson intervals. "
+            f"Accuracy: {accuracy_settings(summary, snakemake.params.settings)}; "
+            f"{bars_settings(snakemake.params.seeds)}. "
             f"Sensitivity: {sensitivity_settings(read_sensitivity(Path(snakemake.input.sensitivity)))}"
         )
         figure = plot_tradeoff(summary, models=snakemake.params.models, caption=text)

@@ -13,20 +13,24 @@ from feature_sensitivity.diagnosis import diagnose
 from feature_sensitivity.files import whole_file
 from feature_sensitivity.pages import heading, html_table, page, paragraphs
 from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
+from feature_sensitivity.spread import accuracy_over_seeds, over_seeds
 from feature_sensitivity.statistics import describe
 from feature_sensitivity.units import in_both_units
 
 
 def summarize(accuracy: pd.DataFrame, files: dict[tuple[str, str], SensitivityFile]) -> pd.DataFrame:
-    """Accuracy with interval for every epsilon, 0 included, and the distribution of sensitivities where measured."""
+    """Accuracy with interval for every epsilon, 0 included, and the distribution of sensitivities where measured.
+
+    ``accuracy`` and ``files`` are those of every replicate; a row is a model at an epsilon.
+    """
     rows = []
-    spelling = {(model, float(epsilon)): epsilon for model, epsilon in files}
-    for row in accuracy.to_dict("records"):
-        file = files.get((row["model"], spelling.get((row["model"], row["epsilon"]), "")))
-        described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()} if file else {}
-        zero = {"zero_gradient": float(np.mean(file.zero_gradient))} if file else {}
-        rows.append({**row, **described, **zero})
-    return pd.DataFrame(rows)
+    for (replicate, epsilon), file in files.items():
+        described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()}
+        zero = {"zero_gradient": float(np.mean(file.zero_gradient))}
+        rows.append({"model": replicate, "epsilon": float(epsilon), **described, **zero})
+    sensitivity = pd.DataFrame(rows)
+    sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(sensitivity.columns[2:]))
+    return accuracy_over_seeds(accuracy).merge(sensitivity, how="left")
 
 
 def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
@@ -35,12 +39,16 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
     def cell(row: pd.Series, name: str) -> str:
         return f"{row[name]:.4f}" if np.isfinite(row.get(name, np.nan)) else "-"
 
+    def mean(row: pd.Series) -> str:
+        spread = cell(row, "sensitivity_mean_seed_std")
+        return cell(row, "sensitivity_mean") + ("" if spread == "-" else f" ± {spread}")
+
     return pd.DataFrame(
         {
             "model": summary.model,
             "epsilon": [in_both_units(f"{epsilon:g}", std) for epsilon in summary.epsilon],
-            "accuracy %": [with_interval(row) for _, row in summary.iterrows()],
-            "sensitivity mean": [cell(row, "sensitivity_mean") for _, row in summary.iterrows()],
+            "accuracy %": [accuracy_text(row) for _, row in summary.iterrows()],
+            "sensitivity mean": [mean(row) for _, row in summary.iterrows()],
             "std": [cell(row, "sensitivity_std") for _, row in summary.iterrows()],
             "median": [cell(row, "sensitivity_q50") for _, row in summary.iterrows()],
             "skewness": [cell(row, "sensitivity_skewness") for _, row in summary.iterrows()],
@@ -49,15 +57,17 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
     )
 
 
-def with_interval(row: pd.Series) -> str:
-    """An accuracy in percent."""
-    return f"{100 * row.accuracy:.1f} ({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
+def accuracy_text(row: pd.Series) -> str:
+    """An accuracy in percent, with its interval, or with its spread over the seeds where there are several."""
+    interval = f"({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
+    return f"{100 * row.accuracy:.1f} " + (f"± {100 * row.accuracy_seed_std:.1f}" if "n_seeds" in row else interval)
 
 
-def under_stronger_attack(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
-    """For each row of ``accuracy``, the one under Auto-PGD as text, empty where that was not measured."""
-    apgd = {(row.model, row.epsilon): with_interval(row) for _, row in checks[checks.attack == "apgd"].iterrows()}
-    return [apgd.get((row.model, row.epsilon), "") for row in accuracy.itertuples()]
+def under_stronger_attack(summary: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
+    """For each row of ``summary``, the accuracy under Auto-PGD as text, empty where that was not measured."""
+    pooled = accuracy_over_seeds(checks[checks.attack == "apgd"])
+    apgd = {(row.model, row.epsilon): accuracy_text(row) for _, row in pooled.iterrows()}
+    return [apgd.get((row.model, row.epsilon), "") for row in summary.itertuples()]
 
 
 def main(snakemake: Any) -> None:
@@ -65,7 +75,7 @@ def main(snakemake: Any) -> None:
     params, output = snakemake.params, snakemake.output
     with job(Path(snakemake.log[0]), "summarize_results"):
         accuracy = pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy])
-        keys = product(params.models, params.epsilons)
+        keys = product(params.replicates, params.epsilons)
         files = {
             key: rederived(read_sensitivity(Path(path)), **params.derivation)
             for key, path in zip(keys, snakemake.input.sensitivity, strict=True)
@@ -73,11 +83,16 @@ def main(snakemake: Any) -> None:
         summary = summarize(accuracy, files)
         tables = [pd.read_csv(path) for path in snakemake.input.checks]
         table = readable(summary, params.std)
-        stronger = under_stronger_attack(accuracy, pd.concat(tables))
+        stronger = under_stronger_attack(summary, pd.concat(tables))
         if any(stronger):
             table.insert(3, "under APGD %", stronger)
+        spread = (
+            f". With ±: mean and standard deviation over {params.seeds}; other columns: the mean"
+            if params.seeds
+            else ", 95 % Wilson intervals"
+        )
         notes = (
-            f"Accuracy: {accuracy_settings(accuracy, params.settings)}, 95 % Wilson intervals. "
+            f"Accuracy: {accuracy_settings(accuracy, params.settings)}{spread}. "
             f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )

@@ -28,3 +28,8 @@ def sensitivity_settings(file: SensitivityFile) -> str:
         f"restarts {settings['restarts']}; {len(file.image_index)} test images, {len(file.feature_index)} features, "
         f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}"
     )
+
+
+def bars_settings(seeds: str) -> str:
+    """What the bars of accuracies are; ``seeds`` says what the accuracies are means over, if they are."""
+    return f"points and bars: mean and standard deviation over {seeds}" if seeds else "bars: 95 % Wilson intervals"

@@ -4,6 +4,9 @@ A rule is a sentence and, under it, the code that does what the sentence says: i
 number with its interval and whether the claim holds there. A claim is reproduced when every check holds,
 not reproduced when one clearly fails, and undecided otherwise: when an interval reaches across a
 threshold, when two intervals overlap, or when the run lacks what the claim speaks of.
+
+With several seeds each number is taken for each seed and averaged, a ratio too, and its interval has room for
+the spread between the seeds (``spread.mean_of``). S6 rests on a study of the first seed's models.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,7 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from feature_sensitivity.replicates import model_of
 from feature_sensitivity.sensitivity import DEFINITIONS, SensitivityFile, weight_factor
+from feature_sensitivity.spread import accuracy_over_seeds, mean_of
 from feature_sensitivity.statistics import Estimate, bootstrap, combination, mean_ratio
 
 NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
@@ -48,8 +53,8 @@ class MissingError(Exception):
 class Run:
     """The numbers of a run.
 
-    ``accuracy``: (model, epsilon) to the share of correct images, with its Wilson interval. ``movement``:
-    (model, epsilon) to how far each image moves each feature, weighted, [n_images, n_features], for the same
+    ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``movement``: (model,
+    epsilon) to how far each image moves each feature, weighted, [n_seeds, n_images, n_features], for the same
     images everywhere. ``relinear``: the table of the study of that name, if it was made.
     """
 
@@ -70,7 +75,7 @@ class Run:
         return self.accuracy[model, epsilon]
 
     def movement_of(self, model: str, epsilon: float) -> NDArray[np.floating]:
-        """How far each image moves each feature [n_images, n_features]."""
+        """How far each image moves each feature [n_seeds, n_images, n_features]."""
         if (model, epsilon) not in self.movement:
             raise MissingError(f"this run has no sensitivities of {model} at epsilon {epsilon:g}")
         return self.movement[model, epsilon]
@@ -79,9 +84,14 @@ class Run:
         """Every epsilon of an attack on features, ascending."""
         return sorted({epsilon for _, epsilon in self.movement})
 
+    def sensitivity_of(self, model: str, epsilon: float) -> Estimate:
+        """Mean sensitivity; bootstrap over images."""
+        return mean_of([bootstrap(np.mean, seed) for seed in self.movement_of(model, epsilon).mean(axis=2)])
+
     def sensitivity_ratio(self, first: tuple[str, float], second: tuple[str, float]) -> Estimate:
         """Mean sensitivity of one (model, epsilon) over that of another; bootstrap over images, paired."""
-        return bootstrap(mean_ratio, *(self.movement_of(*key).mean(axis=1) for key in (first, second)))
+        pairs = zip(self.movement_of(*first).mean(axis=2), self.movement_of(*second).mean(axis=2), strict=True)
+        return mean_of([bootstrap(mean_ratio, *pair) for pair in pairs])
 
 
 def run_from(
@@ -94,18 +104,19 @@ def run_from(
 ) -> Run:
     """A run from its files; ``definition`` and ``normalization`` are as in the config.
 
-    Files that stopped early, at a precision, have fewer images: all are compared on those that they share.
+    Replicates of a model stand in the order of the seeds. Files that stopped early, at a precision, have fewer
+    images: all are compared on those that they share.
     """
     shared = reduce(np.intersect1d, [file.image_index for file in files])
+    movement: dict[tuple[str, float], list[NDArray[np.floating]]] = {}
+    for file in files:
+        moved = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)[np.isin(file.image_index, shared)]
+        key = model_of(file.attributes["model"]), float(file.attributes["epsilon"])
+        movement.setdefault(key, []).append(moved * weight_factor(file.weight, normalization=normalization))
+    pooled = accuracy_over_seeds(accuracy)
     return Run(
-        accuracy={(row["model"], float(row["epsilon"])): _accuracy(row) for row in accuracy.to_dict("records")},
-        movement={
-            (file.attributes["model"], float(file.attributes["epsilon"])): DEFINITIONS[definition](
-                file.clean, file.maximum, file.minimum
-            )[np.isin(file.image_index, shared)]
-            * weight_factor(file.weight, normalization=normalization)
-            for file in files
-        },
+        accuracy={(row["model"], float(row["epsilon"])): _accuracy(row) for row in pooled.to_dict("records")},
+        movement={key: np.stack(seeds) for key, seeds in movement.items()},
         n_classes=len(files[0].weight),
         relinear=relinear,
     )
@@ -258,14 +269,19 @@ def _excess(accuracy: Estimate, normal: Estimate, adversarial: Estimate) -> Esti
 def _(run: Run) -> Iterator[Check]:
     for model in MODELS:
         for epsilon in run.sensitivity_epsilons():
-            values = run.movement_of(model, epsilon).mean(axis=0, dtype=np.float64)
+            seeds = run.movement_of(model, epsilon).mean(axis=1, dtype=np.float64)
             for name, statistic, limit in (
                 ("skewness", stats.skew, SKEWNESS),
                 ("excess kurtosis", stats.kurtosis, KURTOSIS),
             ):
-                shape = bootstrap(statistic, values) if values.std() > 0 else Estimate(np.nan, np.nan, np.nan)
+                shape = mean_of([_shape(statistic, values) for values in seeds])
                 near = every([is_above(shape, -limit), is_below(shape, limit)])
                 yield Check(f"{name} of {model} at {epsilon:g}", shape, near)
+
+
+def _shape(statistic: Callable[..., NDArray[np.floating]], values: NDArray[np.floating]) -> Estimate:
+    """A statistic of shape with its bootstrap interval; equal values have no shape."""
+    return bootstrap(statistic, values) if values.std() > 0 else Estimate(np.nan, np.nan, np.nan)
 
 
 @claim(

@@ -8,6 +8,8 @@ from typing import Any
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from feature_sensitivity.replicates import model_of
+
 Config = Mapping[str, Any]
 
 
@@ -45,7 +47,13 @@ def _expectation(error: ValidationError) -> str:
     rule: Any = error.validator_value
     match error.validator:
         case "type":
-            names = {"null": "null", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
+            names = {
+                "null": "null",
+                "integer": "a whole number",
+                "number": "a number",
+                "boolean": "true or false",
+                "array": "a list",
+            }
             kinds = [rule] if isinstance(rule, str) else rule
             return "write " + " or ".join(names.get(kind, f"a {kind}") for kind in kinds)
         case "minimum":
@@ -58,6 +66,8 @@ def _expectation(error: ValidationError) -> str:
             return f"write a number below {rule}"
         case "minItems" | "minProperties":
             return f"write at least {rule}"
+        case "uniqueItems":
+            return "write each only once"
         case "pattern" if "a-z0-9_" in rule:
             return "write a name of lowercase letters, digits and underscores that begins with a letter"
         case _:
@@ -89,6 +99,9 @@ def _across_fields(config: Config) -> Iterator[str]:
         yield "sensitivity.search_dtype is 'bfloat16', which keeps the best iterate; write iterate: best, or float32"
     if Fraction(config["adversarial_training"]["epsilon"]) == 0:
         yield "adversarial_training.epsilon is 0; write a positive epsilon, or use training: normal"
+    for model in models:
+        if model_of(model) != model:
+            yield f"models.{model} is a name for replicates; write one that does not end in _seed and a number"
     for key, name in [
         ("evaluation_dataset", config["evaluation_dataset"]),
         *((f"models.{model}.dataset", entry["dataset"]) for model, entry in models.items()),

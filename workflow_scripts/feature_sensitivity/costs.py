@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from feature_sensitivity.replicates import model_of
+
 FLOP_PER_SECOND_CORE = 5e10
 FLOP_PER_SECOND_GPU = 1.5e13
 """Float32 rates that a current laptop core and a current data-center GPU reach on these networks."""
@@ -40,7 +42,7 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
     attack_step = 2 * forward
     n_train, n_test = IMAGES.get(evaluation["source"], IMAGES["cifar10"])
     if rule == "train_model":
-        adversarial = config["models"][wildcards["model"]]["training"] == "adversarial"
+        adversarial = config["models"][model_of(wildcards["model"])]["training"] == "adversarial"
         attack = config["adversarial_training"]["steps"] * attack_step if adversarial else 0.0
         return config["training"]["epochs"] * n_train * (3 * forward + attack)
     if rule == "construct_dataset":

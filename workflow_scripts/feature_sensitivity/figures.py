@@ -16,6 +16,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.files import whole_file
+from feature_sensitivity.replicates import model_of
+from feature_sensitivity.spread import over_seeds
 
 # Okabe and Ito's (2008) palette, in an order that also differs in lightness, and a second sign for each.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -45,19 +47,19 @@ def save_figure(figure: Figure, path_without_suffix: Path) -> None:
 
 
 def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Accuracy in percent against epsilon, a curve for each model, with 95 % Wilson intervals.
+    """Accuracy in percent against epsilon, a curve for each model, with bars as of ``accuracy_bars``.
 
-    ``accuracy`` has the columns of ``results/accuracy/{model}.csv``; ``caption`` states the settings.
+    ``accuracy`` has the columns of ``results/accuracy/{model}.csv``, several seeds pooled as by
+    ``accuracy_over_seeds``; ``caption`` states the settings.
     """
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(figsize=(5.2, 3.9), layout="constrained")
         for number, model in enumerate(models):
             rows = accuracy[accuracy.model == model].sort_values("epsilon")
-            low, high = rows.accuracy - rows.ci_low, rows.ci_high - rows.accuracy
             axes.errorbar(
                 rows.epsilon,
                 100 * rows.accuracy,
-                yerr=(100 * low.clip(lower=0), 100 * high.clip(lower=0)),
+                yerr=accuracy_bars(rows),
                 label=model,
                 **sign(number),
                 capsize=2,
@@ -73,6 +75,14 @@ def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str
     return figure
 
 
+def accuracy_bars(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Bars below and above accuracies, in percent: 95 % Wilson intervals, or the standard deviation over seeds."""
+    if "n_seeds" in rows:
+        return 100 * rows.accuracy_seed_std, 100 * rows.accuracy_seed_std
+    low, high = rows.accuracy - rows.ci_low, rows.ci_high - rows.accuracy
+    return 100 * low.clip(lower=0), 100 * high.clip(lower=0)
+
+
 def plot_sensitivity(
     sensitivities: Mapping[tuple[str, str], np.ndarray],
     *,
@@ -82,36 +92,68 @@ def plot_sensitivity(
 ) -> tuple[Figure, pd.DataFrame]:
     """Histograms of feature sensitivities, a panel for each epsilon, and their numbers.
 
+    With several seeds a histogram is the mean of theirs; a band shows the standard deviation over them, and so does
+    a bar across the line of the mean.
+
     Args:
-        sensitivities: (model, epsilon) to values [n_features].
+        sensitivities: (replicate, epsilon) to values [n_features].
         epsilons: each epsilon as spelled in the config, to its title in both units.
     """
     counted = []
     with plt.rc_context(STYLE):
         figure, panels = panel_grid(len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
-            panel = [sensitivities[model, epsilon] for model in models]
-            edges = _bin_edges(panel)
-            for number, (model, values) in enumerate(zip(models, panel, strict=True)):
+            panel = {name: values for (name, at), values in sensitivities.items() if at == epsilon}
+            edges = _bin_edges(list(panel.values()))
+            counts = _counts(panel, edges, epsilon)
+            counted.append(counts)
+            for number, model in enumerate(models):
                 color, line = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
-                counts, _ = np.histogram(values, edges)
-                axes.stairs(counts, edges, fill=True, color=color, alpha=0.25)
-                axes.stairs(counts, edges, color=color, linestyle=line, linewidth=1.4, label=model)
-                axes.axvline(float(values.mean()), color=color, linestyle=line, linewidth=0.8)
-                frame = {
-                    "epsilon": epsilon,
-                    "model": model,
-                    "bin_low": edges[:-1],
-                    "bin_high": edges[1:],
-                    "n_features": counts,
-                }
-                counted.append(pd.DataFrame(frame))
+                rows = counts[counts.model == model]
+                height = rows.n_features.to_numpy()
+                low, high = _filled(rows)
+                axes.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.25)
+                axes.stairs(height, edges, color=color, linestyle=line, linewidth=1.4, label=model)
+                means = [float(values.mean()) for name, values in panel.items() if model_of(name) == model]
+                middle = float(np.mean(means))
+                axes.axvline(middle, color=color, linestyle=line, linewidth=0.8)
+                if len(means) > 1:
+                    # A bar across the line of the mean, near the top, each model's a little lower than the last's.
+                    top, across = 0.97 - 0.04 * number, axes.get_xaxis_transform()
+                    spread = float(np.std(means, ddof=1))
+                    axes.errorbar(middle, top, xerr=spread, color=color, capsize=2, fmt="none", transform=across)
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("sensitivity")
             axes.set_ylabel("features")
         add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure, pd.concat(counted, ignore_index=True)
+
+
+def _filled(rows: pd.DataFrame) -> tuple[np.ndarray | float, np.ndarray]:
+    """What is filled below and above: a histogram from 0, or the standard deviation over seeds around it."""
+    height = rows.n_features.to_numpy()
+    if "n_seeds" not in rows:
+        return 0, height
+    std = rows.n_features_seed_std.to_numpy()
+    return np.clip(height - std, 0, None), height + std
+
+
+def _counts(panel: Mapping[str, np.ndarray], edges: np.ndarray, epsilon: str) -> pd.DataFrame:
+    """Features in each bin, a row for each model and bin; ``panel`` is replicate to values [n_features]."""
+    frames = [
+        pd.DataFrame(
+            {
+                "epsilon": epsilon,
+                "model": name,
+                "bin_low": edges[:-1],
+                "bin_high": edges[1:],
+                "n_features": np.histogram(values, edges)[0],
+            }
+        )
+        for name, values in panel.items()
+    ]
+    return over_seeds(pd.concat(frames, ignore_index=True), by=["bin_low"], numbers=["n_features"])
 
 
 def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
