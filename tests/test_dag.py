@@ -240,7 +240,9 @@ def test_shards_and_precision_through_the_workflow(edited: Path):
 
 def test_editing_the_figures_reruns_the_figures_only(edited: Path):
     append_comment(edited / PACKAGE / "figures.py")
-    figures = {"plot_accuracy", "plot_sensitivity", "plot_learning", "plot_quantiles", "plot_tradeoff"}
+    figures = {
+        f"plot_{name}" for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction")
+    }
     assert set(planned(edited, *TINY, "all")) == {*figures, "all"}
 
 
