@@ -127,6 +127,7 @@ def local_slurm() -> Iterator[None]:
         # The job steps that Snakemake's plugin starts know no SLURM_CONF, so the file must be where Slurm looks first.
         link = Path("/etc/slurm/slurm.conf")
         link.parent.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)  # it leads nowhere: left behind by tests that were killed
         link.symlink_to(folder / "slurm.conf")
         with ExitStack() as stack:
             stack.callback(link.unlink)
