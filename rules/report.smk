@@ -84,6 +84,8 @@ rule plot_construction:
         "<results>/figures/construction_{dataset}.png",
     log:
         "<results>/logs/plot_construction/{dataset}.log",
+    benchmark:
+        "<results>/benchmarks/plot_construction/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:

@@ -16,6 +16,8 @@ rule compare_definitions:
         "<results>/studies/definitions.csv",
     log:
         "<results>/logs/compare_definitions.log",
+    benchmark:
+        "<results>/benchmarks/compare_definitions.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -175,6 +177,8 @@ rule compare_norms:
         "<results>/studies/norms.csv",
     log:
         "<results>/logs/compare_norms.log",
+    benchmark:
+        "<results>/benchmarks/compare_norms.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -200,6 +204,8 @@ rule locate_crossing:
         "<results>/studies/crossing.csv",
     log:
         "<results>/logs/locate_crossing.log",
+    benchmark:
+        "<results>/benchmarks/locate_crossing.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -234,6 +240,8 @@ rule report_study:
         png="<results>/studies/{study}.png",
     log:
         "<results>/logs/report_study/{study}.log",
+    benchmark:
+        "<results>/benchmarks/report_study/{study}.tsv"
     wildcard_constraints:
         study=any_of(STUDIES),
     conda:

@@ -92,6 +92,19 @@ def test_a_failing_job_ends_the_run_with_its_log_shown(workflow: Path):
     assert job["JobState"] == "FAILED"
 
 
+def test_shards_gather_to_the_unsharded_result(submitted: Path, tmp_path: Path):
+    folder = tmp_path / "sharded"
+    shutil.copytree(submitted, folder, symlinks=True)
+    (folder / TARGET).unlink()
+    config = folder / "tests/config_tiny.yaml"
+    config.write_text(config.read_text().replace("images: 6,", "images: 6, shards: 3,"))
+    run_snakemake(folder, *SLURM, "--", TARGET)
+    jobs = jobs_of(folder)
+    assert [job["JobState"] for job in jobs["measure_sensitivity"]] == ["COMPLETED"] * 3
+    whole, gathered = read_sensitivity(submitted / TARGET), read_sensitivity(folder / TARGET)
+    assert all(np.array_equal(getattr(whole, name), getattr(gathered, name)) for name in DIMENSIONS)
+
+
 @pytest.fixture
 def slow(submitted: Path, tmp_path: Path) -> Path:
     """A copy in which one sensitivity is left to measure, and takes its time."""
