@@ -171,7 +171,8 @@ def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
 def add_legend(figure: Figure, axes: Axes, *, title: str = "model", columns: int | None = None) -> None:
     """One legend above all panels, from one of them."""
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=columns or len(labels), title=title)
+    columns = columns or (len(labels) if len(figure.axes) > 1 else 1)  # a single panel is too narrow for a row
+    figure.legend(handles, labels, loc="outside upper center", ncols=columns, title=title)
 
 
 def sign(number: int) -> dict[str, Any]:

@@ -23,13 +23,13 @@ def plot_definitions(frame: pd.DataFrame, *, models: Sequence[str], caption: str
     names = frame.definition + ", " + frame.weight_normalization
     rows, columns = list(dict.fromkeys(names)), sorted(frame.claim.unique())
     with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, axes = plt.subplots(figsize=(6.4, 0.34 * len(rows) + 1.5), layout="constrained")
+        figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(rows) + 1.5), layout="constrained")
         shares = np.full((len(rows), len(columns)), np.nan)
         for name, row in zip(names, frame.to_dict("records"), strict=True):
             place = rows.index(name), columns.index(row["claim"])
             shares[place] = row["n_hold"] / row["n_checks"] if row["n_checks"] else np.nan
             color = "white" if shares[place] > 0.6 else "black"
-            axes.text(*place[::-1], row["verdict"], ha="center", va="center", color=color, size=8)
+            axes.text(*place[::-1], row["verdict"], ha="center", va="center", color=color, size=7)
         image = axes.imshow(shares, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(columns)), columns)
         axes.set_yticks(range(len(rows)), rows)
@@ -77,7 +77,7 @@ def plot_convergence(frame: pd.DataFrame, *, models: Sequence[str], caption: str
             ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if part[varied].min() <= n <= part[varied].max()]
             axes.set_xticks(ticks, [str(n) for n in ticks])
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.set_ylabel("% of the best known movement")
+            axes.set_ylabel("% of the best known")
         panels[0].set_xlabel("steps, from one random start")
         panels[1].set_xlabel(f"random starts, {frame[frame.varied == 'starts'].steps.iloc[0]} steps each")
         add_legend(figure, panels[0])
