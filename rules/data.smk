@@ -1,6 +1,5 @@
-SEED = config["seeds"][
-    0
-]  # of all that is random, except the training of further replicates
+# Of all that is random, except the training of further replicates.
+SEED = config["seeds"][0]
 FETCHED = datasets_from("cifar10", "digits", "release", "hdf5")
 CONSTRUCTED = datasets_from("construction")
 

@@ -1,9 +1,5 @@
 """Killed without warning, again and again, a measurement loses little and ends with the same bits."""
 
-import multiprocessing
-import os
-import random
-import signal
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +7,7 @@ import torch
 
 from feature_sensitivity import extremes as engine
 from feature_sensitivity.models import Classifier
+from kills import killed_until_done
 from test_extremes import measure, same, settings
 
 KILLS = 20
@@ -26,19 +23,13 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
         got = measure(network, images, chosen, side_checkpoint=path)
         np.savez(result, clean=got.clean, maximum=got.maximum, minimum=got.minimum, zero_gradient=got.zero_gradient)
 
-    fork, moment, kills, rows_left = multiprocessing.get_context("fork"), random.Random(0), 0, []
-    while not result.exists():
-        child = fork.Process(target=work)
-        child.start()
-        if kills < KILLS:
-            child.join(moment.uniform(0.02, 0.3))
-            if child.is_alive():
-                assert child.pid
-                os.kill(child.pid, signal.SIGKILL)
-                kills += 1
-        child.join()
+    rows_left: list[int] = []
+
+    def note() -> None:
         if path.exists():
             rows_left.append(int(torch.load(path, weights_only=True)["values"].isnan().sum()))
+
+    kills = killed_until_done(work, result, kills=KILLS, seconds=(0.02, 0.3), after_each=note)
     assert kills == KILLS
     assert rows_left == sorted(rows_left, reverse=True), "no kill may lose what was saved"
     with np.load(result) as arrays:

@@ -1,9 +1,5 @@
 """Killed without warning, again and again, a training ends with the same weights."""
 
-import multiprocessing
-import os
-import random
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +7,7 @@ import pandas as pd
 import torch
 
 from feature_sensitivity.datasets import Split
+from kills import killed_until_done
 from test_training import ATTACK, SETTINGS, digits, equal, run, weights  # noqa: F401
 
 KILLS = 8
@@ -25,19 +22,13 @@ def test_kills_at_random_moments_change_nothing(digits: tuple[Split, Split], tmp
         torch.save((weights(network), history.drop(columns="seconds").to_dict("list")), tmp_path / "part.pt")
         (tmp_path / "part.pt").replace(result)
 
-    fork, moment, kills, epochs_done = multiprocessing.get_context("fork"), random.Random(0), 0, []
-    while not result.exists():
-        child = fork.Process(target=work)
-        child.start()
-        if kills < KILLS:
-            child.join(moment.uniform(0.1, 0.8))
-            if child.is_alive():
-                assert child.pid
-                os.kill(child.pid, signal.SIGKILL)
-                kills += 1
-        child.join()
+    epochs_done: list[int] = []
+
+    def note() -> None:
         if path.exists():
             epochs_done.append(len(torch.load(path, weights_only=True)["history"]))
+
+    kills = killed_until_done(work, result, kills=KILLS, seconds=(0.1, 0.8), after_each=note)
     assert kills > 0
     assert epochs_done == sorted(epochs_done), "no kill may lose an epoch that was saved"
     assert not list(tmp_path.glob("side.pt.*")), "no side checkpoint was damaged or refused"
