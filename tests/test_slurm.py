@@ -107,15 +107,20 @@ def test_shards_gather_to_the_unsharded_result(submitted: Path, tmp_path: Path):
 
 @pytest.fixture
 def slow(submitted: Path, tmp_path: Path) -> Path:
-    """A copy in which one sensitivity is left to measure, and takes its time."""
+    """A copy in which one sensitivity is left to measure; it takes minutes as long as the file ``hold`` is there."""
     folder = tmp_path / "slow"
     shutil.copytree(submitted, folder, symlinks=True)
     (folder / TARGET).unlink()
     config = folder / "tests/config_tiny.yaml"
     config.write_text(config.read_text().replace("images: 6,", "images: 60,"))
     # Code that changes no result is no reason to begin anew: the same side checkpoint fits with and without this.
+    hold = folder / "hold"
+    hold.touch()
     with (folder / CONSOLE).open("a") as file:
-        file.write("_advance = Progress.advance\nProgress.advance = lambda *a: (time.sleep(0.4), _advance(*a))\n")
+        file.write(
+            "_advance = Progress.advance\n"
+            f"Progress.advance = lambda *a: (time.sleep(3 * Path({str(hold)!r}).exists()), _advance(*a))\n"
+        )
     return folder
 
 
@@ -158,6 +163,8 @@ def test_a_measurement_killed_by_the_scheduler_goes_on_to_the_same_bits(slow: Pa
     second = measuring_job(slow, after=first)
     assert "going on from an interruption" in (slow / LOG).read_text()
     slurm("scontrol", "update", f"JobId={second}", "EndTime=now")
+    wait_until(lambda: slurm("squeue", "--noheader", "--states=running", "--format=%i") != second, "the time limit", 120)
+    (slow / "hold").unlink()
     assert run.wait(300) == 0, (slow / "run.txt").read_text()
     assert "going on from an interruption" in (slow / LOG).read_text()
     jobs = jobs_of(slow)["measure_sensitivity"]
