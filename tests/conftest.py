@@ -1,9 +1,11 @@
 """What several test files share."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +47,24 @@ def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subproce
 
 TINY = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml", "--")
 """Arguments of the tiny run; its targets follow."""
+
+
+def planned(folder: Path, *arguments: str) -> Counter[str]:
+    """Job counts by rule in a dry run."""
+    output = run_snakemake(folder, "-n", "--cores", "2", *arguments).stdout
+    table = re.search(r"^job +count\n[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
+    return Counter(
+        {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table[1], re.MULTILINE)} if table else {}
+    )
+
+
+SLOW_FILES = ("test_slurm.py", "test_finished_run.py", "test_conda.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Each file runs in one process, so the slow ones begin first, the slowest at the head."""
+    order = {name: place for place, name in enumerate(SLOW_FILES)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture

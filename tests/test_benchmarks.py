@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import TINY, run_snakemake
+from conftest import run_snakemake
 from tabulate_benchmarks import tabulate
 
 
@@ -29,17 +29,6 @@ def test_time_and_memory_by_rule(tmp_path: Path):
         }
     )
     pd.testing.assert_frame_equal(table, expected)
-
-
-@pytest.mark.workflow
-def test_the_target_prints_the_table_and_runs_nothing_else(finished_workflow: Path):
-    for _ in range(2):
-        done = run_snakemake(finished_workflow, *TINY, "benchmarks")
-        assert "peak memory MB" in done.stdout
-        assert "1 of 1 steps" in done.stdout
-    table = pd.read_csv(finished_workflow / "results/tiny/benchmarks.csv").set_index("rule")
-    assert table.loc["measure_sensitivity", "jobs"] == 12
-    assert {"fetch_dataset", "train_model", "plot_accuracy", "summarize_results"} <= set(table.index)
 
 
 @pytest.mark.workflow

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, TINY, copy_workflow, run_snakemake
+from conftest import ROOT, TINY, copy_workflow, planned, run_snakemake
 from local_conda import make_conda
-from test_dag import planned
 
 pytestmark = [
     pytest.mark.workflow,

@@ -142,18 +142,19 @@ def run(slow: Path) -> Iterator["subprocess.Popen[str]"]:
     slurm("scancel", "--user=root")
 
 
+def running_job() -> str:
+    """The id of the job that Slurm runs, or nothing."""
+    return slurm("squeue", "--noheader", "--states=running", "--format=%i")
+
+
 def measuring_job(folder: Path, *, after: str = "") -> str:
     """The id of the running job, once it has measured for a while; of the one ``after`` another."""
     log = folder / LOG
-
-    def running() -> str:
-        return slurm("squeue", "--noheader", "--states=running", "--format=%i")
-
-    wait_until(lambda: running() not in ("", after), "a running job")
+    wait_until(lambda: running_job() not in ("", after), "a running job")
     log.unlink(missing_ok=True)  # of the one before
     wait_until(lambda: log.exists() and "on CPU" in log.read_text(), "a job that measures")
     time.sleep(4)  # enough for some rows, too few for a side checkpoint of the half-minutely kind
-    return running()
+    return running_job()
 
 
 def test_a_measurement_killed_by_the_scheduler_goes_on_to_the_same_bits(slow: Path, run: "subprocess.Popen[str]"):
@@ -163,7 +164,9 @@ def test_a_measurement_killed_by_the_scheduler_goes_on_to_the_same_bits(slow: Pa
     second = measuring_job(slow, after=first)
     assert "going on from an interruption" in (slow / LOG).read_text()
     slurm("scontrol", "update", f"JobId={second}", "EndTime=now")
-    wait_until(lambda: slurm("squeue", "--noheader", "--states=running", "--format=%i") != second, "the time limit", 120)
+    wait_until(
+        lambda: slurm("squeue", "--noheader", "--states=running", "--format=%i") != second, "the time limit", 120
+    )
     (slow / "hold").unlink()
     assert run.wait(300) == 0, (slow / "run.txt").read_text()
     assert "going on from an interruption" in (slow / LOG).read_text()
