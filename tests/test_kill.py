@@ -1,11 +1,14 @@
 """Killed without warning, again and again, a measurement loses little and ends with the same bits."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 
 from feature_sensitivity import extremes as engine
+from feature_sensitivity.console import Progress
 from feature_sensitivity.models import Classifier
 from kills import killed_until_done
 from test_extremes import measure, same, settings
@@ -19,7 +22,14 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
     images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side.pt", tmp_path / "result.npz"
     chosen = settings(restarts=4, steps=10)
 
+    advance = Progress.advance
+
+    def advance_slowly(*arguments: Any) -> None:
+        time.sleep(0.02)  # its 460 groups thus take longer than the kills leave it, however fast the machine
+        advance(*arguments)
+
     def work() -> None:
+        monkeypatch.setattr(Progress, "advance", advance_slowly)  # in a process of its own
         got = measure(network, images, chosen, side_checkpoint=path)
         np.savez(result, clean=got.clean, maximum=got.maximum, minimum=got.minimum, zero_gradient=got.zero_gradient)
 
