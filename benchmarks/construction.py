@@ -1,14 +1,17 @@
 """The construction of a robust dataset against a plain loop with the steps of MadryLab's `robustness`.
 
-Both move the same images with the same steps. The plain loop uses the network as it was trained: BatchNorm is not
-folded, and the parameters require gradients. As `robustness` does, it asks autograd for the gradient of the pixels
-only; a second one calls `loss.backward()`, which computes the weights' gradients too. Untrained networks do for this,
-since every step costs the same. How much a tolerance saves depends on the teacher: name one with --checkpoint.
+All move the same images with the same steps. The plain loop moves them on torchvision's ResNet18 as it was trained: its
+BatchNorm is not folded and its parameters require gradients. Once it calls `loss.backward()`, which computes the
+weights' gradients too; once, as `robustness` does, it asks autograd for the gradient of the pixels only. Each side
+takes its best batch size and has a process of its own, because ours changes how memory is allocated. Untrained networks
+do, since every step costs the same; how much a tolerance saves depends on the teacher: name one with --checkpoint.
 """
 
 import argparse
+import multiprocessing
 import tempfile
-from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -16,87 +19,115 @@ from statistics import median
 import numpy as np
 import torch
 from machine import describe, seconds
+from peers import Features
 from torch import Tensor
 
 from feature_sensitivity.construction import ConstructionSettings, construct, random_other_images
 from feature_sensitivity.datasets import Split, read_split, standardize
 from feature_sensitivity.devices import best_device
-from feature_sensitivity.models import Classifier, build, load_checkpoint
+from feature_sensitivity.models import build, load_checkpoint
 
-MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
-PLAIN = "plain loop"
-Side = Callable[[], object]
+BATCH_SIZES = (32, 64, 128)
 
 
-def move_plainly(
-    network: Classifier,
-    split: Split,
-    mean: list[float],
-    std: list[float],
-    settings: ConstructionSettings,
-    device: torch.device,
-    *,
-    weight_gradients: bool,
-) -> None:
-    """The loop that one would write by hand."""
-    start = split.images[random_other_images(len(split.labels), settings.seed)]
-    pairs = zip(*(torch.from_numpy(images).split(settings.batch_size) for images in (split.images, start)), strict=True)
-    for original, x in pairs:
-        x = x.to(device).float() / 255
-        with torch.no_grad():
-            target = network.features(standardize(original.to(device), mean, std))
-        for _ in range(settings.steps):
-            x = x.clone().detach().requires_grad_(True)
-            representation = network.features(standardize(x, mean, std), surrogate_relu=True)
-            loss = ((representation - target).norm(dim=1) / target.norm(dim=1)).mean()
-            gradient = _gradient(network, loss, x, weight_gradients=weight_gradients)
+@dataclass(frozen=True)
+class Work:
+    """A network, images, and the steps by which they are moved."""
+
+    width: int
+    weights: dict[str, Tensor]
+    split: Split
+    mean: list[float]
+    std: list[float]
+    settings: ConstructionSettings
+
+
+def move_plainly(work: Work, *, weight_gradients: bool) -> float:
+    """Seconds of the loop that one would write by hand."""
+    device, split = best_device(), work.split
+    network = Features(work.width, 10).to(device).eval()
+    network.load_state_dict(work.weights)
+    start = split.images[random_other_images(len(split.labels), work.settings.seed)]
+    images = [torch.from_numpy(each).split(work.settings.batch_size) for each in (split.images, start)]
+
+    def run() -> None:
+        for original, x in zip(*images, strict=True):
+            x = x.to(device).float() / 255
             with torch.no_grad():
-                length = gradient.flatten(1).norm(dim=1)[:, None, None, None]
-                x = torch.clamp(x - settings.step_size * gradient / (length + 1e-10), 0, 1)
+                target = network(standardize(original.to(device), work.mean, work.std))
+            for _ in range(work.settings.steps):
+                x = x.clone().detach().requires_grad_(True)
+                z = network.pre_activation(standardize(x, work.mean, work.std))
+                representation = network.avgpool(z + (z.relu() - z).detach()).flatten(1)
+                loss = ((representation - target).norm(dim=1) / target.norm(dim=1)).mean()
+                if weight_gradients:
+                    network.zero_grad()
+                    loss.backward()
+                    gradient = x.grad
+                else:
+                    (gradient,) = torch.autograd.grad(loss, [x])
+                with torch.no_grad():
+                    length = gradient.flatten(1).norm(dim=1)[:, None, None, None]
+                    x = torch.clamp(x - work.settings.step_size * gradient / (length + 1e-10), 0, 1)
+
+    return seconds(run, device)
 
 
-def _gradient(network: Classifier, loss: Tensor, x: Tensor, *, weight_gradients: bool) -> Tensor:
-    if not weight_gradients:
-        return torch.autograd.grad(loss, [x])[0]
-    network.zero_grad()
-    loss.backward()
-    assert x.grad is not None
-    return x.grad
-
-
-def move(
-    network: Classifier,
-    split: Split,
-    mean: list[float],
-    std: list[float],
-    settings: ConstructionSettings,
-    device: torch.device,
-) -> None:
-    """What the workflow does."""
+def move(work: Work) -> float:
+    """Seconds of what the workflow does."""
+    device = best_device()
+    teacher = build({"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": work.width})
+    teacher.load_state_dict(work.weights)
     with tempfile.TemporaryDirectory() as folder:
-        construct(
-            teacher=network.cpu(),
-            split=split,
-            index=np.arange(len(split.labels)),
-            mean=mean,
-            std=std,
-            settings=settings,
+        run = partial(
+            construct,
+            teacher=teacher,
+            split=work.split,
+            index=np.arange(len(work.split.labels)),
+            mean=work.mean,
+            std=work.std,
+            settings=work.settings,
             device=device,
             side_folder=Path(folder),
         )
-    network.to(device)
+        return seconds(run, device)
 
 
-def compare(sides: dict[str, Side], *, n_images: int, rounds: int, label: str, device: torch.device) -> None:
+SIDES = {
+    "plain loop, backward()": partial(move_plainly, weight_gradients=True),
+    "plain loop, pixels' gradients only": partial(move_plainly, weight_gradients=False),
+    "this workflow": move,
+}
+"""What each side does; the last one is compared with the others."""
+OURS = "this workflow"
+
+
+def compare(work: Work, processes: dict[str, ProcessPoolExecutor], *, rounds: int, tolerance: float | None) -> None:
     """A table row for each side; in each round the sides take turns, and the ratio is taken within the round."""
-    for side in sides.values():
-        side()
-    taken = [{name: seconds(side, device) for name, side in sides.items()} for _ in range(rounds)]
-    for name in sides:
-        rate = median(n_images / times[name] for times in taken)
-        ratios = [times[PLAIN] / times[name] for times in taken]
-        spread = f"{median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
-        print(f"| {label} | {name} | {rate:.3g} | {'' if name == PLAIN else spread} |", flush=True)
+
+    def taken(name: str, batch_size: int, tolerance: float | None = None) -> float:
+        settings = replace(work.settings, batch_size=batch_size, tolerance=tolerance)
+        return processes[name].submit(SIDES[name], replace(work, settings=settings)).result()
+
+    chosen = {name: min(BATCH_SIZES, key=partial(taken, name)) for name in SIDES}
+    measured = []
+    for _ in range(rounds):
+        times = {name: taken(name, size) for name, size in chosen.items()}
+        if tolerance:
+            times[f"{OURS}, tolerance {tolerance:g}"] = taken(OURS, chosen[OURS], tolerance)
+        measured.append(times)
+    for name in measured[0]:
+        rate = median(len(work.split.labels) / times[name] for times in measured)
+        cells = []
+        for peer in SIDES:
+            ratios = [times[peer] / times[name] for times in measured]
+            cells.append(
+                f"{median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})" if OURS in name and peer != OURS else ""
+            )
+        print(
+            f"| {work.width} | {name} | {chosen.get(name, chosen[OURS])} | {rate:.3g} | {cells[0]} | {cells[1]} |",
+            flush=True,
+        )
 
 
 def main() -> None:
@@ -105,52 +136,35 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="a trained teacher")
     parser.add_argument("--dataset", type=Path, help="the teacher's dataset, with --checkpoint")
     parser.add_argument("--tolerance", type=float, default=0.2, help="for the teacher's last line")
-    parser.add_argument("--images", type=int, default=64)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--steps", type=int, default=10)
+    parser.add_argument("--images", type=int, default=128)
+    parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--step-size", type=float, default=0.1)
-    parser.add_argument("--rounds", type=int, default=7, help="times that the sides take turns; medians are shown")
+    parser.add_argument("--rounds", type=int, default=3, help="times that the sides take turns; medians are shown")
     arguments = parser.parse_args()
 
-    device = best_device()
-    settings = partial(
-        ConstructionSettings,
-        steps=arguments.steps,
-        step_size=arguments.step_size,
-        batch_size=arguments.batch_size,
-        seed=0,
+    n, steps = arguments.images, arguments.steps
+    settings = ConstructionSettings(
+        steps=steps, step_size=arguments.step_size, batch_size=BATCH_SIZES[0], tolerance=None, seed=0
     )
-
-    def sides(network: Classifier, split: Split, mean: list[float], std: list[float]) -> dict[str, Side]:
-        common = (network.eval().to(device), split, mean, std, settings(tolerance=None), device)
-        return {
-            PLAIN: partial(move_plainly, *common, weight_gradients=False),
-            "plain loop, backward()": partial(move_plainly, *common, weight_gradients=True),
-            "this workflow": partial(move, *common),
-        }
-
-    print(f"{describe(device)}; {arguments.images} images in batches of {arguments.batch_size},")
-    print(f"{arguments.steps} steps, medians of {arguments.rounds} rounds (in brackets: lowest and highest)")
-    print("\n| network | side | images/s | rate / plain loop's |\n|---|---|---|---|")
-    measure = partial(compare, n_images=arguments.images, rounds=arguments.rounds, device=device)
+    spawn = multiprocessing.get_context("spawn")
+    processes = {name: ProcessPoolExecutor(1, spawn) for name in SIDES}
+    print(f"{describe(best_device())}; {n} images, {steps} steps,")
+    print(f"medians of {arguments.rounds} rounds (in brackets: lowest and highest)\n")
+    print("| width | side | batch | images/s | against backward() | against pixels' gradients only |")
+    print("|---|---|---|---|---|---|")
+    images = np.random.default_rng(0).integers(0, 256, (n, 3, 32, 32), np.uint8)
+    noise = Split(images, np.zeros(n, np.int64))
     for width in arguments.widths:
         network = build({"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": width})
-        images = np.random.default_rng(0).integers(0, 256, (arguments.images, 3, 32, 32), np.uint8)
-        measure(
-            sides(network, Split(images, np.zeros(arguments.images, np.int64)), MEAN, STD),
-            label=f"width {width}, untrained",
-        )
+        work = Work(width, network.state_dict(), noise, [0.5] * 3, [0.25] * 3, settings)
+        compare(work, processes, rounds=arguments.rounds, tolerance=None)
     if arguments.checkpoint:
         network, metadata = load_checkpoint(arguments.checkpoint)
         whole = read_split(arguments.dataset, "train")
-        split = Split(whole.images[: arguments.images], whole.labels[: arguments.images])
-        mean, std = metadata["mean"], metadata["std"]
-        chosen = sides(network, split, mean, std)
-        early = settings(tolerance=arguments.tolerance)
-        chosen[f"this workflow, tolerance {arguments.tolerance}"] = partial(
-            move, network, split, mean, std, early, device
-        )
-        measure(chosen, label=f"width {metadata['architecture']['width']}, {arguments.checkpoint.stem}")
+        split = Split(whole.images[:n], whole.labels[:n])
+        width = metadata["architecture"]["width"]
+        work = Work(width, network.state_dict(), split, metadata["mean"], metadata["std"], settings)
+        compare(work, processes, rounds=arguments.rounds, tolerance=arguments.tolerance)
 
 
 if __name__ == "__main__":

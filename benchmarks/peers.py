@@ -68,8 +68,16 @@ class Features(ResNet):
         self.fc = nn.Linear(8 * width, n_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(self.bn1(self.conv1(x)))
-        return self.avgpool(self.layer4(self.layer3(self.layer2(self.layer1(x))))).flatten(1)
+        return self.avgpool(self.layer4(self.before_layer4(x))).flatten(1)
+
+    def before_layer4(self, x: Tensor) -> Tensor:
+        return self.layer3(self.layer2(self.layer1(self.relu(self.bn1(self.conv1(x))))))
+
+    def pre_activation(self, x: Tensor) -> Tensor:
+        """What the last ReLU is given."""
+        first, last = self.layer4
+        x = first(self.before_layer4(x))
+        return last.bn2(last.conv2(last.relu(last.bn1(last.conv1(x))))) + x
 
 
 class FeatureAttack(LinfProjectedGradientDescentAttack):

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from feature_sensitivity.attacks import input_gradient, per_row, row_norms, unit_direction
 from feature_sensitivity.console import Progress
+from feature_sensitivity.cores import Share, every_core
 from feature_sensitivity.datasets import Split, standardize, to_unit_range
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, frozen
@@ -113,7 +114,7 @@ def construct(
     total, left = len(index) * settings.steps, _steps_left(batch, len(todo), settings)
     # Each look at what has ended costs one synchronization with the device.
     settle_every = 1 if device.type == "cpu" else 4
-    with Progress("construction", total=total, unit="steps", done=total - left) as bar:
+    with every_core(device) as share, Progress("construction", total=total, unit="steps", done=total - left) as bar:
         while True:
             free = (batch.row < 0).nonzero()[:, 0]
             batch.fill(free[: len(todo)], todo[: len(free)], problem)
@@ -121,7 +122,7 @@ def construct(
             if bool((batch.row < 0).all()):
                 break
             for _ in range(settle_every):
-                batch.advance(problem)
+                batch.advance(problem, share)
             ended = batch.ended & (batch.row >= 0)
             if bool(ended.any()):
                 rows = batch.row[ended].cpu().numpy()
@@ -224,11 +225,12 @@ class _Batch:
         self.relative[places] = 1.0
         self.ended[places] = False
 
-    def advance(self, problem: _Problem) -> None:
+    def advance(self, problem: _Problem, share: Share) -> None:
         """One step of every image that has not ended; the pass that gives the gradient also gives the distance."""
         settings = problem.settings
-        distance, gradient = input_gradient(
-            lambda points: row_norms(problem.features(points) - self.target), self.pixels
+        distance, gradient = share(
+            lambda pixels, target: input_gradient(lambda x: row_norms(problem.features(x) - target), pixels),
+            *(self.pixels, self.target),
         )
         self.first_distance = torch.where(self.step == 0, distance, self.first_distance)
         # A start that the teacher cannot tell from the original is at relative distance 0.

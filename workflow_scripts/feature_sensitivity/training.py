@@ -16,6 +16,7 @@ from torch.optim import SGD, lr_scheduler
 
 from feature_sensitivity.attacks import PGD, per_row, row_norms
 from feature_sensitivity.console import Progress
+from feature_sensitivity.cores import Share, every_core
 from feature_sensitivity.datasets import Split, standardize
 from feature_sensitivity.devices import device_name
 from feature_sensitivity.files import UserError
@@ -104,9 +105,10 @@ def train(
     attacked = _attackable(network, settings)
     trained_call, attacked_call = (_compiled(one, settings) for one in (network, attacked))
 
-    with Progress(
-        "training", total=settings.epochs * len(labels), unit="images", done=len(history) * len(labels)
-    ) as bar:
+    progress = Progress("training", total=settings.epochs * len(labels), unit="images", done=len(history) * len(labels))
+    # Batch statistics make rows depend on each other; compiled code uses all cores by itself.
+    row_wise = settings.attack_batchnorm == "eval" and not settings.compile
+    with every_core(device, row_wise=row_wise) as share, progress as bar:
         for epoch in range(len(history) + 1, settings.epochs + 1):
             started, learning_rate = time.monotonic(), optimizer.param_groups[0]["lr"]
             total_loss, n_correct = torch.zeros((), device=device), torch.zeros((), device=device)
@@ -120,7 +122,7 @@ def train(
                 with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed_precision):
                     if settings.attack:
                         attacked.load_state_dict(_attackable(network, settings).state_dict())
-                        x = x + _perturbation(attacked_call, x, y, settings.attack, generator)
+                        x = x + _perturbation(attacked_call, x, y, settings.attack, generator, share)
                     logits = trained_call(x)
                     loss = F.cross_entropy(logits, y)
                 optimizer.zero_grad()
@@ -148,7 +150,7 @@ def train(
             )
             if settings.attack:
                 history[-1]["robust_test_accuracy"] = _robust_accuracy(
-                    network, test_split, settings, settings.attack, mean=mean, std=std, device=device
+                    network, test_split, settings, settings.attack, share, mean=mean, std=std, device=device
                 )
                 _warn_of_overfitting(history)
             logger.info(
@@ -181,6 +183,7 @@ def _robust_accuracy(
     split: Split,
     settings: TrainingSettings,
     attack: PGD,
+    share: Share,
     *,
     mean: Sequence[float],
     std: Sequence[float],
@@ -194,7 +197,7 @@ def _robust_accuracy(
     for batch in torch.arange(len(labels)).split(settings.batch_size):
         x, y = standardize(torch.from_numpy(images)[batch].to(device), mean, std), labels[batch.to(device)]
         x = x.contiguous(memory_format=torch.channels_last)
-        x = x + _perturbation(attacked, x, y, attack, generator)
+        x = x + _perturbation(attacked, x, y, attack, generator, share)
         with torch.no_grad():
             n_correct += int((network(x).argmax(1) == y).sum())
     return n_correct / len(labels)
@@ -240,10 +243,17 @@ def _attackable(network: Classifier, settings: TrainingSettings) -> Classifier:
 
 
 def _perturbation(
-    attacked: Callable[[Tensor], Tensor], x: Tensor, y: Tensor, attack: PGD, generator: torch.Generator
+    attacked: Callable[[Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    attack: PGD,
+    generator: torch.Generator,
+    share: Share,
 ) -> Tensor:
-    start = _uniform_in_ball(x, attack.epsilon, attack.norm, generator)
-    return attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start)
+    def run(x: Tensor, y: Tensor, start: Tensor) -> tuple[Tensor]:
+        return (attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start),)
+
+    return share(run, x, y, _uniform_in_ball(x, attack.epsilon, attack.norm, generator))[0]
 
 
 def _uniform_in_ball(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
