@@ -118,6 +118,7 @@ def test_sensitivities_of_zero_can_be_drawn():
 
 def test_a_figure_is_saved_twice_and_the_same_each_time(accuracy: pd.DataFrame, tmp_path: Path):
     for name in ("a", "b"):
-        save_figure(plot_accuracy(accuracy, models=MODELS, caption="settings"), tmp_path / name)
+        save_figure(plot_accuracy(accuracy, models=MODELS, caption="settings"), tmp_path / f"{name}.svg", accuracy)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), accuracy)

@@ -91,7 +91,7 @@ def test_every_study_has_a_table_and_a_figure(name: str, tmp_path: Path):
     table = study.table(frame)
     assert len(table)
     assert not table.isna().any().any()
-    save_figure(study.figure(frame, models=MODELS, caption="settings"), tmp_path / name)
+    save_figure(study.figure(frame, models=MODELS, caption="settings"), tmp_path / f"{name}.svg")
     assert (tmp_path / f"{name}.png").stat().st_size > 1000
 
 

@@ -8,7 +8,6 @@ import pandas as pd
 from feature_sensitivity.captions import accuracy_settings, bars_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import plot_accuracy, save_figure
-from feature_sensitivity.files import whole_file
 from feature_sensitivity.spread import accuracy_over_seeds
 
 
@@ -18,10 +17,7 @@ def main(snakemake: Any) -> None:
         accuracy = accuracy_over_seeds(pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy]))
         text = f"{accuracy_settings(accuracy, snakemake.params.settings)}; {bars_settings(snakemake.params.seeds)}"
         figure = plot_accuracy(accuracy, models=snakemake.params.models, caption=text)
-        svg = Path(snakemake.output[0])
-        save_figure(figure, svg.with_suffix(""))
-        with whole_file(svg.with_suffix(".csv")) as temporary:
-            accuracy.to_csv(temporary, index=False)
+        save_figure(figure, Path(snakemake.output[0]), accuracy)
 
 
 if "snakemake" in globals():

@@ -48,7 +48,7 @@ def main(snakemake: Any) -> None:
                 f"{len(made['train/labels'])} images; below each result, its own; seed {snakemake.params.seed}"
             )
         figure = plot_contact_sheet(examples, teacher=snakemake.params.source["teacher"], caption=caption)
-        save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
+        save_figure(figure, Path(snakemake.output[0]))
 
 
 if "snakemake" in globals():

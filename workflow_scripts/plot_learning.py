@@ -30,7 +30,7 @@ def main(snakemake: Any) -> None:
             name: pd.read_csv(path) for name, path in zip(params.replicates, snakemake.input.histories, strict=True)
         }
         figure = plot_learning(histories, caption=caption(params.training, params.seed, params.seeds))
-        save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
+        save_figure(figure, Path(snakemake.output[0]))
 
 
 if "snakemake" in globals():

@@ -7,7 +7,6 @@ from typing import Any
 from feature_sensitivity.captions import sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import save_figure
-from feature_sensitivity.files import whole_file
 from feature_sensitivity.more_figures import plot_quantiles
 from feature_sensitivity.sensitivity import read_sensitivity, rederived
 from feature_sensitivity.units import in_both_units
@@ -28,10 +27,7 @@ def main(snakemake: Any) -> None:
             epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
             caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line{bands}",
         )
-        svg = Path(snakemake.output[0])
-        save_figure(figure, svg.with_suffix(""))
-        with whole_file(svg.with_suffix(".csv")) as temporary:
-            numbers.to_csv(temporary, index=False)
+        save_figure(figure, Path(snakemake.output[0]), numbers)
 
 
 if "snakemake" in globals():

@@ -22,7 +22,7 @@ def main(snakemake: Any) -> None:
             f"Sensitivity: {sensitivity_settings(read_sensitivity(Path(snakemake.input.sensitivity)))}"
         )
         figure = plot_tradeoff(summary, models=snakemake.params.models, caption=text)
-        save_figure(figure, Path(snakemake.output[0]).with_suffix(""))
+        save_figure(figure, Path(snakemake.output[0]))
 
 
 if "snakemake" in globals():

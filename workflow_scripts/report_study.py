@@ -48,7 +48,7 @@ def main(snakemake: Any) -> None:
         for path, content in ((output.markdown, f"{markdown}\n"), (output.page, page(study.title, *blocks))):
             with whole_file(Path(path)) as temporary:
                 temporary.write_text(content)
-        save_figure(study.figure(frame, models=settings["models"], caption=note), Path(output.svg).with_suffix(""))
+        save_figure(study.figure(frame, models=settings["models"], caption=note), Path(output.svg))
 
 
 if "snakemake" in globals():

@@ -38,12 +38,15 @@ STYLE: dict[Any, Any] = {
 """What every figure shares; the salt makes equal figures equal files."""
 
 
-def save_figure(figure: Figure, path_without_suffix: Path) -> None:
-    """Write ``.svg`` and ``.png``."""
+def save_figure(figure: Figure, svg: Path, numbers: pd.DataFrame | None = None) -> None:
+    """Write ``svg``, beside it the same as ``.png``, and the ``numbers`` it shows as ``.csv``."""
     for suffix in (".svg", ".png"):
-        with plt.rc_context(STYLE), whole_file(path_without_suffix.with_suffix(suffix)) as temporary:
+        with plt.rc_context(STYLE), whole_file(svg.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=200, metadata={"Date": None} if suffix == ".svg" else None)
     plt.close(figure)
+    if numbers is not None:
+        with whole_file(svg.with_suffix(".csv")) as temporary:
+            numbers.to_csv(temporary, index=False)
 
 
 def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
