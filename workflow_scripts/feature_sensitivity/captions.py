@@ -1,6 +1,7 @@
 """The settings behind a figure or table, in a sentence for people."""
 
 from collections.abc import Mapping
+from fractions import Fraction
 from typing import Any
 
 import pandas as pd
@@ -22,10 +23,11 @@ def accuracy_settings(accuracy: pd.DataFrame, settings: Mapping[str, Any]) -> st
 def sensitivity_settings(file: SensitivityFile) -> str:
     """The attack behind sensitivities, their images, their seed and their definition."""
     settings = file.attributes
-    share = settings["step_size"] / settings["epsilon"]
+    share = Fraction(settings["step_size"] / settings["epsilon"]).limit_denominator(100)
+    restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
     return (
-        f"{settings['norm']} PGD, {settings['steps']} steps of {share:.3g} epsilon, {settings['iterate']} iterate, "
-        f"restarts {settings['restarts']}; {len(file.image_index)} test images, {len(file.feature_index)} features, "
+        f"{settings['norm']} PGD, {settings['steps']} steps of {share} epsilon{restarts}, "
+        f"{settings['iterate']} iterate; {len(file.image_index)} test images, {len(file.feature_index)} features, "
         f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}"
     )
 
