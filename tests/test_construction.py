@@ -133,11 +133,11 @@ def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tm
     monkeypatch.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
     advance, n_steps = construction._Batch.advance, []
 
-    def advance_or_die(batch, problem):
+    def advance_or_die(*arguments):
         n_steps.append(None)
         if len(n_steps) % 5 == 0:
             raise KeyboardInterrupt
-        advance(batch, problem)
+        advance(*arguments)
 
     monkeypatch.setattr(construction._Batch, "advance", advance_or_die)
     n_interruptions = 0

@@ -9,6 +9,7 @@ import torch
 
 from feature_sensitivity import training
 from feature_sensitivity.attacks import PGD
+from feature_sensitivity.cores import every_core
 from feature_sensitivity.datasets import Split, load_digits
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier
@@ -146,7 +147,9 @@ def test_the_attack_leaves_running_statistics_alone(network: Classifier, batchno
     before = weights(network.train())
     x, y = torch.randn(8, 3, 8, 8), torch.randint(0, 5, (8,))
     attacked = training._attackable(network, replace(SETTINGS, attack=ATTACK, attack_batchnorm=batchnorm))
-    perturbation = training._perturbation(attacked, x, y, ATTACK, torch.Generator().manual_seed(0))
+    generator = torch.Generator().manual_seed(0)
+    with every_core(torch.device("cpu"), row_wise=batchnorm == "eval") as share:
+        perturbation = training._perturbation(attacked, x, y, ATTACK, generator, share)
     assert equal(weights(network), before)
     assert 0 < perturbation.abs().max() <= 0.1 * (1 + 1e-6)
     assert all(p.grad is None for p in network.parameters())
