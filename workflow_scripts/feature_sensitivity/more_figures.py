@@ -116,9 +116,17 @@ def plot_tradeoff(summary: pd.DataFrame, *, models: Sequence[str], caption: str)
                 capsize=2,
                 markersize=5,
             )
-            for epsilon, mean, accuracy in zip(rows.epsilon, rows.sensitivity_mean, rows.accuracy, strict=True):
-                axes.annotate(f"{epsilon:g}", (mean, 100 * accuracy), (5, 5), textcoords="offset points", fontsize=7)
-        axes.set_xlabel("mean sensitivity of the features (beside each point its $\\epsilon$)")
+            points = list(zip(rows.epsilon, rows.sensitivity_mean, 100 * rows.accuracy, strict=True))
+            for epsilon, *point in points[:1] + points[-1:]:  # those between may be too close for labels
+                axes.annotate(
+                    f"{epsilon:g}",
+                    (point[0], point[1]),
+                    (5, 5),
+                    textcoords="offset points",
+                    fontsize=7,
+                    color=sign(number)["color"],
+                )
+        axes.set_xlabel("mean sensitivity of the features (at each curve's ends its $\\epsilon$)")
         axes.set_ylabel("accuracy under attack (%)")
         axes.set_xlim(left=0)
         axes.set_ylim(-3, 103)
