@@ -93,13 +93,13 @@ def move(work: Work) -> float:
         return seconds(run, device)
 
 
+OURS = "this workflow"
 SIDES = {
     "plain loop, backward()": partial(move_plainly, weight_gradients=True),
     "plain loop, pixels' gradients only": partial(move_plainly, weight_gradients=False),
-    "this workflow": move,
+    OURS: move,
 }
-"""What each side does; the last one is compared with the others."""
-OURS = "this workflow"
+"""What each side does; ours is compared with the others."""
 
 
 def compare(work: Work, processes: dict[str, ProcessPoolExecutor], *, rounds: int, tolerance: float | None) -> None:
