@@ -14,6 +14,12 @@ Share = Callable[..., tuple[Tensor, ...]]
 """``share(work, *rows)`` does ``work`` on tensors [n, ...] and gives its results, which are of n rows, too."""
 
 
+def one_core_each(n: int) -> ThreadPoolExecutor:
+    """``n`` threads, in each of which PyTorch does an operation on one core."""
+    # PyTorch's number of threads is one for each thread, but who has not yet asked for it takes the last one set.
+    return ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
+
+
 @contextmanager
 def every_core(device: torch.device, *, row_wise: bool = True) -> Iterator[Share]:
     """Give a function that shares rows out to all cores that PyTorch may use.
@@ -24,8 +30,7 @@ def every_core(device: torch.device, *, row_wise: bool = True) -> Iterator[Share
     if n_cores == 1:
         yield lambda work, *rows: work(*rows)
         return
-    # PyTorch's number of threads is one for each thread that calls it.
-    with ThreadPoolExecutor(n_cores, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+    with one_core_each(n_cores) as pool:
 
         def share(work: Share, *rows: Tensor) -> tuple[Tensor, ...]:
             parts = pool.map(work, *(tensor.chunk(n_cores) for tensor in rows))

@@ -13,8 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -27,6 +26,7 @@ from torch import Tensor
 
 from feature_sensitivity.attacks import PGD, Bounds, input_gradient, per_row, pixel_box
 from feature_sensitivity.console import Progress
+from feature_sensitivity.cores import one_core_each
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.random_starts import random_start
@@ -251,17 +251,6 @@ class Queue:
         return taken
 
 
-@contextmanager
-def one_thread_for_each_operation() -> Iterator[int]:
-    """Let PyTorch use one thread for an operation, here and in threads that begin here; gives the number before."""
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield n_threads
-    finally:
-        torch.set_num_threads(n_threads)
-
-
 def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
     """:func:`attack_rows` by as many threads as PyTorch would use for one operation, but no idle ones."""
     groups: SimpleQueue[Finished | None] = SimpleQueue()
@@ -279,17 +268,16 @@ def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
         finally:
             groups.put(None)
 
-    with one_thread_for_each_operation() as n_threads:
-        n_workers = max(1, min(n_threads, len(todo) // problem.batch_size))
-        with ThreadPoolExecutor(n_workers) as pool:
-            workers = [pool.submit(work) for _ in range(n_workers)]
-            try:
-                for _ in workers:
-                    yield from iter(groups.get, None)
-            finally:  # on Ctrl-C, too
-                stop.set()
-        for worker in workers:
-            worker.result()
+    n_workers = max(1, min(torch.get_num_threads(), len(todo) // problem.batch_size))
+    with one_core_each(n_workers) as pool:
+        workers = [pool.submit(work) for _ in range(n_workers)]
+        try:
+            for _ in workers:
+                yield from iter(groups.get, None)
+        finally:  # on Ctrl-C, too
+            stop.set()
+    for worker in workers:
+        worker.result()
 
 
 def attack_rows(problem: _Problem, todo: Queue, *, settle_every: int | None = None) -> Iterator[Finished]:
