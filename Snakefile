@@ -47,7 +47,7 @@ rule all:
     input:
         "<results>/figures/figure1_accuracy.svg",
         "<results>/figures/figure2_sensitivity.svg",
-        "<results>/figures/learning_curves.svg",
+        LEARNING_CURVES,
         "<results>/figures/sensitivity_quantiles.svg",
         "<results>/figures/accuracy_against_sensitivity.svg",
         "<results>/summary.csv",
@@ -68,7 +68,7 @@ rule models:
     input:
         expand("<results>/models/{model}.pt", model=REPLICATES),
     message:
-        "Done: every model is trained."
+        "Done: every model is trained or imported."
 
 
 onstart:

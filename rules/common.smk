@@ -83,6 +83,11 @@ def model_settings(replicate):
     return config["models"].get(model_of(replicate), {})
 
 
+def weights_of(wildcards):
+    """The file with the weights of a model that was trained elsewhere."""
+    return model_settings(wildcards.model)["weights"]
+
+
 def training_data_of(model):
     """The file with a model's training images."""
     return f"<results>/data/{model_settings(model).get('dataset')}.h5"

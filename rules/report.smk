@@ -107,7 +107,7 @@ rule summarize_results:
         code=source_files("summarize_results"),
         accuracy=ACCURACIES,
         checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
-        histories=expand("<results>/models/{model}.history.csv", model=REPLICATES),
+        histories=HISTORIES,
         sensitivity=SENSITIVITIES,
     output:
         csv="<results>/summary.csv",
@@ -130,6 +130,7 @@ rule summarize_results:
         runtime=10,
     params:
         replicates=REPLICATES,
+        trained=TRAINED,
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
@@ -178,7 +179,7 @@ rule judge_claims:
 rule plot_learning:
     input:
         code=source_files("plot_learning"),
-        histories=expand("<results>/models/{model}.history.csv", model=REPLICATES),
+        histories=HISTORIES,
     output:
         report(
             "<results>/figures/learning_curves.svg",
@@ -197,7 +198,7 @@ rule plot_learning:
         mem_mb=memory(2),
         runtime=10,
     params:
-        replicates=REPLICATES,
+        replicates=TRAINED,
         training=config["training"],
         seed=SEED,
         seeds=several_seeds(),

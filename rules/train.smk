@@ -1,5 +1,9 @@
 MODELS = list(config["models"])
-REPLICATES = replicate_names(MODELS, config["seeds"])
+REPLICATES = replicate_names(config["models"], config["seeds"])
+IMPORTED = [model for model in MODELS if model_settings(model).get("weights")]
+TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
+HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
+LEARNING_CURVES = ["<results>/figures/learning_curves.svg"] if TRAINED else []
 
 
 rule train_model:
@@ -14,6 +18,8 @@ rule train_model:
         "<results>/logs/train_model/{model}.log",
     benchmark:
         "<results>/benchmarks/train_model/{model}.tsv"
+    wildcard_constraints:
+        model=any_of(TRAINED),
     conda:
         compute_environment()
     threads: compute_threads()
@@ -33,3 +39,30 @@ rule train_model:
         "Model {wildcards.model}: training."
     script:
         "../workflow_scripts/train_model.py"
+
+
+rule import_model:
+    input:
+        code=source_files("import_model"),
+        weights=weights_of,
+        evaluation=evaluation_dataset(),
+    output:
+        "<results>/models/{model}.pt",
+    log:
+        "<results>/logs/import_model/{model}.log",
+    benchmark:
+        "<results>/benchmarks/import_model/{model}.tsv"
+    wildcard_constraints:
+        model=any_of(IMPORTED),
+    conda:
+        compute_environment()
+    resources:
+        mem_mb=memory(4),
+        runtime=10,
+    params:
+        architecture=config["network"]["architecture"],
+        dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
+    message:
+        "Model {wildcards.model}: taking its weights from {input.weights}."
+    script:
+        "../workflow_scripts/import_model.py"

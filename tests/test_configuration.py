@@ -66,6 +66,10 @@ WRONG = {
     "std 0": ({"standardization": {"std": [0.2, 0, 0.2]}}, ["standardization.std.1 is 0; write a number above 0"]),
     "channels differ": ({"standardization": {"std": [0.2]}}, ["differ in length"]),
     "model name": ({"models": {"My-Net": {"dataset": "cifar10", "training": "normal"}}}, ["My-Net", "lowercase"]),
+    "neither training nor weights": (
+        {"models": {"mine": {"dataset": "cifar10", "weights": None}}},
+        ["models.mine: the key 'training' is missing"],
+    ),
     "name of a replicate": (
         {"models": {"net_seed1": {"dataset": "cifar10", "training": "normal"}}},
         ["models.net_seed1 is a name for replicates; write one that does not end in _seed and a number"],
@@ -100,6 +104,11 @@ def test_a_fault_is_named_with_its_mend(changes: dict[str, Any], expected: list[
     told = "\n".join(faults(merged(PAPER, changes), SCHEMA))
     for part in expected:
         assert part in told
+
+
+def test_a_network_that_is_trained_already_needs_no_training():
+    assert faults(merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}}), SCHEMA) == []
+    assert faults(merged(PAPER, {"models": {"normal": {"weights": "mine.pt"}}}), SCHEMA) == []
 
 
 def test_a_missing_key_is_named():

@@ -43,6 +43,12 @@ def test_a_sound_measurement_has_no_sign(sound: dict[str, pd.DataFrame]):
     assert diagnose(**sound) == []
 
 
+def test_a_network_trained_elsewhere_is_diagnosed_without_a_history(sound: dict[str, pd.DataFrame]):
+    sound["accuracy"] = table({0: 90, 0.04: 50, 0.08: 56})
+    (sentence,) = diagnose(sound["accuracy"], sound["checks"], None)
+    assert "accuracy rises" in sentence
+
+
 @pytest.mark.parametrize(
     ("name", "odd", "said"),
     [

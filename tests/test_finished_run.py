@@ -135,6 +135,29 @@ def append_comment(path: Path) -> None:
 PACKAGE = "workflow_scripts/feature_sensitivity"
 
 
+def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
+    """Its weights are those of ``normal``, so all that is measured of it must be equal. It has no replicates."""
+    results = edited / "results/tiny"
+    shutil.copy(results / "models/normal.pt", edited / "mine.pt")
+    config = edited / "tests/config_tiny.yaml"
+    settings = 'models: {mine: {dataset: digits, weights: mine.pt}}\nepsilons: ["0.08"]\nseeds: [0, 1]\n'
+    config.write_text(config.read_text() + settings)
+    plan = planned(edited, *TINY, "all")
+    assert (plan["import_model"], plan["train_model"], plan["measure_sensitivity"]) == (1, 3, 4)
+    run_snakemake(edited, *TINY, "all")
+    mine, normal = (read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("mine", "normal"))
+    assert np.array_equal(mine.maximum, normal.maximum)
+    accuracies = [pd.read_csv(results / f"accuracy/{name}.csv").n_correct for name in ("mine", "normal")]
+    assert accuracies[0][0] == accuracies[1][0]
+    assert accuracies[0].iloc[-1] == accuracies[1][3], "at epsilon 0.08, measured before among others"
+    summary = pd.read_csv(results / "summary.csv").query("model == 'mine'")
+    assert summary.n_seeds.tolist() == [1, 1]
+    rows = [line for line in (results / "summary.md").read_text().splitlines() if line.startswith("| mine")]
+    assert len(rows) == 2
+    assert not any("nan" in row or "±" in row for row in rows)
+    assert planned(edited, *TINY, "all").total() == 0
+
+
 def test_shards_and_precision_through_the_workflow(edited: Path):
     """Sharded is bit-equal to whole; a precision takes fewer images, whose values are the same."""
     target = edited / "results/tiny/sens/normal_0.08.h5"

@@ -59,8 +59,9 @@ def readable(summary: pd.DataFrame, std: list[float]) -> pd.DataFrame:
 
 def accuracy_text(row: pd.Series) -> str:
     """An accuracy in percent, with its interval, or with its spread over the seeds where there are several."""
+    spread = row.get("accuracy_seed_std", np.nan)
     interval = f"({100 * row.ci_low:.1f}-{100 * row.ci_high:.1f})"
-    return f"{100 * row.accuracy:.1f} " + (f"± {100 * row.accuracy_seed_std:.1f}" if "n_seeds" in row else interval)
+    return f"{100 * row.accuracy:.1f} " + (f"± {100 * spread:.1f}" if np.isfinite(spread) else interval)
 
 
 def under_stronger_attack(summary: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
@@ -96,15 +97,11 @@ def main(snakemake: Any) -> None:
             f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )
+        histories = dict(zip(params.trained, map(pd.read_csv, snakemake.input.histories), strict=True))
         warnings = [
             warning
-            for (_, rows), checks, history in zip(
-                accuracy.groupby("model", sort=False),
-                tables,
-                map(pd.read_csv, snakemake.input.histories),
-                strict=True,
-            )
-            for warning in diagnose(rows, checks, history)
+            for (replicate, rows), checks in zip(accuracy.groupby("model", sort=False), tables, strict=True)
+            for warning in diagnose(rows, checks, histories.get(replicate))
         ]
         for warning in warnings:
             logger.warning("%s", warning)

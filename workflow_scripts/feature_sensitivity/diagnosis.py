@@ -23,11 +23,11 @@ CONFIDENCE_OF_CLEAN = 0.999
 """Of the interval of clean accuracy, so that a sample of images is rarely called odd."""
 
 
-def diagnose(accuracy: pd.DataFrame, checks: pd.DataFrame, history: pd.DataFrame) -> list[str]:
-    """All signs for one model: its accuracies, its checks, and its training history."""
+def diagnose(accuracy: pd.DataFrame, checks: pd.DataFrame, history: pd.DataFrame | None) -> list[str]:
+    """All signs for one model: its accuracies, its checks, and its training history if it was trained here."""
+    of_training = [] if history is None else [*odd_clean_accuracy(accuracy, history), *overfitting(accuracy, history)]
     return [
-        *odd_clean_accuracy(accuracy, history),
-        *overfitting(accuracy, history),
+        *of_training,
         *zero_gradients(checks),
         *rising_accuracy(accuracy),
         *weaker_than_one_step(accuracy, checks),

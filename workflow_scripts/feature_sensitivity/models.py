@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from itertools import product
 from pathlib import Path
@@ -22,6 +22,11 @@ class Classifier(nn.Module):
     fc: nn.Linear
     feature_minimum = -math.inf
     """A value below which no feature can fall, whatever the input."""
+
+    @staticmethod
+    def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
+        """The constructor's arguments for a network with these weights; KeyError or ValueError where there are none."""
+        raise NotImplementedError
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
         """Penultimate features [n, n_features] of standardized images [n, channels, height, width].
@@ -92,6 +97,12 @@ class ResNet18(Classifier):
     """
 
     feature_minimum = 0.0
+
+    @staticmethod
+    def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
+        """Width and the numbers of input channels and classes, read off the first and the last layer."""
+        width, in_channels = weights["conv1.weight"].shape[:2]
+        return {"in_channels": in_channels, "n_classes": len(weights["fc.weight"]), "width": width}
 
     def __init__(self, *, in_channels: int, n_classes: int, width: int = 64) -> None:
         super().__init__()
@@ -178,7 +189,7 @@ def _last_relu(z: Tensor, *, surrogate: bool) -> Tensor:
     return z + (F.relu(z) - z).detach() if surrogate else F.relu(z)
 
 
-ARCHITECTURES: Mapping[str, Callable[..., Classifier]] = {"resnet18": ResNet18}
+ARCHITECTURES: Mapping[str, type[Classifier]] = {"resnet18": ResNet18}
 
 
 def build(architecture: Mapping[str, Any]) -> Classifier:

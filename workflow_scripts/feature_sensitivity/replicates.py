@@ -5,14 +5,22 @@ configuration may end so, and an epsilon follows an underscore of its own, so ev
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 SUFFIX = re.compile(r"_seed(\d+)$")
 
 
-def replicate_names(models: Iterable[str], seeds: Sequence[int]) -> list[str]:
-    """Every model with every seed, model by model, in the order of the seeds."""
-    return [name for model in models for name in (model, *(f"{model}_seed{seed}" for seed in seeds[1:]))]
+def replicate_names(models: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]) -> list[str]:
+    """Every model with every seed, model by model, in the order of the seeds.
+
+    ``models`` are the configuration's; one with ``weights`` is trained already and has no further replicates.
+    """
+    return [
+        name
+        for model, settings in models.items()
+        for name in (model, *(f"{model}_seed{seed}" for seed in seeds[1:] if not settings.get("weights")))
+    ]
 
 
 def model_of(replicate: str) -> str:

@@ -1,0 +1,95 @@
+"""Weights of networks that were trained elsewhere, as common codes store them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18, resnet50
+
+from feature_sensitivity.files import UserError
+from feature_sensitivity.imported_weights import network_with, read_weights
+from feature_sensitivity.models import Classifier, save_checkpoint
+
+State = dict[str, Tensor]
+
+
+def kuangliu(state: State) -> State:
+    return {name.replace("downsample", "shortcut").replace("fc.", "linear."): value for name, value in state.items()}
+
+
+def prefixed(prefix: str, state: State) -> State:
+    return {prefix + name: value for name, value in state.items()}
+
+
+STORED: dict[str, Callable[[State], Any]] = {
+    "weights alone": lambda state: state,
+    "other names, beside the accuracy": lambda state: {"net": kuangliu(state), "acc": 95.2, "epoch": 199},
+    "DataParallel": lambda state: {"state_dict": prefixed("module.", kuangliu(state)), "optimizer": {}},
+    "robustness, which holds it twice": lambda state: {
+        "model": {
+            "module.normalizer.new_mean": torch.zeros(3, 1, 1),
+            **prefixed("module.attacker.model.", kuangliu(state)),
+            **prefixed("module.model.", kuangliu(state)),
+        },
+        "epoch": 150,
+    },
+    "behind a layer that standardizes": lambda state: {"0.mean": torch.zeros(3), **prefixed("1.", state)},
+    "without counters of batches": lambda state: {k: v for k, v in state.items() if "num_batches" not in k},
+}
+
+
+@pytest.mark.parametrize("stored", STORED.values(), ids=STORED.keys())
+def test_the_network_computes_what_it_computed_elsewhere(
+    stored: Callable[[State], Any], network: Classifier, tmp_path: Path
+):
+    path = tmp_path / "weights.pt"
+    torch.save(stored(dict(network.state_dict())), path)
+    imported, architecture = network_with(read_weights(path), "resnet18", path)
+    assert architecture == {"name": "resnet18", "width": 4, "in_channels": 3, "n_classes": 5}
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(imported(x), network(x))
+
+
+def test_a_checkpoint_of_this_workflow_is_read_too(network: Classifier, tmp_path: Path):
+    save_checkpoint(tmp_path / "own.pt", network, {"architecture": {"name": "resnet18"}})
+    assert read_weights(tmp_path / "own.pt").keys() == network.state_dict().keys()
+
+
+def broken(state: State) -> State:
+    return {**state, "fc.bias": torch.full((5,), torch.nan)}
+
+
+UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
+    "the network itself": (lambda network: network, "write its weights alone: torch.save(network.state_dict(), path)"),
+    "a list": (lambda network: [1, 2], "holds a list in place of weights by name"),
+    "another network": (lambda network: nn.Linear(2, 2).state_dict(), "no weights of a last linear layer"),
+    "a 7x7 stem": (lambda network: resnet18().state_dict(), "does not fit the architecture resnet18"),
+    "a deeper network": (lambda network: resnet50().state_dict(), "does not fit the architecture resnet18"),
+    "no stem": (
+        lambda network: {name: value for name, value in network.state_dict().items() if name != "conv1.weight"},
+        "'conv1.weight'",
+    ),
+    "not finite": (lambda network: broken(dict(network.state_dict())), "not finite, in fc.bias"),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), UNFIT.values(), ids=UNFIT.keys())
+def test_what_does_not_fit_is_told(
+    content: Callable[[Classifier], Any], told: str, network: Classifier, tmp_path: Path
+):
+    path = tmp_path / "weights.pt"
+    torch.save(content(network), path)
+    with pytest.raises(UserError) as error:
+        network_with(read_weights(path), "resnet18", path)
+    assert str(path) in str(error.value)
+    assert told in str(error.value)
+
+
+def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
+    path = tmp_path / "weights.pt"
+    path.write_text("<html>404</html>")
+    with pytest.raises(UserError, match="cannot be read as a file of weights"):
+        read_weights(path)
