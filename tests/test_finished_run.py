@@ -148,8 +148,7 @@ def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
     mine, normal = (read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("mine", "normal"))
     assert np.array_equal(mine.maximum, normal.maximum)
     accuracies = [pd.read_csv(results / f"accuracy/{name}.csv").n_correct for name in ("mine", "normal")]
-    assert accuracies[0][0] == accuracies[1][0]
-    assert accuracies[0].iloc[-1] == accuracies[1][3], "at epsilon 0.08, measured before among others"
+    assert accuracies[0].tolist() == accuracies[1].tolist()
     summary = pd.read_csv(results / "summary.csv").query("model == 'mine'")
     assert summary.n_seeds.tolist() == [1, 1]
     rows = [line for line in (results / "summary.md").read_text().splitlines() if line.startswith("| mine")]
