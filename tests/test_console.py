@@ -50,6 +50,12 @@ def test_a_fault_of_the_program_leaves_its_traceback_in_the_log(tmp_path: Path, 
     assert str(tmp_path / "a.log") in told
 
 
+def test_a_log_that_cannot_be_written_is_told(tmp_path: Path):
+    (tmp_path / "logs").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit, match="the log cannot be written"), job(tmp_path / "logs/a.log", "job"):
+        pass
+
+
 def press_ctrl_c() -> None:
     # Raised, not sent: a process that was started in the background ignores SIGINT.
     raise KeyboardInterrupt

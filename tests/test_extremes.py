@@ -336,6 +336,71 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(
     np.testing.assert_allclose(got.minimum, expected.minimum, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+    ],
+    ids=["PyTorch", "cuDNN allocates", "cuDNN plans"],
+)
+def test_memory_may_run_out_before_the_attack_and_in_other_words(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+):
+    expected = measure(network, images[:2], settings(steps=4, batch_size=4))
+    original = type(network).features
+
+    def hungry(self: Classifier, x: Tensor, **options: bool) -> Tensor:
+        if len(x) > 4:
+            raise error
+        return original(self, x, **options)
+
+    monkeypatch.setattr(type(network), "features", hungry)
+    assert same(measure(network, images[:2], settings(steps=4)), expected)
+
+
+def test_another_error_is_not_taken_for_lack_of_memory(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(batch, problem):
+        raise RuntimeError("sizes differ")
+
+    monkeypatch.setattr(engine._Batch, "advance", fail)
+    with pytest.raises(RuntimeError, match="sizes differ"):
+        measure(network, images[:1], settings(steps=1))
+
+
+def test_a_closed_queue_ends_the_attack_in_the_middle_of_its_rows(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    original, queues, steps = engine._Batch.advance, [], []
+
+    class Watched(engine.Queue):
+        def __init__(self, rows: Tensor) -> None:
+            super().__init__(rows)
+            queues.append(self)
+
+    def close_after_two(batch, problem):
+        original(batch, problem)
+        steps.append(1)
+        queues[0].closed = len(steps) == 2
+
+    monkeypatch.setattr(engine, "Queue", Watched)
+    monkeypatch.setattr(engine._Batch, "advance", close_after_two)
+    monkeypatch.setattr(engine, "attack_on_every_core", engine.attack_rows)
+    got = measure(network, images[:1], settings())
+    assert len(steps) == 2
+    assert np.isnan(got.maximum).any()
+
+
+def test_a_network_that_is_not_finite_is_told(network: Classifier, images: Tensor):
+    with torch.no_grad():
+        network.conv1.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(UserError, match="not finite"):
+        measure(network, images, settings())
+
+
 def test_too_little_memory_for_one_image_is_told(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
     def starve(batch, problem):
         raise torch.OutOfMemoryError

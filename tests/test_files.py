@@ -1,7 +1,10 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from conftest import ROOT
 from feature_sensitivity.files import sha256_of_file, sha256_of_settings, whole_file
 
 
@@ -28,6 +31,52 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: t
         fail_half_way()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+SMALL_DISK = """
+import resource, sys
+from pathlib import Path
+import numpy as np
+import torch
+from feature_sensitivity.datasets import Source, Split, write_dataset
+from feature_sensitivity.models import build, save_checkpoint
+from feature_sensitivity.sensitivity import write_sensitivity
+from feature_sensitivity.side_checkpoints import save_side_checkpoint
+
+path, noise = Path(sys.argv[1]), np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
+whole = np.arange(64)
+arrays = dict(image_index=whole, label=whole, feature_index=whole, zero_gradient=noise[0])
+network = build({"name": "resnet18", "in_channels": 3, "n_classes": 5, "width": 4})
+split = Split(images, whole)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
+try:
+    %s
+except OSError as error:
+    print("OSError", list(path.parent.iterdir()))
+"""
+
+
+@pytest.mark.parametrize(
+    "writer",
+    [
+        "save_side_checkpoint(path, 'key', {'values': torch.from_numpy(noise)})",
+        "save_checkpoint(path, network, {})",
+        "write_sensitivity(path, clean=noise, maximum=noise, minimum=noise, weight=noise, **arrays, attributes={})",
+        "write_dataset(path, Source({'train': split}, 'noise', ''), mean=[0] * 3, std=[1] * 3)",
+    ],
+    ids=["side checkpoint", "checkpoint", "sensitivity", "dataset"],
+)
+def test_a_full_disk_is_an_oserror_and_leaves_nothing(tmp_path: Path, writer: str):
+    """A limit on the size of files stands for the full disk; torch and HDF5 themselves fail otherwise on both."""
+    done = subprocess.run(
+        [sys.executable, "-c", SMALL_DISK % writer, str(tmp_path / "file")],
+        cwd=ROOT / "workflow_scripts",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.returncode) == ("OSError []\n", 0), done.stderr
 
 
 def test_sha256_of_a_file_is_the_published_one(tmp_path: Path):

@@ -60,6 +60,12 @@ def test_a_truncated_one_is_noticed(path: Path, keep: int):
     assert load_side_checkpoint(path, "key") is None
 
 
+def test_a_file_of_something_else_is_set_aside(path: Path):
+    torch.save([1, 2], path)
+    assert load_side_checkpoint(path, "key") is None
+    assert path.with_name("side.pt.other").exists()
+
+
 def test_the_key_depends_on_everything():
     attack = PGD(norm="linf", epsilon=0.1, steps=2, step_size=0.1)
     base = checkpoint_key(attack, [1], np.zeros(3), modules=("attacks",))

@@ -106,7 +106,7 @@ def main(snakemake: Any) -> None:
             },
         )
         for path in side_checkpoint.parent.glob(f"{side_checkpoint.name}.from_*.pt"):
-            path.unlink()
+            path.unlink(missing_ok=True)
 
 
 if "snakemake" in globals():

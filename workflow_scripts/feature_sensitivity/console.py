@@ -42,8 +42,11 @@ def job(log_path: Path, title: str) -> Iterator[None]:
     """
     global _job_title
     _job_title = f"{title}: "
-    log_path.parent.mkdir(parents=True, exist_ok=True)
-    file, terminal = logging.FileHandler(log_path, mode="w"), _Terminal()
+    try:
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        file, terminal = logging.FileHandler(log_path, mode="w"), _Terminal()
+    except OSError as error:
+        sys.exit(f"{title}: the log cannot be written ({error}); make its folder writable")
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     terminal.setFormatter(logging.Formatter(f"{title}: %(message)s"))
     logger.handlers[:] = [file, terminal]

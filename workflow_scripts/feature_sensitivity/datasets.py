@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from feature_sensitivity.files import UserError, sha256_of_file, whole_file
+from feature_sensitivity.files import UserError, sha256_of_file, write_whole
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ def write_dataset(path: Path, source: Source, *, mean: Sequence[float], std: Seq
                 f"{source.description} has {split.images.shape[1]} channels, but standardization.mean in the config "
                 f"has {len(mean)} numbers; give one per channel"
             )
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
         for name, split in source.splits.items():
             file.create_dataset(
                 f"{name}/images",
@@ -82,6 +83,7 @@ def write_dataset(path: Path, source: Source, *, mean: Sequence[float], std: Seq
             for detail, values in split.details.items():
                 file.create_dataset(f"{name}/{detail}", data=values)
         file.attrs.update(mean=mean, std=std, source=source.description, sha256=source.sha256)
+    write_whole(path, buffer.getvalue())
 
 
 def read_split(path: Path, name: str) -> Split:

@@ -33,8 +33,12 @@ def best_device() -> torch.device:
         chosen = take_free_device(names, Path(tempfile.gettempdir()) / f"feature_sensitivity_{os.getuid()}")
         torch.cuda.set_device(chosen)
         return torch.device("cuda", chosen)
-    if torch.version.cuda is None and shutil.which("nvidia-smi"):
-        logger.warning("this PyTorch was built without CUDA and runs on the CPU; for the GPU, write pytorch: cuda")
+    if shutil.which("nvidia-smi"):
+        logger.warning(
+            "this machine seems to have a GPU, but this PyTorch (%s) cannot use it and runs on the CPU; for the GPU, "
+            "write pytorch: cuda, or renew the driver",
+            torch.__version__,
+        )
     _keep_freed_memory()
     return torch.device("cpu")
 

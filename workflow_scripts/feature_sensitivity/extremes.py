@@ -27,6 +27,7 @@ from torch import Tensor
 from feature_sensitivity.attacks import PGD, Bounds, input_gradient, per_row, pixel_box
 from feature_sensitivity.console import Progress
 from feature_sensitivity.cores import one_core_each
+from feature_sensitivity.devices import device_name
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier, frozen
 from feature_sensitivity.random_starts import random_start
@@ -34,9 +35,16 @@ from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_check
 
 logger = logging.getLogger(__name__)
 
-SECONDS_BETWEEN_CHECKPOINTS = 30.0
+SECONDS_BETWEEN_CHECKPOINTS = 15.0
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
 MAXIMIZE, MINIMIZE = 0, 1
+OUT_OF_MEMORY = (
+    "OutOfMemoryError",
+    "STATUS_ALLOC_FAILED",  # cuDNN and cuBLAS
+    "unable to find an engine to execute this computation",  # cuDNN, when no algorithm's workspace fits
+    "DefaultCPUAllocator",
+)
+"""Words by which PyTorch and the libraries below it say so, each in its own way."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,13 +102,19 @@ def measure_extremes(
         features: indices of the features to attack [n_features], the columns of the result.
         mean: with ``std``, per channel, the standardization that gives the pixel box in units of ``x``.
         std: see ``mean``.
-        side_checkpoint: where finished rows are saved, twice a minute and on an interruption; the same call goes on
-            from there.
+        side_checkpoint: where finished rows are saved, four times a minute and on an interruption; the same call goes
+            on from there.
     """
+    batch_size = settings.batch_size or BATCH_SIZES[device.type]
     key = checkpoint_key(
-        *(settings, image_index, features, x, *(value.cpu() for value in network.state_dict().values())),
+        *(settings, device.type, batch_size, image_index, features, x),
+        *(value.cpu() for value in network.state_dict().values()),
         modules=("extremes", "attacks", "models", "random_starts"),
     )
+    if settings.search_dtype == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+        raise UserError(
+            f"sensitivity.search_dtype is bfloat16, which {device_name(device)} does not have; write float32"
+        )
     problem = _Problem(
         network=frozen(network).to(device),
         x=x.to(device).contiguous(memory_format=torch.channels_last),
@@ -108,18 +122,23 @@ def measure_extremes(
         features=torch.from_numpy(features).to(device),
         bounds=pixel_box(mean, std, device) if settings.clip_to_pixel_box else None,
         settings=settings,
-        batch_size=settings.batch_size or BATCH_SIZES[device.type],
+        batch_size=batch_size,
     )
+    if not bool(problem.clean.isfinite().all()):
+        raise UserError(
+            "the network gives features that are not finite, so its weights or the images are broken; "
+            "delete its checkpoint and run the same command again, or give it other weights"
+        )
     values, stuck = problem.before_the_attack()
     saved = load_side_checkpoint(side_checkpoint, key) if side_checkpoint else None
     if saved:
         values, stuck = saved["values"], saved["stuck"]
         logger.info("going on from an interruption: %d of %d rows are left", values.isnan().sum(), values.numel())
-    n_done, last_save = int((~values.isnan()).sum()), time.monotonic()
-    n_early = 0
+    n_before, last_save = int((~values.isnan()).sum()), time.monotonic()
+    n_done = n_early = 0
     try:
         with (
-            Progress("sensitivity", total=values.numel(), unit="rows", done=n_done) as bar,
+            Progress("sensitivity", total=values.numel(), unit="rows", done=n_before) as bar,
             closing(_attack_whatever_fits(problem, values)) as groups,
         ):
             for finished in groups:
@@ -147,17 +166,9 @@ def _attack_whatever_fits(problem: "_Problem", values: Tensor) -> Generator["Fin
             else:
                 yield from attack_rows(problem, todo)
             return
-        except torch.OutOfMemoryError:
-            if problem.batch_size == 1:
-                raise UserError(
-                    f"{problem.x.device} has too little memory for a single image; free some, or use another device"
-                ) from None
-        problem.batch_size //= 2
-        logger.warning(
-            "out of memory: going on with %d rows at a time; write sensitivity.batch_size: %d to begin so",
-            *(problem.batch_size, problem.batch_size),
-        )
-        torch.cuda.empty_cache()
+        except RuntimeError as error:
+            problem.halve_batch(error)
+        torch.cuda.empty_cache()  # not before: the error holds on to the tensors of the failed attempt
 
 
 class Finished(NamedTuple):
@@ -190,13 +201,36 @@ class _Problem:
         self.search_network = self.network
         if self.low_precision:
             self.search_network = copy.deepcopy(self.network).to(self.search_dtype)
-        size = self.batch_size
+        while True:
+            try:
+                self.clean = self._without_attack()
+                return
+            except RuntimeError as error:
+                self.halve_batch(error)
+            torch.cuda.empty_cache()
+
+    @torch.no_grad()
+    def _without_attack(self) -> Tensor:
+        """The features [n_images, n_features] of the images as they are."""
         rows = []
-        with torch.no_grad():
-            for x in self.x.split(size):
-                padded = torch.cat([x, self.x[:1].expand(size - len(x), -1, -1, -1)])
-                rows.append(self.network.features(padded)[: len(x), self.features])
-        self.clean = torch.cat(rows)
+        for x in self.x.split(self.batch_size):
+            padded = torch.cat([x, self.x[:1].expand(self.batch_size - len(x), -1, -1, -1)])
+            rows.append(self.network.features(padded)[: len(x), self.features])
+        return torch.cat(rows)
+
+    def halve_batch(self, error: RuntimeError) -> None:
+        """Be ready to go on after ``error`` if memory has run out; raise it otherwise."""
+        if not any(words in f"{type(error).__name__}: {error}" for words in OUT_OF_MEMORY):
+            raise error
+        if self.batch_size == 1:
+            raise UserError(
+                f"{self.x.device} has too little memory for a single image; free some, or use another device ({error})"
+            ) from error
+        self.batch_size //= 2
+        logger.warning(
+            "out of memory: going on with %d rows at a time; write sensitivity.batch_size: %d to begin so",
+            *(self.batch_size, self.batch_size),
+        )
 
     @property
     def low_precision(self) -> bool:
@@ -235,10 +269,14 @@ class _Problem:
 
 
 class Queue:
-    """Numbers of rows, int64 [n], that wait to be attacked; several threads may take from it."""
+    """Numbers of rows, int64 [n], that wait to be attacked; several threads may take from it.
+
+    Who sees it ``closed`` ends at once, whatever is unfinished.
+    """
 
     def __init__(self, rows: Tensor) -> None:
         self._rows = rows
+        self.closed = False
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -254,16 +292,13 @@ class Queue:
 def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
     """:func:`attack_rows` by as many threads as PyTorch would use for one operation, but no idle ones."""
     groups: SimpleQueue[Finished | None] = SimpleQueue()
-    stop = threading.Event()
 
     def work() -> None:
         try:
             for finished in attack_rows(problem, todo):
                 groups.put(finished)
-                if stop.is_set():
-                    break
         except BaseException:
-            stop.set()
+            todo.closed = True
             raise
         finally:
             groups.put(None)
@@ -275,7 +310,7 @@ def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
             for _ in workers:
                 yield from iter(groups.get, None)
         finally:  # on Ctrl-C, too
-            stop.set()
+            todo.closed = True
     for worker in workers:
         worker.result()
 
@@ -283,14 +318,20 @@ def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
 def attack_rows(problem: _Problem, todo: Queue, *, settle_every: int | None = None) -> Iterator[Finished]:
     """Attack the numbered rows and yield them as they finish, in groups, in no particular order.
 
-    ``settle_every``: how many steps pass before finished rows are replaced. Each time costs one
-    synchronization with the device; the default is 1 on the CPU and 4 elsewhere. Values do not depend on it.
+    ``settle_every``: how many steps pass before finished rows are replaced. Each time a GPU has to wait for the
+    host, so the default there is 4 to 7, whichever wastes the fewest steps of rows that are through. Values do not
+    depend on it.
     """
     device = problem.x.device
-    settle_every = settle_every or (1 if device.type == "cpu" else 4)
+    if settle_every is None:
+        # A search in low precision notices a step later that a row is through.
+        steps = problem.settings.attack.steps + problem.low_precision
+        settle_every = 1 if device.type == "cpu" else min(range(4, 8), key=lambda every: -steps % every)
     batch = _Batch.empty(problem)
     last = _LastIterates(problem)
     while True:
+        if todo.closed:
+            return
         free = (batch.row < 0).nonzero()[:, 0]
         rows = todo.take(len(free)).to(device)
         batch.fill(free[: len(rows)], rows, problem)

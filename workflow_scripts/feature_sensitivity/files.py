@@ -27,6 +27,16 @@ def whole_file(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def write_whole(path: Path, content: bytes) -> None:
+    """Write ``content``, whole or not at all.
+
+    What torch and HDF5 write goes through here: on a full disk they fail in ways of their own, up to a crash, where
+    Python raises an OSError.
+    """
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+
+
 def sha256_of_file(path: Path) -> str:
     """The file's SHA-256 in hexadecimal."""
     with path.open("rb") as handle:

@@ -1,6 +1,7 @@
 """Networks, their penultimate features, and the checkpoints that hold them."""
 
 import copy
+import io
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from feature_sensitivity.files import UserError, whole_file
+from feature_sensitivity.files import UserError, write_whole
 
 
 class Classifier(nn.Module):
@@ -142,21 +143,21 @@ class ResNet18(Classifier):
         # Channels last, as they are in memory, so that their gradients are, too.
         shortcut, inner = (t.permute(0, 2, 3, 1).reshape(n, height * width, channels) for t in (shortcut, inner))
         taps = block.conv2.weight[index].reshape(n, channels, 9)
-        z = (inner @ taps).flatten(1) @ _shifted_sum(height, width).to(inner)
+        z = (inner @ taps).flatten(1) @ _shifted_sum(height, width, inner.device, inner.dtype)
         z = z + cast("Tensor", block.conv2.bias)[index][:, None]
         z = z + shortcut.gather(2, index[:, None, None].expand(-1, height * width, 1))[:, :, 0]
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=1)
 
 
 @cache
-def _shifted_sum(height: int, width: int) -> Tensor:
+def _shifted_sum(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
     """[height * width * 9, height * width]: what a 3x3 convolution with padding 1 adds up, tap by tap, as a matrix."""
     matrix = torch.zeros(height, width, 3, 3, height, width)
     for i, j, row, column in product(range(3), range(3), range(height), range(width)):
         source = row + i - 1, column + j - 1
         if 0 <= source[0] < height and 0 <= source[1] < width:
             matrix[source[0], source[1], i, j, row, column] = 1.0
-    return matrix.reshape(height * width * 9, height * width)
+    return matrix.reshape(height * width * 9, height * width).to(device, dtype)
 
 
 class _InPlaceReLU(torch.autograd.Function):
@@ -216,8 +217,9 @@ def frozen(network: Classifier) -> Classifier:
 def save_checkpoint(path: Path, network: nn.Module, metadata: Mapping[str, Any]) -> None:
     """Write ``state_dict`` and plain-builtin ``metadata``, which must hold ``architecture``."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    with whole_file(path) as temporary:
-        torch.save({"state_dict": state, **metadata}, temporary)
+    buffer = io.BytesIO()
+    torch.save({"state_dict": state, **metadata}, buffer)
+    write_whole(path, buffer.getvalue())
 
 
 def load_checkpoint(path: Path) -> tuple[Classifier, dict[str, Any]]:

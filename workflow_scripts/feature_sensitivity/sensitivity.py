@@ -1,6 +1,7 @@
 """Sensitivity of features (Hu et al. 2022, Definition 2): derived from the stored extremes, never stored alone."""
 
 import dataclasses
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_sensitivity.files import UserError, whole_file
+from feature_sensitivity.files import UserError, write_whole
 
 Array = NDArray[np.float32]
 
@@ -128,7 +129,8 @@ def write_sensitivity(
         "zero_gradient": zero_gradient,
     }
     sizes = {"image": len(image_index), "feature": len(feature_index), "class": len(weight)}
-    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
         for dimension, size in sizes.items():
             # A bare dimension in netCDF-4's convention: xarray reads its name and invents no coordinate.
             scale = file.create_dataset(dimension, shape=(size,), dtype=">f4")
@@ -141,6 +143,7 @@ def write_sensitivity(
         file.attrs.update(
             {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": DEFAULT_NORMALIZATION}
         )
+    write_whole(path, buffer.getvalue())
 
 
 def rederived(file: SensitivityFile, *, definition: str, normalization: str) -> SensitivityFile:

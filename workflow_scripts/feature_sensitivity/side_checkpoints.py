@@ -5,6 +5,7 @@ key, or a damaged one, is set aside with a message and never used.
 """
 
 import hashlib
+import io
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from feature_sensitivity.files import sha256_of_settings, whole_file
+from feature_sensitivity.files import sha256_of_settings, write_whole
 
 logger = logging.getLogger(__name__)
 
@@ -38,8 +39,9 @@ def checkpoint_key(*parts: Any, modules: tuple[str, ...]) -> str:
 
 def save_side_checkpoint(path: Path, key: str, content: Mapping[str, Any]) -> None:
     """Write tensors and plain builtins, whole or not at all."""
-    with whole_file(path) as temporary:
-        torch.save({"key": key, **content}, temporary)
+    buffer = io.BytesIO()
+    torch.save({"key": key, **content}, buffer)
+    write_whole(path, buffer.getvalue())
 
 
 def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
@@ -49,10 +51,10 @@ def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
     try:
         with zipfile.ZipFile(path) as archive:
             damaged = archive.testzip() is not None
-        content: dict[str, Any] = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        content: Any = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
     except Exception:  # whatever a damaged file makes the readers raise
         damaged, content = True, {}
-    if not damaged and content.get("key") == key:
+    if isinstance(content, dict) and content.get("key") == key:
         return content
     aside = path.with_name(f"{path.name}.{'damaged' if damaged else 'other'}")
     path.replace(aside)
