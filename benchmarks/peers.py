@@ -1,10 +1,12 @@
-"""What others do: a feature's extremes by foolbox's l_inf PGD, and by a plain PyTorch loop, on torchvision's ResNet18.
+"""What others do: a feature's extremes by foolbox's l_inf PGD, by a plain PyTorch loop, and, on a GPU, by the attacker
+of MadryLab's robustness, on torchvision's ResNet18.
 
 They run in a process of their own, because the engine changes how its process allocates memory.
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import eagerpy as ep
 import foolbox as fb
@@ -116,12 +118,45 @@ def attack_plainly(network: nn.Module, rows: Rows, epsilon: float) -> None:
         d = (d + epsilon / 8 * gradient.sign()).clamp(-epsilon, epsilon)
 
 
+class AnyOptions(nn.Module):
+    """The network with the options that robustness gives to its own ones."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor, **_: bool) -> Tensor:
+        return self.network(x)
+
+
+def attack_with_robustness(network: nn.Module, rows: Rows, epsilon: float) -> None:
+    """At its defaults. It clamps inputs to [0, 1] as if they were pixels, at the same cost."""
+    from robustness.attacker import AttackerModel
+
+    index = torch.arange(len(rows.x), device=rows.x.device)
+
+    def loss(model: nn.Module, x: Tensor, target: Tensor) -> tuple[Tensor, None]:
+        return rows.sign * model(x)[index, target], None
+
+    unchanged = SimpleNamespace(mean=torch.zeros(rows.x.shape[1]), std=torch.ones(rows.x.shape[1]))
+    model = AttackerModel(AnyOptions(network), unchanged).to(rows.x.device)
+    options = {"constraint": "inf", "eps": epsilon, "step_size": epsilon / 8, "iterations": STEPS}
+    model(rows.x + rows.start, rows.feature, make_adv=True, custom_loss=loss, orig_input=rows.x, **options)
+
+
 PEERS: dict[str, tuple[Callable[[nn.Module, Rows, float], None], bool]] = {
     "foolbox, as documented": (attack_with_foolbox, True),
     "foolbox, parameters frozen": (attack_with_foolbox, False),
     "plain loop, parameters frozen": (attack_plainly, False),
+    "robustness, at its defaults": (attack_with_robustness, True),
 }
 """Each with whether the weights require gradients."""
+
+
+def names(device: torch.device) -> list[str]:
+    """The peers that can run there: robustness needs a GPU."""
+    return [name for name in PEERS if device.type == "cuda" or not name.startswith("robustness")]
+
 
 _network: dict[str, Features] = {}
 

@@ -1,4 +1,4 @@
-"""The engine against foolbox's l_inf PGD and against a plain PyTorch loop, on the paper's protocol.
+"""The engine against foolbox's l_inf PGD, a plain PyTorch loop and, on a GPU, robustness, on the paper's protocol.
 
 Every side attacks the same (image, feature, direction) rows from the same starts with 20 steps; a side's time for the
 whole protocol is proportional to its time per row. Peers attack a sample of the rows, since all their rows cost the
@@ -17,7 +17,6 @@ from statistics import median
 import peers
 import torch
 from machine import describe, matrix_rate, seconds
-from peers import PEERS
 from problem import STEPS, load
 from torch import Tensor
 
@@ -94,9 +93,9 @@ def main() -> None:
         rows = peers.sample_rows(x, index, n_features, epsilon, arguments.peer_rows)
         return others.submit(peers.seconds, name, rows, epsilon, batch_size).result()
 
-    first = arguments.epsilons[0]
-    peer_seconds(next(iter(PEERS)), first, min(sizes))
-    chosen = {name: min(sizes, key=partial(peer_seconds, name, first)) for name in PEERS}
+    first, names = arguments.epsilons[0], peers.names(device)
+    peer_seconds(names[0], first, min(sizes))
+    chosen = {name: min(sizes, key=partial(peer_seconds, name, first)) for name in names}
     chosen["this engine"] = engine.BATCH_SIZES[device.type]
 
     n_rows = 2 * len(index) * n_features
@@ -109,16 +108,16 @@ def main() -> None:
     for epsilon in arguments.epsilons:
         rounds = []
         for _ in range(arguments.rounds):
-            rates = {name: arguments.peer_rows / peer_seconds(name, epsilon, chosen[name]) for name in PEERS}
+            rates = {name: arguments.peer_rows / peer_seconds(name, epsilon, chosen[name]) for name in names}
             matrix = matrix_rate(device, getattr(torch, arguments.search_dtype))
             with Counter() as counter:
                 taken = seconds(partial(measure, epsilon, chosen["this engine"]), device)
             rates["this engine"] = n_rows / taken
             rounds.append((rates, executed_flop(counter, problem.width, x) / taken, matrix))
-        for name in (*PEERS, "this engine"):
+        for name in (*names, "this engine"):
             rate = median(rates[name] for rates, _, _ in rounds)
             ratio = median(rates["this engine"] / rates[name] for rates, _, _ in rounds)
-            shown = f"{ratio:.2f}x" if name in PEERS else ""
+            shown = f"{ratio:.2f}x" if name in names else ""
             print(f"| {epsilon:g} | {name} | {chosen[name]} | {rate:.1f} | {STEPS * rate:.0f} | {shown} |", flush=True)
         left = (counter.steps + counter.forwards / 2) / (n_rows * (STEPS + 0.5))
         executed, matrix = (median(values) for values in list(zip(*rounds, strict=True))[1:])
