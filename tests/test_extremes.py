@@ -330,6 +330,7 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(
     monkeypatch.setattr(engine._Batch, "advance", hungry)
     got = measure(network, images[:2], settings(steps=4))
     assert "going on with 4 rows at a time; write sensitivity.batch_size: 4" in caplog.text
+    assert got.batch_size == 4
     expected = measure(network, images[:2], settings(steps=4, batch_size=4))
     # Clean values were computed before, at the larger batch size, which rounds differently.
     np.testing.assert_allclose(got.maximum, expected.maximum, rtol=1e-5)
@@ -358,6 +359,23 @@ def test_memory_may_run_out_before_the_attack_and_in_other_words(
 
     monkeypatch.setattr(type(network), "features", hungry)
     assert same(measure(network, images[:2], settings(steps=4)), expected)
+
+
+def test_a_batch_that_was_halved_stays_so_after_an_interruption(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    original, path = engine._Batch.advance, tmp_path / "side.pt"
+
+    def hungry_then_interrupted(batch, problem):
+        if problem.batch_size > 4:
+            raise torch.OutOfMemoryError
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine._Batch, "advance", hungry_then_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images[:2], settings(steps=4), side_checkpoint=path)
+    monkeypatch.setattr(engine._Batch, "advance", original)
+    assert measure(network, images[:2], settings(steps=4), side_checkpoint=path).batch_size == 4
 
 
 def test_another_error_is_not_taken_for_lack_of_memory(

@@ -43,5 +43,5 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
     assert kills == KILLS
     assert rows_left == sorted(rows_left, reverse=True), "no kill may lose what was saved"
     with np.load(result) as arrays:
-        assert same(engine.Extremes(**arrays), measure(network, images, chosen))
+        assert same(engine.Extremes(**arrays, batch_size=16), measure(network, images, chosen))
     assert not list(tmp_path.glob("side.pt.*")), "no side checkpoint was damaged or refused"

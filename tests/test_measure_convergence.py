@@ -10,7 +10,7 @@ from measure_convergence import table
 def run(up: float) -> Extremes:
     """Two images, one feature, which rises by ``up`` and does not fall."""
     clean = np.ones((2, 1), np.float32)
-    return Extremes(clean, clean + np.float32(up), clean, np.zeros((2, 1), bool))
+    return Extremes(clean, clean + np.float32(up), clean, np.zeros((2, 1), bool), batch_size=64)
 
 
 def test_shares_are_of_the_best_of_all_runs():

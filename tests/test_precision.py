@@ -11,7 +11,7 @@ def made_up(images: slice, spread: float) -> Extremes:
     n = images.stop - images.start
     moved = np.random.default_rng(images.start).normal(1, spread, (n, 2)).astype(np.float32)
     zero = np.zeros((n, 2), np.float32)
-    return Extremes(clean=zero, maximum=moved, minimum=zero, zero_gradient=zero.astype(bool))
+    return Extremes(clean=zero, maximum=moved, minimum=zero, zero_gradient=zero.astype(bool), batch_size=64)
 
 
 def test_standard_error_by_hand():

@@ -12,7 +12,7 @@ from feature_sensitivity.attacks import PGD
 from feature_sensitivity.console import job, logger
 from feature_sensitivity.datasets import random_test_images, read_split, standardize
 from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.extremes import BATCH_SIZES, Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.extremes import Extremes, ExtremesSettings, measure_extremes
 from feature_sensitivity.files import UserError, sha256_of_file
 from feature_sensitivity.models import load_checkpoint
 from feature_sensitivity.precision import measure_until_precise
@@ -90,7 +90,7 @@ def main(snakemake: Any) -> None:
             feature_index=features,
             attributes={
                 **settings,
-                "batch_size": settings["batch_size"] or BATCH_SIZES[device.type],
+                "batch_size": extremes.batch_size,
                 "model": model,
                 "norm": attack.norm,
                 "epsilon": attack.epsilon,

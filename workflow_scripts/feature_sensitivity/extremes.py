@@ -73,13 +73,15 @@ class Extremes:
     """Feature values float32 [n_images, n_features]: without attack, and the extremes that were reached.
 
     ``zero_gradient`` (bool, same shape) marks maximizations that could not begin, because the gradient
-    was exactly zero at every random start.
+    was exactly zero at every random start. ``batch_size`` is that of the settings or the device, or what was left
+    of it when memory ran out.
     """
 
     clean: NDArray[np.float32]
     maximum: NDArray[np.float32]
     minimum: NDArray[np.float32]
     zero_gradient: NDArray[np.bool_]
+    batch_size: int
 
 
 def measure_extremes(
@@ -132,8 +134,14 @@ def measure_extremes(
     values, stuck = problem.before_the_attack()
     saved = load_side_checkpoint(side_checkpoint, key) if side_checkpoint else None
     if saved:
-        values, stuck = saved["values"], saved["stuck"]
+        values, stuck, problem.batch_size = saved["values"], saved["stuck"], saved["batch_size"]
         logger.info("going on from an interruption: %d of %d rows are left", values.isnan().sum(), values.numel())
+
+    def save() -> None:
+        if side_checkpoint:
+            content = {"values": values, "stuck": stuck, "batch_size": problem.batch_size}
+            save_side_checkpoint(side_checkpoint, key, content)
+
     n_before, last_save = int((~values.isnan()).sum()), time.monotonic()
     n_done = n_early = 0
     try:
@@ -147,12 +155,11 @@ def measure_extremes(
                 values.view(-1)[finished.row] = finished.value
                 n_done, n_early = n_done + len(finished.row), n_early + finished.early * len(finished.row)
                 bar.advance(len(finished.row), f"{100 * n_early / n_done:.0f} % finished early")
-                if side_checkpoint and time.monotonic() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
-                    save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
+                if time.monotonic() - last_save > SECONDS_BETWEEN_CHECKPOINTS:
+                    save()
                     last_save = time.monotonic()
     finally:  # on Ctrl-C, too, and when a scheduler ends the job
-        if side_checkpoint:
-            save_side_checkpoint(side_checkpoint, key, {"values": values, "stuck": stuck})
+        save()
     return problem.extremes(values, stuck)
 
 
@@ -265,6 +272,7 @@ class _Problem:
             maximum=best[:, :, MAXIMIZE].numpy(),
             minimum=-best[:, :, MINIMIZE].numpy(),
             zero_gradient=stuck[:, :, MAXIMIZE].all(dim=2).numpy(),
+            batch_size=self.batch_size,
         )
 
 

@@ -35,7 +35,8 @@ def measure_until_precise(measure: Callable[[slice], Extremes], n_images: int, *
             **{
                 name: np.concatenate([getattr(part, name) for part in so_far])
                 for name in ("clean", "maximum", "minimum", "zero_gradient")
-            }
+            },
+            batch_size=min(part.batch_size for part in so_far),
         )
         error = relative_standard_error(whole.clean, whole.maximum, whole.minimum, definition=DEFAULT_DEFINITION)
         unmoved = int((whole.maximum == whole.minimum).all(axis=0).sum())
