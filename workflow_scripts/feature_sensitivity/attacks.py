@@ -44,6 +44,14 @@ def input_gradient(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
     return values.detach(), gradient
 
 
+def clip(perturbation: Tensor, x: Tensor, bounds: Bounds | None) -> Tensor:
+    """``perturbation`` [n, ...] clipped so that x + it lies in ``bounds``, if there are any.
+
+    x lies in them, so each entry moves toward 0 and a perturbation in the ball stays there.
+    """
+    return perturbation if bounds is None else (x + perturbation).clamp(*bounds) - x
+
+
 def unit_direction(gradient: Tensor, norm: str) -> Tensor:
     """The step of length 1 in ``norm`` that follows each row's gradient best; 0 where the gradient is 0."""
     if norm == "linf":
@@ -74,10 +82,7 @@ class PGD:
         else:
             length = per_row(row_norms(perturbation), perturbation)
             perturbation = torch.where(length > self.epsilon, perturbation * (self.epsilon / length), perturbation)
-        if bounds is not None:
-            # x lies in the box, so clipping moves each entry toward 0 and the point stays in the ball.
-            perturbation = (x + perturbation).clamp(*bounds) - x
-        return perturbation
+        return clip(perturbation, x, bounds)
 
     def step(self, perturbation: Tensor, gradient: Tensor, x: Tensor, bounds: Bounds | None = None) -> Tensor:
         """The next iterate."""

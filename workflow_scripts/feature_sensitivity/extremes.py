@@ -24,7 +24,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks import PGD, Bounds, input_gradient, per_row, pixel_box
+from feature_sensitivity.attacks import PGD, Bounds, clip, input_gradient, per_row, pixel_box
 from feature_sensitivity.console import Progress
 from feature_sensitivity.cores import one_core_each
 from feature_sensitivity.devices import device_name
@@ -426,7 +426,8 @@ class _Batch:
         self.feature[places] = feature
         self.sign[places] = 1.0 - 2.0 * direction
         self.x[places] = x
-        self.perturbation[places] = settings.attack.project(start, x, problem.bounds)
+        # In the ball already, and not projected: the rounding of a norm may depend on how many rows there are.
+        self.perturbation[places] = clip(start, x, problem.bounds)
         self.step[places] = 0
         self.best[places] = self.sign[places] * problem.clean[image, column]
         self.found[places] = -torch.inf
