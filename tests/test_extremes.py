@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -278,6 +279,22 @@ def test_an_interruption_keeps_every_finished_row(
         resumed = measure(network, images, settings(), side_checkpoint=path)
     assert "going on from an interruption" in caplog.text
     assert same(resumed, plain)
+
+
+def test_a_run_that_goes_on_where_rounding_differs_stays_in_order(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, features = tmp_path / "side.pt", type(network).features
+    expected = measure(network, images, settings()).clean
+    monkeypatch.setattr(engine.Progress, "advance", Mock(side_effect=[None, None, None, KeyboardInterrupt]))
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images, settings(), side_checkpoint=path)
+    monkeypatch.undo()
+    monkeypatch.setattr(type(network), "features", lambda self, x: features(self, x) * (1 + 1e-5))
+    resumed = measure(network, images, settings(), side_checkpoint=path)
+    assert np.array_equal(resumed.clean, expected)
+    assert (resumed.minimum <= resumed.clean).all()
+    assert (resumed.clean <= resumed.maximum).all()
 
 
 def test_a_side_checkpoint_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):

@@ -12,12 +12,12 @@ import copy
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -34,6 +34,8 @@ from feature_sensitivity.random_starts import random_start
 from feature_sensitivity.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 SECONDS_BETWEEN_CHECKPOINTS = 15.0
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
@@ -126,20 +128,19 @@ def measure_extremes(
         settings=settings,
         batch_size=batch_size,
     )
-    if not bool(problem.clean.isfinite().all()):
-        raise UserError(
-            "the network gives features that are not finite, so its weights or the images are broken; "
-            "delete its checkpoint and run the same command again, or give it other weights"
-        )
-    values, stuck = problem.before_the_attack()
     saved = load_side_checkpoint(side_checkpoint, key) if side_checkpoint else None
     if saved:
         values, stuck, problem.batch_size = saved["values"], saved["stuck"], saved["batch_size"]
+        # Not computed anew: another processor would round it otherwise than the extremes that started from it.
+        problem.clean = saved["clean"].to(device)
         logger.info("going on from an interruption: %d of %d rows are left", values.isnan().sum(), values.numel())
+    else:
+        (problem.clean,) = _whatever_fits(problem, problem.without_attack)
+        values, stuck = problem.before_the_attack()
 
     def save() -> None:
         if side_checkpoint:
-            content = {"values": values, "stuck": stuck, "batch_size": problem.batch_size}
+            content = {"values": values, "stuck": stuck, "clean": problem.clean.cpu(), "batch_size": problem.batch_size}
             save_side_checkpoint(side_checkpoint, key, content)
 
     n_before, last_save = int((~values.isnan()).sum()), time.monotonic()
@@ -147,7 +148,7 @@ def measure_extremes(
     try:
         with (
             Progress("sensitivity", total=values.numel(), unit="rows", done=n_before) as bar,
-            closing(_attack_whatever_fits(problem, values)) as groups,
+            closing(_whatever_fits(problem, lambda: attack_unfinished(problem, values))) as groups,
         ):
             for finished in groups:
                 # The value comes last: an interruption may fall between, and a row with a value counts as finished.
@@ -163,15 +164,11 @@ def measure_extremes(
     return problem.extremes(values, stuck)
 
 
-def _attack_whatever_fits(problem: "_Problem", values: Tensor) -> Generator["Finished"]:
-    """Attack the rows whose value is still NaN, with half the batch whenever memory runs out."""
+def _whatever_fits(problem: "_Problem", attempt: Callable[[], Iterator[T]]) -> Generator[T]:
+    """What ``attempt`` yields; it is begun again with half the batch whenever memory runs out."""
     while True:
         try:
-            todo = Queue(values.isnan().flatten().nonzero()[:, 0])
-            if problem.x.device.type == "cpu":
-                yield from attack_on_every_core(problem, todo)
-            else:
-                yield from attack_rows(problem, todo)
+            yield from attempt()
             return
         except RuntimeError as error:
             problem.halve_batch(error)
@@ -192,7 +189,10 @@ class Finished(NamedTuple):
 
 @dataclass
 class _Problem:
-    """Network, images and features, and the numbering of rows over them."""
+    """Network, images and features, and the numbering of rows over them.
+
+    ``clean``: the features [n_images, n_features] without attack.
+    """
 
     network: Classifier
     x: Tensor
@@ -208,22 +208,21 @@ class _Problem:
         self.search_network = self.network
         if self.low_precision:
             self.search_network = copy.deepcopy(self.network).to(self.search_dtype)
-        while True:
-            try:
-                self.clean = self._without_attack()
-                return
-            except RuntimeError as error:
-                self.halve_batch(error)
-            torch.cuda.empty_cache()
 
     @torch.no_grad()
-    def _without_attack(self) -> Tensor:
-        """The features [n_images, n_features] of the images as they are."""
+    def without_attack(self) -> Iterator[Tensor]:
+        """Yield the features of the images as they are, all at once."""
         rows = []
         for x in self.x.split(self.batch_size):
             padded = torch.cat([x, self.x[:1].expand(self.batch_size - len(x), -1, -1, -1)])
             rows.append(self.network.features(padded)[: len(x), self.features])
-        return torch.cat(rows)
+        clean = torch.cat(rows)
+        if not bool(clean.isfinite().all()):
+            raise UserError(
+                "the network gives features that are not finite, so its weights or the images are broken; "
+                "delete its checkpoint and run the same command again, or give it other weights"
+            )
+        yield clean
 
     def halve_batch(self, error: RuntimeError) -> None:
         """Be ready to go on after ``error`` if memory has run out; raise it otherwise."""
@@ -295,6 +294,12 @@ class Queue:
         with self._lock:
             taken, self._rows = self._rows[:n], self._rows[n:]
         return taken
+
+
+def attack_unfinished(problem: _Problem, values: Tensor) -> Iterator[Finished]:
+    """Attack the rows whose value is still NaN."""
+    todo = Queue(values.isnan().flatten().nonzero()[:, 0])
+    return attack_on_every_core(problem, todo) if problem.x.device.type == "cpu" else attack_rows(problem, todo)
 
 
 def attack_on_every_core(problem: _Problem, todo: Queue) -> Iterator[Finished]:
