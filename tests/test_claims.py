@@ -169,6 +169,15 @@ def test_a_spread_between_seeds_leaves_open_what_one_seed_decided() -> None:
     assert spread["S2"] == REPRODUCED, "within each seed sensitivities grow by the same ratio"
 
 
+def test_a_model_with_seeds_is_compared_with_one_that_has_none() -> None:
+    run = seeds(as_in_the_paper(), 1, 1.2)
+    lone = replace(run, movement={key: v if key[0] == "normal" else v[:1] for key, v in run.movement.items()})
+    assert lone.sensitivity_ratio(("adversarial", 0.08), ("normal", 0.08)) == run.sensitivity_ratio(
+        ("adversarial", 0.08), ("normal", 0.08)
+    )
+    assert verdicts(lone) == verdicts(run)
+
+
 def test_a_run_is_the_mean_of_its_replicates() -> None:
     """Movements by replicate are stacked in the order of the files; accuracies are means."""
     files = [

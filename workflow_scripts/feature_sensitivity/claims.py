@@ -89,8 +89,12 @@ class Run:
         return mean_of([bootstrap(np.mean, seed) for seed in self.movement_of(model, epsilon).mean(axis=2)])
 
     def sensitivity_ratio(self, first: tuple[str, float], second: tuple[str, float]) -> Estimate:
-        """Mean sensitivity of one (model, epsilon) over that of another; bootstrap over images, paired."""
-        pairs = zip(self.movement_of(*first).mean(axis=2), self.movement_of(*second).mean(axis=2), strict=True)
+        """Mean sensitivity of one (model, epsilon) over that of another; bootstrap over images, paired.
+
+        A model without replicates, since its weights are given, stands beside each seed of the other.
+        """
+        one, other = (self.movement_of(*key).mean(axis=2) for key in (first, second))
+        pairs = zip(*np.broadcast_arrays(one, other), strict=True)
         return mean_of([bootstrap(mean_ratio, *pair) for pair in pairs])
 
 
