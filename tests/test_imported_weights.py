@@ -1,5 +1,6 @@
 """Weights of networks that were trained elsewhere, as common codes store them."""
 
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,7 @@ def test_the_network_computes_what_it_computed_elsewhere(
 ):
     path = tmp_path / "weights.pt"
     torch.save(stored(dict(network.state_dict())), path)
-    imported, architecture = network_with(read_weights(path), "resnet18", path)
+    imported, architecture = network_with(read_weights(path)[0], "resnet18", path)
     assert architecture == {"name": "resnet18", "width": 4, "in_channels": 3, "n_classes": 5}
     x = torch.randn(2, 3, 8, 8)
     assert torch.equal(imported(x), network(x))
@@ -55,7 +56,22 @@ def test_the_network_computes_what_it_computed_elsewhere(
 
 def test_a_checkpoint_of_this_workflow_is_read_too(network: Classifier, tmp_path: Path):
     save_checkpoint(tmp_path / "own.pt", network, {"architecture": {"name": "resnet18"}})
-    assert read_weights(tmp_path / "own.pt").keys() == network.state_dict().keys()
+    weights, left_out = read_weights(tmp_path / "own.pt")
+    assert weights.keys() == network.state_dict().keys()
+    assert left_out == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "names"),
+    [
+        ("robustness, which holds it twice", ["module.normalizer.new_mean"]),
+        ("behind a layer that standardizes", ["0.mean"]),
+        ("DataParallel", []),
+    ],
+)
+def test_what_would_be_lost_is_named(stored: str, names: list[str], network: Classifier, tmp_path: Path):
+    torch.save(STORED[stored](dict(network.state_dict())), tmp_path / "weights.pt")
+    assert read_weights(tmp_path / "weights.pt")[1] == names
 
 
 def broken(state: State) -> State:
@@ -64,6 +80,18 @@ def broken(state: State) -> State:
 
 UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
     "the network itself": (lambda network: network, "write its weights alone: torch.save(network.state_dict(), path)"),
+    "an object of another class beside it": (
+        lambda network: {"state_dict": network.state_dict(), "args": Namespace(epochs=3)},
+        "to load it is to call argparse.Namespace, which was not done",
+    ),
+    "a number for the last layer": (
+        lambda network: {**network.state_dict(), "fc.weight": torch.tensor(1.0)},
+        "does not fit the architecture resnet18",
+    ),
+    "numbers beyond float32": (
+        lambda network: {**network.state_dict(), "fc.bias": torch.full((5,), 1e300, dtype=torch.float64)},
+        "not finite, in fc.bias",
+    ),
     "a list": (lambda network: [1, 2], "holds a list in place of weights by name"),
     "another network": (lambda network: nn.Linear(2, 2).state_dict(), "no weights of a last linear layer"),
     "a 7x7 stem": (lambda network: resnet18().state_dict(), "does not fit the architecture resnet18"),
@@ -83,7 +111,7 @@ def test_what_does_not_fit_is_told(
     path = tmp_path / "weights.pt"
     torch.save(content(network), path)
     with pytest.raises(UserError) as error:
-        network_with(read_weights(path), "resnet18", path)
+        network_with(read_weights(path)[0], "resnet18", path)
     assert str(path) in str(error.value)
     assert told in str(error.value)
 
@@ -91,5 +119,5 @@ def test_what_does_not_fit_is_told(
 def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
     path = tmp_path / "weights.pt"
     path.write_text("<html>404</html>")
-    with pytest.raises(UserError, match="cannot be read as a file of weights"):
+    with pytest.raises(UserError, match="is not a whole file of tensors"):
         read_weights(path)

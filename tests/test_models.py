@@ -125,6 +125,6 @@ def test_checkpoint_round_trip_is_plain_data(network: Classifier, tmp_path: Path
 def test_damaged_checkpoint_is_named_in_one_sentence(tmp_path: Path):
     path = tmp_path / "model.pt"
     path.write_bytes(b"not a checkpoint")
-    with pytest.raises(UserError, match=r"model\.pt is not a checkpoint .* delete it") as caught:
+    with pytest.raises(UserError, match=r"model\.pt is not a whole file of tensors .* delete it") as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)

@@ -9,11 +9,12 @@ import torch
 
 from feature_sensitivity import training
 from feature_sensitivity.attacks import PGD
+from feature_sensitivity.clean_accuracy import clean_accuracy
 from feature_sensitivity.cores import every_core
 from feature_sensitivity.datasets import Split, load_digits
 from feature_sensitivity.files import UserError
 from feature_sensitivity.models import Classifier
-from feature_sensitivity.training import TrainingSettings, clean_accuracy, train
+from feature_sensitivity.training import TrainingSettings, train
 
 STANDARD = {"mean": [0.3] * 3, "std": [0.3] * 3, "device": torch.device("cpu")}
 ARCHITECTURE = {"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": 4}

@@ -1,7 +1,6 @@
 """Networks, their penultimate features, and the checkpoints that hold them."""
 
 import copy
-import io
 import math
 from collections.abc import Mapping
 from functools import cache
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from feature_sensitivity.files import UserError, write_whole
+from feature_sensitivity.files import UserError
+from feature_sensitivity.tensor_files import load_tensors, save_tensors
 
 
 class Classifier(nn.Module):
@@ -217,9 +217,7 @@ def frozen(network: Classifier) -> Classifier:
 def save_checkpoint(path: Path, network: nn.Module, metadata: Mapping[str, Any]) -> None:
     """Write ``state_dict`` and plain-builtin ``metadata``, which must hold ``architecture``."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    buffer = io.BytesIO()
-    torch.save({"state_dict": state, **metadata}, buffer)
-    write_whole(path, buffer.getvalue())
+    save_tensors(path, {"state_dict": state, **metadata})
 
 
 def load_checkpoint(path: Path) -> tuple[Classifier, dict[str, Any]]:
@@ -227,14 +225,14 @@ def load_checkpoint(path: Path) -> tuple[Classifier, dict[str, Any]]:
 
     Raises :class:`UserError` when the file cannot be read or does not fit its own architecture.
     """
+    mend = "delete it and run the same command again to make it anew"
+    content = load_tensors(path, where=str(path), mend=mend)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
         network = build(content["architecture"])
         network.load_state_dict(content.pop("state_dict"))
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
-            f"{path} is not a checkpoint of this workflow ({type(error).__name__}: {reason}); "
-            "delete it and run the same command again to train it anew"
+            f"{path} is not a checkpoint of this workflow ({type(error).__name__}: {reason}); {mend}"
         ) from error
     return network.eval(), content

@@ -1,7 +1,6 @@
 """The robust dataset as Ilyas et al. (2019) released it: their archive, or a local copy in any usual form."""
 
 import hashlib
-import re
 import tarfile
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -13,6 +12,7 @@ from torch import Tensor
 from feature_sensitivity.datasets import Source, Split, check_split, load_hdf5
 from feature_sensitivity.downloads import NOT_A_WHOLE_TAR
 from feature_sensitivity.files import UserError, sha256_of_file
+from feature_sensitivity.tensor_files import load_tensors
 
 FOLDERS = ("d_robust_CIFAR", "robust_CIFAR")  # as in the archive, and as in older texts
 FILES = ("CIFAR_ims", "CIFAR_lab")
@@ -97,17 +97,8 @@ def _choose(names: Iterable[PurePosixPath], where: Path) -> PurePosixPath:
     return min(folders, key=lambda folder: (ranks[folder.name], len(folder.parts), str(folder)))
 
 
-def _load(file: IO[bytes], where: str) -> Any:
-    try:
-        return torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:
-        # The rest of torch's own message suggests weights_only=False, which would run whatever the file holds.
-        if asked := re.search(r"GLOBAL (\S+)", str(error)):
-            raise UserError(
-                f"{where} holds more than tensors: to load it is to call {asked[1]}, which was not done; "
-                "do not trust this copy"
-            ) from error
-        raise UserError(f"{where} is not a whole file of tensors ({type(error).__name__}); fetch it again") from error
+def _load(file: Path | IO[bytes], where: str) -> Any:
+    return load_tensors(file, where=where, mend="fetch it again, from a source that you trust")
 
 
 def _source(images: Any, labels: Any, *, where: str, description: str, sha256: str) -> Source:

@@ -5,7 +5,6 @@ key, or a damaged one, is set aside with a message and never used.
 """
 
 import hashlib
-import io
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from feature_sensitivity.files import sha256_of_settings, write_whole
+from feature_sensitivity.files import sha256_of_settings
+from feature_sensitivity.tensor_files import save_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -39,9 +39,7 @@ def checkpoint_key(*parts: Any, modules: tuple[str, ...]) -> str:
 
 def save_side_checkpoint(path: Path, key: str, content: Mapping[str, Any]) -> None:
     """Write tensors and plain builtins, whole or not at all."""
-    buffer = io.BytesIO()
-    torch.save({"key": key, **content}, buffer)
-    write_whole(path, buffer.getvalue())
+    save_tensors(path, {"key": key, **content})
 
 
 def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 from torch.optim import SGD, lr_scheduler
 
 from feature_sensitivity.attacks import PGD, per_row, row_norms
+from feature_sensitivity.clean_accuracy import clean_accuracy
 from feature_sensitivity.console import Progress
 from feature_sensitivity.cores import Share, every_core
 from feature_sensitivity.datasets import Split, standardize
@@ -161,21 +162,6 @@ def train(
             state = {name: part.state_dict() for name, part in parts.items()}
             save_side_checkpoint(side_checkpoint, key, {**state, "random": generator.get_state(), "history": history})
     return network.eval(), pd.DataFrame(history).astype({"epoch": int})
-
-
-def clean_accuracy(
-    network: Classifier, split: Split, *, mean: Sequence[float], std: Sequence[float], device: torch.device
-) -> float:
-    """The share of unperturbed images that are classified correctly."""
-    network.eval()
-    n_correct = 0
-    with torch.no_grad():
-        for first in range(0, len(split.labels), 500):
-            chosen = slice(first, first + 500)
-            x = standardize(torch.from_numpy(split.images[chosen]).to(device), mean, std)
-            y = torch.from_numpy(split.labels[chosen]).to(device)
-            n_correct += int((network(x.contiguous(memory_format=torch.channels_last)).argmax(1) == y).sum())
-    return n_correct / len(split.labels)
 
 
 def _robust_accuracy(
