@@ -130,7 +130,10 @@ class AnyOptions(nn.Module):
 
 
 def attack_with_robustness(network: nn.Module, rows: Rows, epsilon: float) -> None:
-    """At its defaults. It clamps inputs to [0, 1] as if they were pixels, at the same cost."""
+    """At its defaults. It clamps inputs to [0, 1] as if they were pixels, at the same cost.
+
+    Each step has two forward passes: one of its own for an output that a custom loss has no use for, and the loss's.
+    """
     from robustness.attacker import AttackerModel
 
     index = torch.arange(len(rows.x), device=rows.x.device)

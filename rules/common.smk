@@ -15,13 +15,14 @@ HOME = Path(os.path.relpath(workflow.basedir))
 PACKAGE = HOME / "workflow_scripts/feature_sensitivity"
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from feature_sensitivity.configuration import faults, used_datasets
+from feature_sensitivity.configuration import faults, used_datasets, weights_faults
 from feature_sensitivity.costs import (
     FLOP_PER_SECOND_CORE,
     FLOP_PER_SECOND_GPU,
     duration,
     job_flop,
 )
+from feature_sensitivity.files import sha256_of_file
 from feature_sensitivity.replicates import model_of, replicate_names, seed_of
 
 # What people see while a job runs changes no result.
@@ -31,7 +32,7 @@ WITHOUT_EFFECT = {"console", "files"}
 def stop_at_config_faults():
     """End with every fault of the configuration, before any job."""
     schema = yaml.safe_load((HOME / "rules/config.schema.yaml").read_text())
-    found = faults(config, schema)
+    found = faults(config, schema) or weights_faults(config)
     if found:
         sys.exit(
             "The configuration has faults; nothing was started:\n"
@@ -136,10 +137,12 @@ def study_settings(wildcards):
 
 
 def several_seeds():
-    """What a mean over replicates is over, for people; nothing where there is one seed."""
+    """What a mean over replicates is over, for people; nothing where no model has any."""
     seeds = config["seeds"]
     told = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
-    return told if len(seeds) > 1 else ""
+    if IMPORTED:
+        told += f", except {', '.join(IMPORTED)}"
+    return told if len(REPLICATES) > len(MODELS) else ""
 
 
 def local_copy(wildcards):

@@ -246,7 +246,7 @@ rule plot_tradeoff:
     input:
         code=source_files("plot_tradeoff"),
         summary="<results>/summary.csv",
-        sensitivity=SENSITIVITIES[0],
+        sensitivity=SENSITIVITIES,
     output:
         report(
             "<results>/figures/accuracy_against_sensitivity.svg",

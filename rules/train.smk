@@ -2,6 +2,7 @@ MODELS = list(config["models"])
 REPLICATES = replicate_names(config["models"], config["seeds"])
 IMPORTED = [model for model in MODELS if model_settings(model).get("weights")]
 TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
+TRAINING_DATA = [model_settings(model)["dataset"] for model in TRAINED]
 HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
 LEARNING_CURVES = ["<results>/figures/learning_curves.svg"] if TRAINED else []
 
@@ -54,6 +55,8 @@ rule import_model:
         "<results>/benchmarks/import_model/{model}.tsv"
     wildcard_constraints:
         model=any_of(IMPORTED),
+    # First, so that a file that does not fit is told before anything takes long.
+    priority: 1
     conda:
         compute_environment()
     resources:
@@ -61,6 +64,8 @@ rule import_model:
         runtime=10,
     params:
         architecture=config["network"]["architecture"],
+        # A file with an older date that takes its place is noticed, too.
+        sha256=lambda wildcards: sha256_of_file(Path(weights_of(wildcards))),
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
     message:
         "Model {wildcards.model}: taking its weights from {input.weights}."

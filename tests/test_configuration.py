@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from feature_sensitivity.configuration import faults, used_datasets
+from feature_sensitivity.configuration import faults, used_datasets, weights_faults
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "rules/config.schema.yaml").read_text())
@@ -68,7 +68,7 @@ WRONG = {
     "model name": ({"models": {"My-Net": {"dataset": "cifar10", "training": "normal"}}}, ["My-Net", "lowercase"]),
     "neither training nor weights": (
         {"models": {"mine": {"dataset": "cifar10", "weights": None}}},
-        ["models.mine: the key 'training' is missing"],
+        ["models.mine: the key 'training' is missing; add it as in config.yaml, or the path of its weights"],
     ),
     "name of a replicate": (
         {"models": {"net_seed1": {"dataset": "cifar10", "training": "normal"}}},
@@ -95,6 +95,14 @@ WRONG = {
         },
         ["robust_construction is constructed from itself"],
     ),
+    "a path in place of a model": (
+        {"models": {"mine": "mine.pt"}},
+        ["models.mine is 'mine.pt'; write keys and values"],
+    ),
+    "an empty path": (
+        {"models": {"mine": {"dataset": "cifar10", "weights": ""}}},
+        ["models.mine.weights is ''; write at least one character, or null"],
+    ),
     "no address": ({"datasets": {"robust_release": {"urls": []}}}, ["neither path nor urls"]),
 }
 
@@ -109,6 +117,16 @@ def test_a_fault_is_named_with_its_mend(changes: dict[str, Any], expected: list[
 def test_a_network_that_is_trained_already_needs_no_training():
     assert faults(merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}}), SCHEMA) == []
     assert faults(merged(PAPER, {"models": {"normal": {"weights": "mine.pt"}}}), SCHEMA) == []
+
+
+def test_a_file_of_weights_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    config = merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}})
+    assert weights_faults(config) == [
+        "models.mine.weights is 'mine.pt', which is no file seen from this folder; correct the path"
+    ]
+    Path("mine.pt").touch()
+    assert weights_faults(config) == []
 
 
 def test_a_missing_key_is_named():

@@ -1,5 +1,6 @@
 """What a run leaves, and what a change after it reruns."""
 
+import os
 import re
 import shutil
 from pathlib import Path
@@ -155,6 +156,9 @@ def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
     assert len(rows) == 2
     assert not any("nan" in row or "±" in row for row in rows)
     assert planned(edited, *TINY, "all").total() == 0
+    shutil.copy2(results / "models/adversarial.pt", edited / "mine.pt")
+    os.utime(edited / "mine.pt", (0, 0))
+    assert planned(edited, *TINY, "all")["import_model"] == 1, "another network, though its file is older"
 
 
 def test_shards_and_precision_through_the_workflow(edited: Path):

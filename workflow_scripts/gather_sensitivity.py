@@ -36,7 +36,11 @@ def main(snakemake: Any) -> None:
             weight=first.weight,
             image_index=image_index[order],
             feature_index=first.feature_index,
-            attributes=first.attributes,
+            # A shard whose memory ran out has a smaller batch than the others.
+            attributes={
+                **first.attributes,
+                "batch_size": min(shard.attributes["batch_size"] for shard in shards),
+            },
         )
 
 

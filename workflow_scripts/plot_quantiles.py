@@ -25,7 +25,7 @@ def main(snakemake: Any) -> None:
             },
             models=params.models,
             epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
-            caption=f"{sensitivity_settings(files[0])}; a normal distribution follows the line{bands}",
+            caption=f"{sensitivity_settings(files)}; a normal distribution follows the line{bands}",
         )
         save_figure(figure, Path(snakemake.output[0]), numbers)
 

@@ -24,7 +24,7 @@ def main(snakemake: Any) -> None:
             },
             models=params.models,
             epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
-            caption=f"{sensitivity_settings(files[0])}; vertical lines: means{bands}",
+            caption=f"{sensitivity_settings(files)}; vertical lines: means{bands}",
         )
         save_figure(figure, Path(snakemake.output[0]), numbers)
 

@@ -16,10 +16,11 @@ def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), "plot_tradeoff"):
         summary = pd.read_csv(snakemake.input.summary)
+        files = [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity]
         text = (
             f"Accuracy: {accuracy_settings(summary, snakemake.params.settings)}; "
             f"{bars_settings(snakemake.params.seeds)}. "
-            f"Sensitivity: {sensitivity_settings(read_sensitivity(Path(snakemake.input.sensitivity)))}"
+            f"Sensitivity: {sensitivity_settings(files)}"
         )
         figure = plot_tradeoff(summary, models=snakemake.params.models, caption=text)
         save_figure(figure, Path(snakemake.output[0]))

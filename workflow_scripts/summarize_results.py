@@ -94,7 +94,7 @@ def main(snakemake: Any) -> None:
         )
         notes = (
             f"Accuracy: {accuracy_settings(accuracy, params.settings)}{spread}. "
-            f"Sensitivity: {sensitivity_settings(next(iter(files.values())))}. "
+            f"Sensitivity: {sensitivity_settings(list(files.values()))}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )
         histories = dict(zip(params.trained, map(pd.read_csv, snakemake.input.histories), strict=True))

@@ -1,6 +1,6 @@
 """The settings behind a figure or table, in a sentence for people."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -20,16 +20,23 @@ def accuracy_settings(accuracy: pd.DataFrame, settings: Mapping[str, Any]) -> st
     )
 
 
-def sensitivity_settings(file: SensitivityFile) -> str:
-    """The attack behind sensitivities, their images, their seed and their definition."""
-    settings = file.attributes
+def sensitivity_settings(files: Sequence[SensitivityFile]) -> str:
+    """The attack behind a run's sensitivities, their images, their seed and their definition."""
+    settings = files[0].attributes
     share = Fraction(settings["step_size"] / settings["epsilon"]).limit_denominator(100)
     restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
     return (
         f"{settings['norm']} PGD, {settings['steps']} steps of {share} epsilon{restarts}, "
-        f"{settings['iterate']} iterate; {len(file.image_index)} test images, {len(file.feature_index)} features, "
+        f"{settings['iterate']} iterate; {_range(len(file.image_index) for file in files)} test images, "
+        f"{_range(len(file.feature_index) for file in files)} features, "
         f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}"
     )
+
+
+def _range(numbers: Iterable[int]) -> str:
+    """``5``, or ``5 to 8`` where they differ."""
+    found = sorted(set(numbers))
+    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
 
 
 def bars_settings(seeds: str) -> str:

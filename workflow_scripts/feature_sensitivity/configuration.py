@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
@@ -32,7 +33,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield f"{place}unknown key {unknown!r}; {advice}"
     elif error.validator == "required":
         for missing in [name for name in rule if name not in value]:
-            yield f"{place}the key {missing!r} is missing; add it as in config.yaml"
+            or_weights = ", or the path of its weights" if missing == "training" and "dataset" in value else ""
+            yield f"{place}the key {missing!r} is missing; add it as in config.yaml{or_weights}"
     elif error.validator == "enum":
         yield f"{key} is {_shown(value)}; write one of {', '.join(map(_spelled, rule))}"
     elif isinstance(error.schema, Mapping) and "description" in error.schema:
@@ -53,6 +55,7 @@ def _expectation(error: ValidationError) -> str:
                 "number": "a number",
                 "boolean": "true or false",
                 "array": "a list",
+                "object": "keys and values below it, as in config.yaml",
             }
             kinds = [rule] if isinstance(rule, str) else rule
             return "write " + " or ".join(names.get(kind, f"a {kind}") for kind in kinds)
@@ -64,6 +67,8 @@ def _expectation(error: ValidationError) -> str:
             return f"write a number above {rule}"
         case "exclusiveMaximum":
             return f"write a number below {rule}"
+        case "minLength":
+            return "write at least one character, or null"
         case "minItems" | "minProperties":
             return f"write at least {rule}"
         case "uniqueItems":
@@ -145,6 +150,15 @@ def _epsilon_faults(epsilons: list[str]) -> Iterator[str]:
         elif number in seen:
             yield f"epsilons has {epsilon!r} and {seen[number]!r}, the same number; keep one of them"
         seen.setdefault(number, epsilon)
+
+
+def weights_faults(config: Config) -> list[str]:
+    """A sentence for each file of weights that is not there."""
+    return [
+        f"models.{model}.weights is {path!r}, which is no file seen from this folder; correct the path"
+        for model, entry in config["models"].items()
+        if (path := entry.get("weights")) and not Path(path).is_file()
+    ]
 
 
 def used_datasets(config: Config) -> list[str]:
