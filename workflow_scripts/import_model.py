@@ -55,9 +55,10 @@ def main(snakemake: Any) -> None:
         }
         save_checkpoint(Path(snakemake.output[0]), network, metadata)
         logger.info(
-            "read as %s; with images standardized by the config's mean %s and std %s, %.1f %% of %d test images are "
-            "classified correctly: less than you know of it means that these constants are not its own",
-            *(architecture, mean, std, 100 * accuracy, len(some)),
+            "%s: read as %s; with images standardized by the config's mean %s and std %s, %.1f %% of %d test images "
+            "are classified correctly: less than you know of it means that these constants are not its own",
+            *(path, ", ".join(f"{key} {value}" for key, value in architecture.items()), mean, std),
+            *(100 * accuracy, len(some)),
         )
 
 
