@@ -54,7 +54,7 @@ rule all:
         "<results>/claims.md",
         expand(
             "<results>/figures/construction_{dataset}.svg",
-            dataset=set(CONSTRUCTED) & set(TRAINING_DATA),
+            dataset=[name for name in CONSTRUCTED if name in TRAINING_DATA],
         ),
     message:
         "Done: figures, summary, verdicts and everything they rest on."
