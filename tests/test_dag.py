@@ -57,6 +57,15 @@ def test_replicates_share_the_constructed_dataset(three_seeds: Path):
     assert plan == {"fetch_dataset": 1, "train_model": 4, "construct_dataset": 1, "gather_dataset": 1}
 
 
+def test_networks_that_are_trained_already_need_no_training_data(workflow: Path):
+    (workflow / "mine.pt").touch()
+    data = {"normal": "cifar10", "adversarial": "cifar10", "robust_dataset": "robust_construction"}
+    weights = ", ".join(f"{model}: {{dataset: {dataset}, weights: mine.pt}}" for model, dataset in data.items())
+    plan = planned(workflow, "--config", f"models={{{weights}}}", "--", "all")
+    assert (plan["import_model"], plan["fetch_dataset"], plan["measure_sensitivity"]) == (3, 1, 12)
+    assert plan.keys().isdisjoint({"train_model", "construct_dataset", "plot_construction"})
+
+
 def test_a_single_target_plans_its_ancestors_only(workflow: Path):
     plan = planned(workflow, "results/sens/adversarial_0.08.h5")
     assert plan == {"fetch_dataset": 1, "train_model": 1, "measure_sensitivity": 1}
