@@ -267,6 +267,7 @@ rule plot_tradeoff:
     params:
         models=MODELS,
         settings=config["accuracy"],
+        derivation=derivation_settings(),
         seeds=several_seeds(),
     message:
         "Accuracy against sensitivity."

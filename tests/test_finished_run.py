@@ -203,6 +203,10 @@ def test_another_definition_reruns_no_attack(edited: Path):
     plan = planned(edited, *TINY, "all")
     assert plan["measure_sensitivity"] == 0
     assert plan["plot_sensitivity"] == plan["summarize_results"] == 1
+    figure = "results/tiny/figures/accuracy_against_sensitivity.svg"
+    run_snakemake(edited, *TINY, figure)
+    words = re.sub(r"<[^>]*>", " ", (edited / figure).read_text()).split()
+    assert words[words.index("definition") + 1] == "range,"
 
 
 def test_editing_a_script_reruns_its_rule(edited: Path):

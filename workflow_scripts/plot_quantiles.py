@@ -8,7 +8,7 @@ from feature_sensitivity.captions import sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import save_figure
 from feature_sensitivity.more_figures import plot_quantiles
-from feature_sensitivity.sensitivity import read_sensitivity, rederived
+from feature_sensitivity.sensitivity import read_sensitivities
 from feature_sensitivity.units import in_both_units
 
 
@@ -16,7 +16,7 @@ def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_quantiles"):
-        files = [rederived(read_sensitivity(Path(path)), **params.derivation) for path in snakemake.input.sensitivity]
+        files = read_sensitivities(snakemake.input.sensitivity, **params.derivation)
         bands = f"; points and bands: mean and standard deviation over {params.seeds}" if params.seeds else ""
         figure, numbers = plot_quantiles(
             {

@@ -7,7 +7,7 @@ from typing import Any
 from feature_sensitivity.captions import sensitivity_settings
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import plot_sensitivity, save_figure
-from feature_sensitivity.sensitivity import read_sensitivity, rederived
+from feature_sensitivity.sensitivity import read_sensitivities
 from feature_sensitivity.units import in_both_units
 
 
@@ -15,7 +15,7 @@ def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params = snakemake.params
     with job(Path(snakemake.log[0]), "plot_sensitivity"):
-        files = [rederived(read_sensitivity(Path(path)), **params.derivation) for path in snakemake.input.sensitivity]
+        files = read_sensitivities(snakemake.input.sensitivity, **params.derivation)
         bands = f"; lines, with bands and bars: mean and standard deviation over {params.seeds}" if params.seeds else ""
         figure, numbers = plot_sensitivity(
             {

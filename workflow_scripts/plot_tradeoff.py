@@ -9,14 +9,14 @@ from feature_sensitivity.captions import accuracy_settings, bars_settings, sensi
 from feature_sensitivity.console import job
 from feature_sensitivity.figures import save_figure
 from feature_sensitivity.more_figures import plot_tradeoff
-from feature_sensitivity.sensitivity import read_sensitivity
+from feature_sensitivity.sensitivity import read_sensitivities
 
 
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), "plot_tradeoff"):
         summary = pd.read_csv(snakemake.input.summary)
-        files = [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity]
+        files = read_sensitivities(snakemake.input.sensitivity, **snakemake.params.derivation)
         text = (
             f"Accuracy: {accuracy_settings(summary, snakemake.params.settings)}; "
             f"{bars_settings(snakemake.params.seeds)}. "

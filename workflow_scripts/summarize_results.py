@@ -12,7 +12,7 @@ from feature_sensitivity.console import job, logger
 from feature_sensitivity.diagnosis import diagnose
 from feature_sensitivity.files import whole_file
 from feature_sensitivity.pages import heading, html_table, page, paragraphs
-from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, rederived
+from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivities
 from feature_sensitivity.spread import accuracy_over_seeds, over_seeds
 from feature_sensitivity.statistics import describe
 from feature_sensitivity.units import in_both_units
@@ -77,11 +77,8 @@ def main(snakemake: Any) -> None:
     with job(Path(snakemake.log[0]), "summarize_results"):
         accuracy = pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy])
         keys = product(params.replicates, params.epsilons)
-        files = {
-            key: rederived(read_sensitivity(Path(path)), **params.derivation)
-            for key, path in zip(keys, snakemake.input.sensitivity, strict=True)
-        }
-        summary = summarize(accuracy, files)
+        files = read_sensitivities(snakemake.input.sensitivity, **params.derivation)
+        summary = summarize(accuracy, dict(zip(keys, files, strict=True)))
         tables = [pd.read_csv(path) for path in snakemake.input.checks]
         table = readable(summary, params.std)
         stronger = under_stronger_attack(summary, pd.concat(tables))
@@ -94,7 +91,7 @@ def main(snakemake: Any) -> None:
         )
         notes = (
             f"Accuracy: {accuracy_settings(accuracy, params.settings)}{spread}. "
-            f"Sensitivity: {sensitivity_settings(list(files.values()))}. "
+            f"Sensitivity: {sensitivity_settings(files)}. "
             "Epsilon in standardized units (255ths of the pixel range)."
         )
         histories = dict(zip(params.trained, map(pd.read_csv, snakemake.input.histories), strict=True))

@@ -2,7 +2,7 @@
 
 import dataclasses
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,6 +151,13 @@ def rederived(file: SensitivityFile, *, definition: str, normalization: str) -> 
     derived = _derived(file.clean, file.maximum, file.minimum, file.weight, definition, normalization)
     attributes = {**file.attributes, "definition": definition, "weight_normalization": normalization}
     return dataclasses.replace(file, attributes=attributes, **derived)  # type: ignore[arg-type]
+
+
+def read_sensitivities(paths: Iterable[str], *, definition: str, normalization: str) -> list[SensitivityFile]:
+    """Several files, :func:`rederived`."""
+    return [
+        rederived(read_sensitivity(Path(path)), definition=definition, normalization=normalization) for path in paths
+    ]
 
 
 def _derived(
