@@ -7,6 +7,7 @@ They run in a process of their own, because the engine changes how its process a
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import NamedTuple
 
 import eagerpy as ep
 import foolbox as fb
@@ -147,18 +148,25 @@ def attack_with_robustness(network: nn.Module, rows: Rows, epsilon: float) -> No
     model(rows.x + rows.start, rows.feature, make_adv=True, custom_loss=loss, orig_input=rows.x, **options)
 
 
-PEERS: dict[str, tuple[Callable[[nn.Module, Rows, float], None], bool]] = {
-    "foolbox, as documented": (attack_with_foolbox, True),
-    "foolbox, parameters frozen": (attack_with_foolbox, False),
-    "plain loop, parameters frozen": (attack_plainly, False),
-    "robustness, at its defaults": (attack_with_robustness, True),
+class Peer(NamedTuple):
+    """An attack, whether the weights require gradients under it, and whether it runs on a GPU only."""
+
+    attack: Callable[[nn.Module, Rows, float], None]
+    weight_gradients: bool
+    needs_gpu: bool = False
+
+
+PEERS = {
+    "foolbox, as documented": Peer(attack_with_foolbox, weight_gradients=True),
+    "foolbox, parameters frozen": Peer(attack_with_foolbox, weight_gradients=False),
+    "plain loop, parameters frozen": Peer(attack_plainly, weight_gradients=False),
+    "robustness, at its defaults": Peer(attack_with_robustness, weight_gradients=True, needs_gpu=True),
 }
-"""Each with whether the weights require gradients."""
 
 
 def names(device: torch.device) -> list[str]:
-    """The peers that can run there: robustness needs a GPU."""
-    return [name for name in PEERS if device.type == "cuda" or not name.startswith("robustness")]
+    """The peers that can run there."""
+    return [name for name, peer in PEERS.items() if device.type == "cuda" or not peer.needs_gpu]
 
 
 _network: dict[str, Features] = {}
@@ -174,8 +182,8 @@ def load(state_dict: dict[str, Tensor], device: str) -> None:
 
 def seconds(name: str, rows: Rows, epsilon: float, batch_size: int) -> float:
     """How long a peer takes for these rows."""
-    attack, with_weight_gradients = PEERS[name]
-    network = _network["it"].requires_grad_(with_weight_gradients)
+    peer = PEERS[name]
+    network = _network["it"].requires_grad_(peer.weight_gradients)
     device = next(network.parameters()).device
     batches = list(rows.to(device).split(batch_size))
-    return seconds_of(lambda: [attack(network, batch, epsilon) for batch in batches], device)
+    return seconds_of(lambda: [peer.attack(network, batch, epsilon) for batch in batches], device)

@@ -15,7 +15,7 @@ HOME = Path(os.path.relpath(workflow.basedir))
 PACKAGE = HOME / "workflow_scripts/feature_sensitivity"
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from feature_sensitivity.configuration import faults, used_datasets, weights_faults
+from feature_sensitivity.configuration import faults, used_datasets
 from feature_sensitivity.costs import (
     FLOP_PER_SECOND_CORE,
     FLOP_PER_SECOND_GPU,
@@ -32,7 +32,7 @@ WITHOUT_EFFECT = {"console", "files"}
 def stop_at_config_faults():
     """End with every fault of the configuration, before any job."""
     schema = yaml.safe_load((HOME / "rules/config.schema.yaml").read_text())
-    found = faults(config, schema) or weights_faults(config)
+    found = faults(config, schema)
     if found:
         sys.exit(
             "The configuration has faults; nothing was started:\n"

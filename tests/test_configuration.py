@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from feature_sensitivity.configuration import faults, used_datasets, weights_faults
+from feature_sensitivity.configuration import faults, used_datasets
 
 ROOT = Path(__file__).parent.parent
 SCHEMA = yaml.safe_load((ROOT / "rules/config.schema.yaml").read_text())
@@ -103,6 +103,10 @@ WRONG = {
         {"models": {"mine": {"dataset": "cifar10", "weights": ""}}},
         ["models.mine.weights is ''; write at least one character, or null"],
     ),
+    "an empty path where there must be one": (
+        {"datasets": {"mine": {"source": "hdf5", "path": ""}}},
+        ["datasets.mine.path is ''; write at least one character"],
+    ),
     "no address": ({"datasets": {"robust_release": {"urls": []}}}, ["neither path nor urls"]),
 }
 
@@ -114,7 +118,9 @@ def test_a_fault_is_named_with_its_mend(changes: dict[str, Any], expected: list[
         assert part in told
 
 
-def test_a_network_that_is_trained_already_needs_no_training():
+def test_a_network_that_is_trained_already_needs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pt").touch()
     assert faults(merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}}), SCHEMA) == []
     assert faults(merged(PAPER, {"models": {"normal": {"weights": "mine.pt"}}}), SCHEMA) == []
 
@@ -122,11 +128,11 @@ def test_a_network_that_is_trained_already_needs_no_training():
 def test_a_file_of_weights_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     config = merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}})
-    assert weights_faults(config) == [
+    assert faults(config, SCHEMA) == [
         "models.mine.weights is 'mine.pt', which is no file seen from this folder; correct the path"
     ]
     Path("mine.pt").touch()
-    assert weights_faults(config) == []
+    assert faults(config, SCHEMA) == []
 
 
 def test_a_missing_key_is_named():

@@ -10,7 +10,7 @@ from feature_sensitivity import __version__
 from feature_sensitivity.clean_accuracy import clean_accuracy
 from feature_sensitivity.console import job, logger
 from feature_sensitivity.datasets import Split, random_test_images, read_split, read_standardization, standardize
-from feature_sensitivity.files import UserError, sha256_of_file
+from feature_sensitivity.files import UserError
 from feature_sensitivity.imported_weights import network_with, read_weights
 from feature_sensitivity.models import save_checkpoint
 
@@ -46,7 +46,7 @@ def main(snakemake: Any) -> None:
             "dataset": snakemake.params.dataset,
             "mean": mean,
             "std": std,
-            "weights": {"file": str(path), "sha256": sha256_of_file(path)},
+            "weights": {"file": str(path), "sha256": snakemake.params.sha256},
             "versions": {
                 "feature_sensitivity": __version__,
                 "torch": str(torch.__version__),

@@ -47,6 +47,7 @@ def _sentences(error: ValidationError) -> Iterator[str]:
 
 def _expectation(error: ValidationError) -> str:
     rule: Any = error.validator_value
+    schema: Any = error.schema
     match error.validator:
         case "type":
             names = {
@@ -68,7 +69,7 @@ def _expectation(error: ValidationError) -> str:
         case "exclusiveMaximum":
             return f"write a number below {rule}"
         case "minLength":
-            return "write at least one character, or null"
+            return "write at least one character" + (", or null" if "null" in schema["type"] else "")
         case "minItems" | "minProperties":
             return f"write at least {rule}"
         case "uniqueItems":
@@ -107,6 +108,9 @@ def _across_fields(config: Config) -> Iterator[str]:
     for model in models:
         if model_of(model) != model:
             yield f"models.{model} is a name for replicates; write one that does not end in _seed and a number"
+        weights = models[model].get("weights")
+        if weights and not Path(weights).is_file():
+            yield f"models.{model}.weights is {weights!r}, which is no file seen from this folder; correct the path"
     for key, name in [
         ("evaluation_dataset", config["evaluation_dataset"]),
         *((f"models.{model}.dataset", entry["dataset"]) for model, entry in models.items()),
@@ -150,15 +154,6 @@ def _epsilon_faults(epsilons: list[str]) -> Iterator[str]:
         elif number in seen:
             yield f"epsilons has {epsilon!r} and {seen[number]!r}, the same number; keep one of them"
         seen.setdefault(number, epsilon)
-
-
-def weights_faults(config: Config) -> list[str]:
-    """A sentence for each file of weights that is not there."""
-    return [
-        f"models.{model}.weights is {path!r}, which is no file seen from this folder; correct the path"
-        for model, entry in config["models"].items()
-        if (path := entry.get("weights")) and not Path(path).is_file()
-    ]
 
 
 def used_datasets(config: Config) -> list[str]:
