@@ -22,10 +22,12 @@ from machine import describe, seconds
 from peers import Features
 from torch import Tensor
 
-from feature_sensitivity.construction import ConstructionSettings, construct, random_other_images
-from feature_sensitivity.datasets import Split, read_split, standardize
-from feature_sensitivity.devices import best_device
-from feature_sensitivity.models import build, load_checkpoint
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.networks.checkpoints import build, load_checkpoint
+from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.training.construction import ConstructionSettings, construct, random_other_images
 
 BATCH_SIZES = (32, 64, 128)
 

@@ -13,8 +13,8 @@ from machine import describe
 from numpy.typing import NDArray
 from problem import load
 
-from feature_sensitivity.devices import best_device
-from feature_sensitivity.sensitivity import DEFINITIONS
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
+from feature_sensitivity.runtime.devices import best_device
 
 
 def main() -> None:

@@ -19,7 +19,7 @@ from problem import STEPS
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
-from feature_sensitivity.random_starts import random_start
+from feature_sensitivity.attacks.random_starts import random_start
 
 
 @dataclass

@@ -8,10 +8,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.datasets import random_test_images, read_split, standardize
-from feature_sensitivity.extremes import Extremes, ExtremesSettings, measure_extremes
-from feature_sensitivity.models import Classifier, load_checkpoint
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.evaluation.feature_extrema import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.classifier import Classifier
 
 STEPS = 20
 

@@ -8,7 +8,7 @@ from statistics import median
 from machine import describe, seconds
 from problem import load
 
-from feature_sensitivity.devices import best_device
+from feature_sensitivity.runtime.devices import best_device
 
 
 def main() -> None:

@@ -20,9 +20,9 @@ from machine import describe, matrix_rate, seconds
 from problem import STEPS, load
 from torch import Tensor
 
-from feature_sensitivity import extremes as engine
-from feature_sensitivity.costs import forward_macs
-from feature_sensitivity.devices import best_device
+from feature_sensitivity.config.costs import forward_macs
+from feature_sensitivity.evaluation import feature_extrema as engine
+from feature_sensitivity.runtime.devices import best_device
 
 
 class Counter:

@@ -25,10 +25,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.datasets import Split, read_split
-from feature_sensitivity.devices import best_device
-from feature_sensitivity.training import TrainingSettings, train
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.training.train import TrainingSettings, train
 
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
 EPSILON, STEPS = 4 / 255, 7

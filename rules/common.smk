@@ -1,7 +1,6 @@
 """All functions of the rules."""
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -12,21 +11,19 @@ from pathlib import Path
 import yaml
 
 HOME = Path(os.path.relpath(workflow.basedir))
-PACKAGE = HOME / "workflow_scripts/feature_sensitivity"
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
-from feature_sensitivity.configuration import faults, used_datasets
-from feature_sensitivity.costs import (
-    FLOP_PER_SECOND_CORE,
-    FLOP_PER_SECOND_GPU,
-    duration,
-    job_flop,
-)
-from feature_sensitivity.files import sha256_of_file
-from feature_sensitivity.replicates import model_of, replicate_names, seed_of
-
-# What people see while a job runs changes no result.
-WITHOUT_EFFECT = {"console", "files"}
+from feature_sensitivity.config.check import faults
+from feature_sensitivity.config.check import used_datasets
+from feature_sensitivity.config.costs import FLOP_PER_SECOND_CORE
+from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
+from feature_sensitivity.config.costs import duration
+from feature_sensitivity.config.costs import job_flop
+from feature_sensitivity.runtime import code_closure
+from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.replicates import replicate_names
+from feature_sensitivity.config.replicates import seed_of
 
 
 def stop_at_config_faults():
@@ -59,24 +56,10 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
-@cache
-def imported_modules(file):
-    """Names of the package's modules that a source file imports, directly or through others."""
-    names = set(
-        re.findall(
-            r"^\s*from feature_sensitivity\.(\w+) import",
-            Path(file).read_text(),
-            re.MULTILINE,
-        )
-    )
-    return names.union(*(imported_modules(PACKAGE / f"{name}.py") for name in names))
-
-
 def source_files(rule_name):
     """The rule's script and the package files on which its results depend: a change in one reruns the rule."""
-    script = HOME / f"workflow_scripts/{rule_name}.py"
-    modules = sorted(imported_modules(script) - WITHOUT_EFFECT)
-    return [str(script), *(str(PACKAGE / f"{module}.py") for module in modules)]
+    script = Path(workflow.basedir) / f"workflow_scripts/{rule_name}.py"
+    return [os.path.relpath(file) for file in code_closure.source_files(script)]
 
 
 def model_settings(replicate):

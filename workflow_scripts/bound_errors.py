@@ -6,17 +6,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sensitivity.accuracy import correct_under_attack
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import read_split
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.files import UserError, whole_file
-from feature_sensitivity.models import load_checkpoint
-from feature_sensitivity.sensitivity import DEFINITIONS, read_sensitivity
-from feature_sensitivity.statistics import wilson_interval
-from feature_sensitivity.theorem import LinearLayer, class_bound, is_unmovable, pair_bound
-from feature_sensitivity.units import step_length
+from feature_sensitivity.analysis.error_bounds import LinearLayer, class_bound, is_unmovable, pair_bound
+from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.units import step_length
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.evaluation.accuracy import correct_under_attack
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import whole_file
 
 
 def main(snakemake: Any) -> None:

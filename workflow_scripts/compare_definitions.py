@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.claims import judge, run_from
-from feature_sensitivity.console import job
-from feature_sensitivity.files import whole_file
-from feature_sensitivity.sensitivity import DEFINITIONS, WEIGHT_NORMALIZATIONS, read_sensitivity
+from feature_sensitivity.analysis.claims import judge
+from feature_sensitivity.analysis.run import run_from
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, WEIGHT_NORMALIZATIONS
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
+from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.files import whole_file
 
 
 def main(snakemake: Any) -> None:

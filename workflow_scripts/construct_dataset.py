@@ -4,12 +4,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.construction import ConstructionSettings, construct, images_of_part
-from feature_sensitivity.datasets import Source, read_split, read_standardization, write_dataset
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.files import sha256_of_file
-from feature_sensitivity.models import load_checkpoint
+from feature_sensitivity.data.dataset_file import read_split, read_standardization, write_dataset
+from feature_sensitivity.data.split import Source
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.training.construction import ConstructionSettings, construct, images_of_part
 
 SETTINGS = ("steps", "step_size", "tolerance", "batch_size")
 

@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.console import job
-from feature_sensitivity.datasets import Source, load_cifar10, load_digits, load_hdf5, write_dataset
-from feature_sensitivity.downloads import fetch_archive
-from feature_sensitivity.robust_archive import read_release
+from feature_sensitivity.data.cifar10 import load_cifar10
+from feature_sensitivity.data.dataset_file import load_hdf5, write_dataset
+from feature_sensitivity.data.digits import load_digits
+from feature_sensitivity.data.downloads import fetch_archive
+from feature_sensitivity.data.robust_archive import read_release
+from feature_sensitivity.data.split import Source
+from feature_sensitivity.runtime.console import job
 
 
 def load(source: dict[str, Any], downloads: Path) -> Source:

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import Source, join_splits, read_split, read_standardization, write_dataset
-from feature_sensitivity.files import sha256_of_file
+from feature_sensitivity.data.dataset_file import join_splits, read_split, read_standardization, write_dataset
+from feature_sensitivity.data.split import Source
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.files import sha256_of_file
 
 
 def main(snakemake: Any) -> None:

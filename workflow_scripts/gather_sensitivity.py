@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_sensitivity.console import job
-from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivity, write_sensitivity
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity, write_sensitivity
+from feature_sensitivity.runtime.console import job
 
 
 def joined_shares(shards: Sequence[SensitivityFile]) -> NDArray[np.float32]:

@@ -7,12 +7,15 @@ from typing import Any
 import torch
 
 from feature_sensitivity import __version__
-from feature_sensitivity.clean_accuracy import clean_accuracy
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import Split, random_test_images, read_split, read_standardization, standardize
-from feature_sensitivity.files import UserError
-from feature_sensitivity.imported_weights import network_with, read_weights
-from feature_sensitivity.models import save_checkpoint
+from feature_sensitivity.data.dataset_file import read_split, read_standardization
+from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.networks.foreign_weights import network_with, read_weights
+from feature_sensitivity.networks.predictions import clean_accuracy
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.errors import UserError
 
 
 def main(snakemake: Any) -> None:

@@ -7,16 +7,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from feature_sensitivity.accuracy import correct_under_attack, correct_under_one_step
-from feature_sensitivity.apgd import correct_under_apgd, import_art
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import random_test_images, read_split
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.files import whole_file
-from feature_sensitivity.models import load_checkpoint
-from feature_sensitivity.statistics import wilson_interval
-from feature_sensitivity.units import epsilon_255, step_length
+from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.units import epsilon_255, step_length
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.files import whole_file
 
 
 def counts(correct: NDArray[np.bool_]) -> dict[str, float]:

@@ -10,16 +10,18 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import random_test_images, read_split, standardize
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.extremes import Extremes, ExtremesSettings, measure_extremes
-from feature_sensitivity.files import whole_file
-from feature_sensitivity.models import load_checkpoint
-from feature_sensitivity.sensitivity import DEFINITIONS
-from feature_sensitivity.statistics import bootstrap, mean_ratio
-from feature_sensitivity.units import step_length
+from feature_sensitivity.analysis.estimates import bootstrap, mean_ratio
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.units import step_length
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.evaluation.feature_extrema import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.files import whole_file
 
 STEP_TIMES_STEPS = 2.5
 """Step size times steps, in epsilons: 20 steps of 1/8, as 7 of 5/14."""

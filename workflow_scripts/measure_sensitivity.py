@@ -8,16 +8,19 @@ import torch
 from numpy.typing import NDArray
 
 from feature_sensitivity import __version__
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import random_test_images, read_split, standardize
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.extremes import Extremes, ExtremesSettings, measure_extremes
-from feature_sensitivity.files import UserError, sha256_of_file
-from feature_sensitivity.models import load_checkpoint
-from feature_sensitivity.precision import measure_until_precise
-from feature_sensitivity.sensitivity import write_sensitivity
-from feature_sensitivity.units import epsilon_255, step_length
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.units import epsilon_255, step_length
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.evaluation.feature_extrema import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
+from feature_sensitivity.evaluation.target_error import measure_until_precise
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import sha256_of_file
 
 EXTREMES_SETTINGS = ("iterate", "restarts", "clip_to_pixel_box", "surrogate_relu", "search_dtype", "batch_size")
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings, bars_settings
-from feature_sensitivity.console import job
-from feature_sensitivity.figures import plot_accuracy, save_figure
-from feature_sensitivity.spread import accuracy_over_seeds
+from feature_sensitivity.analysis.seeds import accuracy_over_seeds
+from feature_sensitivity.reporting.figures.accuracy import plot_accuracy
+from feature_sensitivity.reporting.protocol import accuracy_settings, bars_settings
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job
 
 
 def main(snakemake: Any) -> None:

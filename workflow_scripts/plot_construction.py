@@ -6,9 +6,9 @@ from typing import Any
 import h5py
 import numpy as np
 
-from feature_sensitivity.console import job
-from feature_sensitivity.contact_sheet import Example, plot_contact_sheet
-from feature_sensitivity.figures import save_figure
+from feature_sensitivity.reporting.figures.construction import Example, plot_contact_sheet
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job
 
 MOST_CLASSES = 10
 

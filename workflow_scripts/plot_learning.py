@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.console import job
-from feature_sensitivity.figures import save_figure
-from feature_sensitivity.more_figures import plot_learning
+from feature_sensitivity.reporting.figures.learning import plot_learning
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job
 
 
 def caption(training: dict[str, Any], seed: int, seeds: str) -> str:

@@ -4,12 +4,12 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.captions import sensitivity_settings
-from feature_sensitivity.console import job
-from feature_sensitivity.figures import save_figure
-from feature_sensitivity.more_figures import plot_quantiles
-from feature_sensitivity.sensitivity import read_sensitivities
-from feature_sensitivity.units import in_both_units
+from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivities
+from feature_sensitivity.reporting.figures.quantiles import plot_quantiles
+from feature_sensitivity.reporting.protocol import sensitivity_settings
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job
 
 
 def main(snakemake: Any) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings, bars_settings, sensitivity_settings
-from feature_sensitivity.console import job
-from feature_sensitivity.figures import save_figure
-from feature_sensitivity.more_figures import plot_tradeoff
-from feature_sensitivity.sensitivity import read_sensitivities
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivities
+from feature_sensitivity.reporting.figures.tradeoff import plot_tradeoff
+from feature_sensitivity.reporting.protocol import accuracy_settings, bars_settings, sensitivity_settings
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job
 
 
 def main(snakemake: Any) -> None:

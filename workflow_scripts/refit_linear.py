@@ -6,22 +6,26 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sensitivity.accuracy import correct_under_attack
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import Split, random_test_images, read_split
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.files import UserError, whole_file
-from feature_sensitivity.linear_layers import (
+from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.units import step_length
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.evaluation.accuracy import correct_under_attack
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity, rederived
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import whole_file
+from feature_sensitivity.training.last_layer import (
     fit_linear_layer,
     fit_linear_layer_adversarially,
     least_sensitive,
     penultimate_features,
 )
-from feature_sensitivity.models import Classifier, load_checkpoint
-from feature_sensitivity.sensitivity import read_sensitivity, rederived
-from feature_sensitivity.statistics import wilson_interval
-from feature_sensitivity.units import step_length
 
 
 def main(snakemake: Any) -> None:

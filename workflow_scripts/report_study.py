@@ -5,11 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.figures import save_figure
-from feature_sensitivity.files import whole_file
-from feature_sensitivity.pages import html_table, page, paragraphs
-from feature_sensitivity.studies import STUDIES
+from feature_sensitivity.reporting.pages import html_table, page, paragraphs
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.files import whole_file
+from feature_sensitivity.studies.registry import STUDIES
 
 
 def notes(settings: dict[str, Any]) -> str:

@@ -7,15 +7,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sensitivity.captions import accuracy_settings, sensitivity_settings
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.diagnosis import diagnose
-from feature_sensitivity.files import whole_file
-from feature_sensitivity.pages import heading, html_table, page, paragraphs
-from feature_sensitivity.sensitivity import SensitivityFile, read_sensitivities
-from feature_sensitivity.spread import accuracy_over_seeds, over_seeds
-from feature_sensitivity.statistics import describe
-from feature_sensitivity.units import in_both_units
+from feature_sensitivity.analysis.estimates import describe
+from feature_sensitivity.analysis.sanity_checks import diagnose
+from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
+from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivities
+from feature_sensitivity.reporting.pages import heading, html_table, page, paragraphs
+from feature_sensitivity.reporting.protocol import accuracy_settings, sensitivity_settings
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.files import whole_file
 
 
 def summarize(accuracy: pd.DataFrame, files: dict[tuple[str, str], SensitivityFile]) -> pd.DataFrame:

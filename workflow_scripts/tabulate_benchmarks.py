@@ -6,8 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.files import UserError, whole_file
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import whole_file
 
 
 def tabulate(folder: Path, files: Sequence[Path]) -> pd.DataFrame:

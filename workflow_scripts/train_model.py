@@ -8,14 +8,14 @@ from typing import Any
 import torch
 
 from feature_sensitivity import __version__
-from feature_sensitivity.attacks import PGD
-from feature_sensitivity.console import job, logger
-from feature_sensitivity.datasets import read_split, read_standardization
-from feature_sensitivity.devices import best_device, device_name
-from feature_sensitivity.files import whole_file
-from feature_sensitivity.models import save_checkpoint
-from feature_sensitivity.training import TrainingSettings, train
-from feature_sensitivity.units import step_length
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.units import step_length
+from feature_sensitivity.data.dataset_file import read_split, read_standardization
+from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.files import whole_file
+from feature_sensitivity.training.train import TrainingSettings, train
 
 
 def settings_from(training: dict[str, Any], seed: int) -> TrainingSettings:

@@ -1,6 +1,8 @@
 """How much can a small perturbation of the input move each single feature of a network?
 
-Data flows one way, and a module imports only from those before it, in the order that CONTRIBUTING.md gives.
+The package is built in floors, lowest first: runtime, config, data, networks, attacks, training, evaluation,
+analysis, reporting, studies. A floor imports only from lower ones.
 """
 
 __version__ = "0.1.0"
+CHANGES_NO_RESULT = True

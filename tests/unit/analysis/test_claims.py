@@ -1,0 +1,229 @@
+"""Each rule is given data that make its claim reproduced, not reproduced and undecided."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from feature_sensitivity.analysis.claims import CLAIMS, judge
+from feature_sensitivity.analysis.estimates import Estimate, wilson_interval
+from feature_sensitivity.analysis.run import MODELS, Run, run_from
+from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, every
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.reporting.claims import claims_table
+
+EPSILONS = (0.04, 0.06, 0.08, 0.2)
+N_IMAGES, N_FEATURES = 40, 400
+
+Change = Callable[[Run], Run]
+
+
+def share(percent: float, n_images: int = 10_000) -> Estimate:
+    n_correct = round(percent / 100 * n_images)
+    return Estimate(n_correct / n_images, *wilson_interval(n_correct, n_images))
+
+
+def movement(mean: float, *, spread_of_images: float = 0.05) -> np.ndarray:
+    """Movements [1 seed, n_images, n_features]: normally distributed over features, and over images."""
+    features = 1 + 0.2 * stats.norm.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
+    images = 1 + spread_of_images * np.random.default_rng(int(mean * 1e6)).standard_normal(N_IMAGES)
+    return mean * images[None, :, None] * features
+
+
+def as_in_the_paper() -> Run:
+    """A run in which every claim of the paper is true."""
+    accuracies = {
+        "normal": (95, 20, 8, 2, 0),
+        "adversarial": (90, 80, 75, 70, 30),
+        "robust_dataset": (80, 25, 12, 5, 0),
+    }
+    sensitivities = {
+        "normal": (0.3, 0.4, 0.5, 0.8),
+        "adversarial": (0.05, 0.08, 0.1, 0.25),
+        "robust_dataset": (0.2, 0.3, 0.4, 0.9),
+    }
+    heads = {"normal as trained": 2, "adversarial as trained": 70, "1 % least sensitive": 3, "adversarially": 5}
+    relinear = pd.DataFrame(
+        [
+            {"head": head, "epsilon": 0.08, "accuracy": e.value, "ci_low": e.low, "ci_high": e.high}
+            for head, e in ((head, share(percent)) for head, percent in heads.items())
+        ]
+    )
+    return Run(
+        accuracy={(m, e): share(p) for m in MODELS for e, p in zip((0, *EPSILONS), accuracies[m], strict=True)},
+        movement={(m, e): movement(s) for m in MODELS for e, s in zip(EPSILONS, sensitivities[m], strict=True)},
+        n_classes=10,
+        last_layer_refit=relinear,
+    )
+
+
+def accuracy(model: str, epsilon: float, percent: float, n_images: int = 10_000) -> Change:
+    return lambda run: replace(run, accuracy={**run.accuracy, (model, epsilon): share(percent, n_images)})
+
+
+def moved(model: str, epsilon: float, values: np.ndarray) -> Change:
+    return lambda run: replace(run, movement={**run.movement, (model, epsilon): values})
+
+
+def head(percent: float, n_images: int = 10_000) -> Change:
+    def change(run: Run) -> Run:
+        assert run.last_layer_refit is not None
+        table = run.last_layer_refit.copy()
+        table.loc[table["head"] == "adversarially", ["accuracy", "ci_low", "ci_high"]] = list(share(percent, n_images))
+        return replace(run, last_layer_refit=table)
+
+    return change
+
+
+skewed = 0.3 * np.ones((1, N_IMAGES, 1)) * stats.expon.ppf((np.arange(N_FEATURES) + 0.5) / N_FEATURES)
+few_features = movement(0.3)[..., ::20]
+vague = partial(movement, spread_of_images=3.0)
+
+CASES: dict[str, tuple[Change, Change]] = {
+    # claim: (what makes it not reproduced, what makes it undecided)
+    "A1": (accuracy("adversarial", 0, 96), accuracy("normal", 0, 90.2)),
+    "A2": (accuracy("robust_dataset", 0.06, 40), accuracy("robust_dataset", 0.06, 25.2)),
+    "A3": (accuracy("normal", 0.2, 5), accuracy("normal", 0.2, 0, n_images=50)),
+    "A4": (accuracy("adversarial", 0.08, 35), accuracy("adversarial", 0.2, 12, n_images=100)),
+    "A5": (accuracy("robust_dataset", 0.04, 10), accuracy("robust_dataset", 0.04, 25, n_images=20)),
+    "S1": (moved("normal", 0.04, skewed), moved("normal", 0.04, few_features)),
+    "S2": (moved("adversarial", 0.06, movement(0.04)), moved("adversarial", 0.06, vague(0.05))),
+    "S3": (moved("robust_dataset", 0.2, movement(0.3)), moved("adversarial", 0.2, vague(0.4))),
+    "S4": (moved("normal", 0.2, movement(0.95)), moved("normal", 0.2, vague(0.9))),
+    "S5": (moved("adversarial", 0.2, movement(1.0)), moved("adversarial", 0.2, vague(0.8))),
+    "S6": (head(40), head(20, n_images=50)),
+}
+
+
+def verdicts(run: Run) -> dict[str, str]:
+    return {judgement.claim.name: judgement.verdict for judgement in judge(run)}
+
+
+def test_every_claim_is_judged_in_the_order_of_the_paper() -> None:
+    assert [claim.name for claim in CLAIMS] == list(CASES)
+
+
+def test_on_the_papers_own_results_every_claim_is_reproduced() -> None:
+    assert verdicts(as_in_the_paper()) == dict.fromkeys(CASES, REPRODUCED)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_clear_contradiction_is_not_reproduced(name: str) -> None:
+    change, _ = CASES[name]
+    assert verdicts(change(as_in_the_paper()))[name] == NOT_REPRODUCED
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_wide_intervals_are_undecided(name: str) -> None:
+    _, change = CASES[name]
+    assert verdicts(change(as_in_the_paper()))[name] == UNDECIDED
+
+
+def test_what_the_run_lacks_is_undecided_with_the_reason() -> None:
+    paper = as_in_the_paper()
+    only = {key: value for key, value in paper.accuracy.items() if key[0] != "adversarial"}
+    judged = {j.claim.name: j for j in judge(replace(paper, accuracy=only, last_layer_refit=None))}
+    assert judged["A4"].verdict == judged["S6"].verdict == UNDECIDED
+    assert judged["A4"].reason == "this run has no accuracy of adversarial at epsilon 0.08"
+    assert "no linear layer was fitted anew" in judged["S6"].reason
+    assert judged["A3"].verdict == REPRODUCED
+
+
+def test_no_pair_of_accuracies_that_are_apart_leaves_s5_open() -> None:
+    paper = as_in_the_paper()
+    judged = {j.claim.name: j for j in judge(replace(paper, accuracy=dict.fromkeys(paper.accuracy, share(50))))}
+    assert judged["S5"].verdict == UNDECIDED
+    assert "apart" in judged["S5"].reason
+
+
+def seeds(run: Run, *factors: float) -> Run:
+    """A run whose movements of ``normal`` differ from seed to seed by these factors."""
+    scale = np.array(factors)[:, None, None]
+    return replace(
+        run,
+        movement={
+            key: values * (scale if key[0] == "normal" else np.ones_like(scale)) for key, values in run.movement.items()
+        },
+    )
+
+
+def test_seeds_that_agree_keep_every_verdict() -> None:
+    assert verdicts(seeds(as_in_the_paper(), 1, 1, 1)) == dict.fromkeys(CASES, REPRODUCED)
+
+
+def test_a_spread_between_seeds_leaves_open_what_one_seed_decided() -> None:
+    spread = verdicts(seeds(as_in_the_paper(), 0.7, 1, 1.3))
+    assert spread["S4"] == UNDECIDED
+    assert spread["S2"] == REPRODUCED, "within each seed sensitivities grow by the same ratio"
+
+
+def test_a_model_with_seeds_is_compared_with_one_that_has_none() -> None:
+    run = seeds(as_in_the_paper(), 1, 1.2)
+    lone = replace(run, movement={key: v if key[0] == "normal" else v[:1] for key, v in run.movement.items()})
+    assert lone.sensitivity_ratio(("adversarial", 0.08), ("normal", 0.08)) == run.sensitivity_ratio(
+        ("adversarial", 0.08), ("normal", 0.08)
+    )
+    assert verdicts(lone) == verdicts(run)
+
+
+def test_a_run_is_the_mean_of_its_replicates() -> None:
+    """Movements by replicate are stacked in the order of the files; accuracies are means."""
+    files = [
+        file(name, epsilon, value) for name, value in (("normal", 1.0), ("normal_seed1", 3.0)) for epsilon in (0.1, 0.2)
+    ]
+    accuracy = pd.DataFrame(
+        [
+            {"model": name, "epsilon": 0.1, "n_correct": n, "accuracy": n / 10, "ci_low": n / 10, "ci_high": n / 10}
+            for name, n in (("normal", 4), ("normal_seed1", 6))
+        ]
+    )
+    run = run_from(accuracy, files, definition="max_abs", normalization="none")
+    assert run.movement_of("normal", 0.1).mean(axis=(1, 2)).tolist() == [1, 3]
+    assert run.accuracy_of("normal", 0.1).value == pytest.approx(0.5)
+    assert run.sensitivity_of("normal", 0.1).value == pytest.approx(2)
+    # Student's t of two values, 12.706, times their standard error, 1.
+    assert run.sensitivity_of("normal", 0.1).high == pytest.approx(2 + 12.706, abs=1e-3)
+    assert run.sensitivity_ratio(("normal", 0.2), ("normal", 0.1)) == pytest.approx((1, 1, 1))
+
+
+def file(model: str, epsilon: float, movement: float) -> SensitivityFile:
+    """Four images that move each of three features up by ``movement``."""
+    still = np.zeros((4, 3), dtype=np.float32)
+    return SensitivityFile(
+        clean=still,
+        maximum=still + np.float32(movement),
+        minimum=still,
+        sensitivity=still[0],
+        sensitivity_raw=still[0],
+        standard_error=still[0],
+        zero_gradient=still[0],
+        weight=np.ones((2, 3), dtype=np.float32),
+        image_index=np.arange(4),
+        label=np.zeros(4, dtype=np.int64),
+        feature_index=np.arange(3),
+        attributes={"model": model, "epsilon": epsilon},
+    )
+
+
+def test_equal_sensitivities_have_no_shape() -> None:
+    run = moved("normal", 0.04, np.ones((1, N_IMAGES, N_FEATURES)))(as_in_the_paper())
+    assert verdicts(run)["S1"] == UNDECIDED
+
+
+def test_the_table_has_a_row_with_numbers_for_each_claim() -> None:
+    table = claims_table(judge(as_in_the_paper()))
+    assert list(table.columns) == ["claim", "sentence", "verdict", "numbers", "rule"]
+    assert list(table.claim) == list(CASES)
+    assert "accuracy of normal: 0.95 (0.946 to 0.954) yes" in table.numbers[0]
+
+
+@pytest.mark.parametrize(
+    ("truths", "expected"),
+    [([True, True], True), ([True, None], None), ([None, False, True], False), ([], None)],
+)
+def test_every_is_kleenes_conjunction(truths: list[bool | None], expected: bool | None) -> None:
+    assert every(truths) is expected

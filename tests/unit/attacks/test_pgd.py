@@ -1,0 +1,74 @@
+import pytest
+import torch
+
+from feature_sensitivity.attacks.pgd import PGD, input_gradient
+from feature_sensitivity.attacks.projection import Bounds, pixel_box, row_norms, unit_direction
+
+SLACK = 1e-6
+
+
+def attack(norm: str, *, epsilon: float = 0.3, steps: int = 12) -> PGD:
+    return PGD(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 4)
+
+
+def size(perturbation: torch.Tensor, norm: str) -> torch.Tensor:
+    return perturbation.flatten(1).abs().amax(1) if norm == "linf" else row_norms(perturbation)
+
+
+@pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2)])
+def test_a_linear_objective_rises_by_epsilon_times_the_dual_norm(norm: str, dual: int):
+    torch.manual_seed(0)
+    weight, x = torch.randn(3, 4, 4), torch.randn(5, 3, 4, 4)
+    perturbation = attack(norm).run(lambda points: (points * weight).sum((1, 2, 3)), x, torch.zeros_like(x))
+    gain = (perturbation * weight).sum((1, 2, 3))
+    expected = 0.3 * weight.flatten().norm(dual)
+    torch.testing.assert_close(gain, expected.expand(5), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+@pytest.mark.parametrize("clipped", [False, True])
+def test_no_point_leaves_the_ball_or_the_box(norm: str, clipped: bool):
+    torch.manual_seed(1)
+    x = torch.rand(64, 3, 5, 5)
+    bounds = Bounds(torch.zeros(3, 1, 1), torch.ones(3, 1, 1)) if clipped else None
+    direction = torch.randn(64, 3, 5, 5)
+    pgd = attack(norm)
+    perturbation = pgd.project(torch.randn_like(x), x, bounds)
+    for _ in range(10):
+        assert size(perturbation, norm).max() <= pgd.epsilon * (1 + SLACK)
+        if clipped:
+            assert (x + perturbation).min() >= -SLACK
+            assert (x + perturbation).max() <= 1 + SLACK
+        perturbation = pgd.step(perturbation, direction * torch.rand_like(x), x, bounds)
+
+
+def test_l2_projection_leaves_points_inside_the_ball_alone():
+    inside = torch.full((2, 3), 0.01)
+    assert torch.equal(attack("l2").project(inside, inside), inside)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_a_zero_gradient_is_a_fixed_point(norm: str):
+    x = torch.randn(3, 3, 4, 4)
+    start = attack(norm).project(torch.randn_like(x), x)
+    moved = attack(norm).step(start, torch.zeros_like(x), x)
+    torch.testing.assert_close(moved, start, rtol=0, atol=1e-7)
+
+
+def test_tiny_gradients_still_give_a_whole_l2_step():
+    gradient = torch.full((1, 4), 1e-30)
+    assert row_norms(unit_direction(gradient, "l2")) == pytest.approx(1.0)
+
+
+def test_input_gradient_of_a_row_depends_on_that_row_alone():
+    x = torch.randn(4, 3)
+    values, gradient = input_gradient(lambda points: points.square().sum(1), x)
+    torch.testing.assert_close(values, x.square().sum(1))
+    torch.testing.assert_close(gradient, 2 * x)
+    assert not x.requires_grad
+
+
+def test_pixel_box_is_the_standardized_unit_range():
+    low, high = pixel_box([0.5, 0.25], [0.5, 0.25], torch.device("cpu"))
+    assert low.flatten().tolist() == [-1.0, -1.0]
+    assert high.flatten().tolist() == [1.0, 3.0]

@@ -1,0 +1,158 @@
+"""Every fault is told at once, with key, value and what to write instead."""
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from feature_sensitivity.config.check import faults, used_datasets
+
+ROOT = Path(__file__).parents[3]
+SCHEMA = yaml.safe_load((ROOT / "rules/config.schema.yaml").read_text())
+
+
+def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with nested ``changes``, as Snakemake lays one configuration over another."""
+    result = copy.deepcopy(dict(base))
+    for key, value in changes.items():
+        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+        result[key] = merged(result[key], value) if nested else value
+    return result
+
+
+def read(*paths: str) -> dict[str, Any]:
+    config: dict[str, Any] = {}
+    for path in paths:
+        config = merged(config, yaml.safe_load((ROOT / path).read_text()))
+    return config
+
+
+PAPER = read("config.yaml")
+
+
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ("config.yaml",),
+        ("config.yaml", "profiles/demo/config.yaml"),
+        ("config.yaml", "profiles/cifar10_cpu/config.yaml"),
+        ("config.yaml", "profiles/demo/config.yaml", "tests/config_tiny.yaml"),
+    ],
+)
+def test_the_configurations_of_the_repository_are_right(paths: tuple[str, ...]):
+    assert faults(read(*paths), SCHEMA) == []
+
+
+WRONG = {
+    "unknown key": ({"sensitivity": {"step": 3}}, ["sensitivity: unknown key 'step'; write steps"]),
+    "unknown section": ({"colour": 1}, ["unknown key 'colour'"]),
+    "epsilon is no number": ({"epsilons": ["0.04", "big"]}, ["epsilons.1 is 'big'; write", "in quotes"]),
+    "epsilon without quotes": ({"epsilons": [0.04]}, ["epsilons.0 is 0.04", "here '0.04'"]),
+    "negative epsilon": ({"epsilons": ["-0.1"]}, ["epsilons.0 is '-0.1'"]),
+    "one number spelled twice": ({"epsilons": ["0.08", "0.080"]}, ["'0.080' and '0.08', the same number; keep one"]),
+    "epsilon 0": ({"epsilons": ["0", "0.1"]}, ["epsilons has '0'; leave it out"]),
+    "unknown dataset": ({"models": {"normal": {"dataset": "mnist"}}}, ["models.normal.dataset is 'mnist'", "cifar10"]),
+    "negative steps": ({"accuracy": {"steps": -5}}, ["accuracy.steps is -5; write 1 or more"]),
+    "steps as text": ({"accuracy": {"steps": "many"}}, ["accuracy.steps is 'many'; write a whole number"]),
+    "unknown norm": ({"sensitivity": {"norm": "l1"}}, ["sensitivity.norm is 'l1'; write one of linf, l2"]),
+    "step size 0": ({"accuracy": {"relative_step_size": 0}}, ["accuracy.relative_step_size is 0; write"]),
+    "unknown source": (
+        {"datasets": {"cifar10": {"source": "web"}}},
+        ["datasets.cifar10.source is 'web'; write one of"],
+    ),
+    "std 0": ({"standardization": {"std": [0.2, 0, 0.2]}}, ["standardization.std.1 is 0; write a number above 0"]),
+    "channels differ": ({"standardization": {"std": [0.2]}}, ["differ in length"]),
+    "model name": ({"models": {"My-Net": {"dataset": "cifar10", "training": "normal"}}}, ["My-Net", "lowercase"]),
+    "neither training nor weights": (
+        {"models": {"mine": {"dataset": "cifar10", "weights": None}}},
+        ["models.mine: the key 'training' is missing; add it as in config.yaml, or the path of its weights"],
+    ),
+    "name of a replicate": (
+        {"models": {"net_seed1": {"dataset": "cifar10", "training": "normal"}}},
+        ["models.net_seed1 is a name for replicates; write one that does not end in _seed and a number"],
+    ),
+    "one seed without brackets": ({"seeds": 1}, ["seeds is 1; write a list"]),
+    "no seed": ({"seeds": []}, ["seeds is []; write at least 1"]),
+    "seed twice": ({"seeds": [0, 1, 0]}, ["seeds is [0, 1, 0]; write each only once"]),
+    "seed is no number": ({"seeds": [0, "one"]}, ["seeds.1 is 'one'; write a whole number"]),
+    "negative seed": ({"seeds": [-1]}, ["seeds.0 is -1; write 0 or more"]),
+    "key in the singular": ({"seed": 0}, ["unknown key 'seed'; write seeds"]),
+    "evaluation without test images": ({"evaluation_dataset": "robust_release"}, ["which has no test images"]),
+    "unknown teacher": (
+        {
+            "datasets": {"robust_construction": {"teacher": "me"}},
+            "models": {"robust_dataset": {"dataset": "robust_construction"}},
+        },
+        ["datasets.robust_construction.teacher is 'me'", "normal, adversarial, robust_dataset"],
+    ),
+    "constructed from itself": (
+        {
+            "datasets": {"robust_construction": {"teacher": "robust_dataset"}},
+            "models": {"robust_dataset": {"dataset": "robust_construction"}},
+        },
+        ["robust_construction is constructed from itself"],
+    ),
+    "a path in place of a model": (
+        {"models": {"mine": "mine.pt"}},
+        ["models.mine is 'mine.pt'; write keys and values"],
+    ),
+    "an empty path": (
+        {"models": {"mine": {"dataset": "cifar10", "weights": ""}}},
+        ["models.mine.weights is ''; write at least one character, or null"],
+    ),
+    "an empty path where there must be one": (
+        {"datasets": {"mine": {"source": "hdf5", "path": ""}}},
+        ["datasets.mine.path is ''; write at least one character"],
+    ),
+    "no address": ({"datasets": {"robust_release": {"urls": []}}}, ["neither path nor urls"]),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), WRONG.values(), ids=WRONG.keys())
+def test_a_fault_is_named_with_its_mend(changes: dict[str, Any], expected: list[str]):
+    told = "\n".join(faults(merged(PAPER, changes), SCHEMA))
+    for part in expected:
+        assert part in told
+
+
+def test_a_network_that_is_trained_already_needs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pt").touch()
+    assert faults(merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}}), SCHEMA) == []
+    assert faults(merged(PAPER, {"models": {"normal": {"weights": "mine.pt"}}}), SCHEMA) == []
+
+
+def test_a_file_of_weights_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    config = merged(PAPER, {"models": {"mine": {"dataset": "cifar10", "weights": "mine.pt"}}})
+    assert faults(config, SCHEMA) == [
+        "models.mine.weights is 'mine.pt', which is no file seen from this folder; correct the path"
+    ]
+    Path("mine.pt").touch()
+    assert faults(config, SCHEMA) == []
+
+
+def test_a_missing_key_is_named():
+    config = merged(PAPER, {})
+    del config["accuracy"]["steps"]
+    assert faults(config, SCHEMA) == ["accuracy: the key 'steps' is missing; add it as in config.yaml"]
+
+
+def test_all_faults_are_told_at_once():
+    changes = {"accuracy": {"steps": -5}, "sensitivity": {"step": 3}, "epsilons": ["big"]}
+    assert len(faults(merged(PAPER, changes), SCHEMA)) == 3
+
+
+def test_only_what_models_need_is_used():
+    assert used_datasets(PAPER) == ["cifar10", "robust_release"]
+    constructed = merged(PAPER, {"models": {"robust_dataset": {"dataset": "robust_construction"}}})
+    assert used_datasets(constructed) == ["cifar10", "robust_construction"]
+
+
+def test_every_key_of_the_configuration_carries_a_comment_or_stands_under_one():
+    for line in (ROOT / "config.yaml").read_text().splitlines():
+        section = not line.startswith((" ", "#")) and line.endswith(":")
+        assert not section or line in {"network:", "training:"}, f"{line} says nothing about itself"

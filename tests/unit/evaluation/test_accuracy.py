@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.evaluation import accuracy as module
+from feature_sensitivity.evaluation.accuracy import correct_under_attack
+from feature_sensitivity.networks.classifier import Classifier
+
+MEAN, STD = [0.5] * 3, [0.25] * 3
+N = 40
+
+
+@pytest.fixture
+def data(network: Classifier) -> dict:
+    """Images, with the network's own decisions as labels but for every fourth image."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (N, 3, 8, 8), dtype=np.uint8)
+    x = (torch.from_numpy(images).float() / 255 - 0.5) / 0.25
+    with torch.no_grad():
+        labels = network(x).argmax(1).numpy()
+    labels[::4] = (labels[::4] + 1) % 5
+    return {"images": images, "labels": labels, "image_index": np.arange(N)}
+
+
+def correct(network: Classifier, data: dict, epsilon: float, *, norm: str = "linf", **changes) -> np.ndarray:
+    attack = PGD(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
+    arguments = {"mean": MEAN, "std": STD, "seed": 0, "device": torch.device("cpu"), "batch_size": 16, **changes}
+    return correct_under_attack(network=network, attack=attack, **data, **arguments)
+
+
+@pytest.mark.parametrize("iterate", ["last", "any"])
+def test_epsilon_0_is_clean_accuracy_exactly(network: Classifier, data: dict, iterate: str):
+    expected = np.ones(N, bool)
+    expected[::4] = False
+    assert np.array_equal(correct(network, data, 0.0, iterate=iterate), expected)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_accuracy_falls_with_epsilon(network: Classifier, data: dict, norm: str):
+    shares = [correct(network, data, epsilon, norm=norm).mean() for epsilon in (0.0, 0.02, 0.3)]
+    assert shares[0] >= shares[1] >= shares[2]
+    assert shares[0] > shares[2]
+
+
+def test_any_iterate_and_restarts_only_make_the_attack_stronger(network: Classifier, data: dict):
+    last = correct(network, data, 0.1)
+    anywhere = correct(network, data, 0.1, iterate="any")
+    restarted = correct(network, data, 0.1, restarts=3)
+    assert not (anywhere & ~last).any()
+    assert not (restarted & ~last).any()
+
+
+def test_with_any_an_image_that_is_wrong_without_attack_counts_as_wrong(network: Classifier, data: dict):
+    assert not correct(network, data, 1e-6, iterate="any")[::4].any()
+
+
+def test_images_that_were_fooled_leave_the_attack(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):
+    sizes = []
+    original = module.input_gradient
+
+    def spy(objective, x):
+        sizes.append(len(x))
+        return original(objective, x)
+
+    monkeypatch.setattr(module, "input_gradient", spy)
+    correct(network, data, 0.5, iterate="any", batch_size=N)
+    assert sizes[0] < N
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_attacked_points_stay_in_ball_and_box(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):
+    clean = (torch.from_numpy(data["images"]).float() / 255 - 0.5) / 0.25
+    final = []
+    original = module._is_correct
+
+    def spy(model, x, y):
+        final.append(x)
+        return original(model, x, y)
+
+    monkeypatch.setattr(module, "_is_correct", spy)
+    correct(network, data, 0.2, clip_to_pixel_box=True, batch_size=N)
+    assert (final[-1] - clean).abs().max() <= 0.2 * (1 + 1e-5)
+    assert final[-1].abs().max() <= 2 * (1 + 1e-6)
+    correct(network, data, 0.2, batch_size=N)
+    assert (final[-1] - clean).abs().max() <= 0.2 * (1 + 1e-5)
+    assert final[-1].abs().max() > 2.01
+
+
+def test_an_image_is_attacked_from_the_same_start_in_any_batch(network: Classifier, data: dict):
+    whole = correct(network, data, 0.1)
+    half = {name: values[20:] for name, values in data.items()}
+    assert np.array_equal(correct(network, half, 0.1), whole[20:])

@@ -1,0 +1,475 @@
+"""The engine against exact suprema, against a slow reference, and against itself."""
+
+import math
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import LinearConstraint, milp
+from torch import Tensor, nn
+
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.attacks.random_starts import random_start
+from feature_sensitivity.evaluation import feature_extrema as engine
+from feature_sensitivity.evaluation.feature_extrema import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.folding import frozen
+from feature_sensitivity.runtime.errors import UserError
+
+CPU = torch.device("cpu")
+STANDARD = {"mean": [0.5] * 3, "std": [0.25] * 3, "device": CPU}
+
+
+class Dense(Classifier):
+    """A linear map, or a small ReLU network, whose exact extremes are known."""
+
+    def __init__(self, *layers: nn.Module, feature_minimum: float = -math.inf) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Flatten(), *layers)
+        self.feature_minimum = feature_minimum
+
+    def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+        return self.layers(x)
+
+
+def settings(norm: str = "linf", *, epsilon: float = 0.3, steps: int = 20, **changes) -> ExtremesSettings:
+    attack = PGD(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 8)
+    return ExtremesSettings(attack=attack, **{"batch_size": 16, **changes})
+
+
+def measure(network: Classifier, x: Tensor, chosen: ExtremesSettings, **changes) -> Extremes:
+    n_features = network.features(x[:1]).shape[1]
+    arguments = {"image_index": np.arange(len(x)), "features": np.arange(n_features), **STANDARD, **changes}
+    return measure_extremes(network=network, x=x, settings=chosen, **arguments)
+
+
+def same(first: Extremes, second: Extremes) -> bool:
+    return all(
+        np.array_equal(getattr(first, name), getattr(second, name))
+        for name in ("clean", "maximum", "minimum", "zero_gradient")
+    )
+
+
+@pytest.fixture
+def images() -> Tensor:
+    torch.manual_seed(2)
+    return torch.randn(7, 3, 8, 8)
+
+
+@pytest.mark.parametrize(("norm", "dual"), [("linf", 1), ("l2", 2)])
+@pytest.mark.parametrize("iterate", ["best", "last"])
+def test_linear_features_move_by_epsilon_times_the_dual_norm(norm: str, dual: int, iterate: str):
+    torch.manual_seed(0)
+    network, x = Dense(nn.Linear(3 * 4 * 4, 6)), torch.randn(5, 3, 4, 4)
+    got = measure(network, x, settings(norm, steps=120, iterate=iterate))
+    reach = 0.3 * network.layers[1].weight.detach().norm(dual, dim=1).numpy()
+    np.testing.assert_allclose(got.maximum - got.clean, np.tile(reach, (5, 1)), rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(got.clean - got.minimum, np.tile(reach, (5, 1)), rtol=2e-5, atol=1e-5)
+
+
+def exact_maximum(first: nn.Linear, second: nn.Linear, x: np.ndarray, epsilon: float, sign: float) -> float:
+    """The supremum of sign * (second(relu(first(x + d)))) over the l_inf ball, by mixed-integer programming.
+
+    Variables: d, the hidden pre-activations' positive parts h, and a switch s for each hidden unit.
+    """
+    w, b = first.weight.detach().double().numpy(), first.bias.detach().double().numpy()
+    v, c = second.weight.detach().double().numpy()[0], float(second.bias.detach()[0])
+    hidden, inputs = w.shape
+    z = w @ x + b
+    spread = epsilon * np.abs(w).sum(1)
+    low, high = np.minimum(z - spread, 0), np.maximum(z + spread, 0)
+    eye, zero = np.eye(hidden), np.zeros((hidden, hidden))
+    constraints = [
+        LinearConstraint(np.hstack([-w, eye, zero]), lb=z),  # h >= z + W d
+        LinearConstraint(np.hstack([-w, eye, np.diag(-low)]), ub=z - low),  # h <= z + W d - low (1 - s)
+        LinearConstraint(np.hstack([np.zeros((hidden, inputs)), eye, np.diag(-high)]), ub=0),  # h <= high s
+    ]
+    bounds = (
+        np.concatenate([np.full(inputs, -epsilon), np.zeros(2 * hidden)]),
+        np.concatenate([np.full(inputs, epsilon), high, np.ones(hidden)]),
+    )
+    cost = np.concatenate([np.zeros(inputs), -sign * v, np.zeros(hidden)])
+    integrality = np.concatenate([np.zeros(inputs + hidden), np.ones(hidden)])
+    from scipy.optimize import Bounds
+
+    solved = milp(cost, constraints=constraints, bounds=Bounds(*bounds), integrality=integrality)
+    assert solved.success
+    return -solved.fun + sign * c
+
+
+def test_engine_stays_below_the_exact_supremum_and_comes_close():
+    reached, possible = [], []
+    for seed in range(6):
+        torch.manual_seed(seed)
+        first, second = nn.Linear(3 * 2 * 2, 10), nn.Linear(10, 1)
+        x = torch.randn(3, 3, 2, 2)
+        got = measure(Dense(first, nn.ReLU(), second), x, settings(epsilon=0.5, restarts=8))
+        for row, image in enumerate(x.flatten(1).double().numpy()):
+            for sign, value in ((1.0, got.maximum[row, 0]), (-1.0, -got.minimum[row, 0])):
+                exact = exact_maximum(first, second, image, 0.5, sign)
+                assert value <= exact + 1e-4
+                reached.append(value - sign * got.clean[row, 0])
+                possible.append(exact - sign * got.clean[row, 0])
+    assert np.sum(reached) >= 0.95 * np.sum(possible)
+
+
+def reference(network: Classifier, x: Tensor, chosen: ExtremesSettings) -> tuple[np.ndarray, np.ndarray]:
+    """What the engine computes, the slow and obvious way: one row at a time, nothing folded, nothing dropped."""
+    attack = chosen.attack
+    n_features = network.features(x[:1]).shape[1]
+    result = {}
+    for direction, sign in ((0, 1.0), (1, -1.0)):
+        best = np.empty((len(x), n_features), np.float32)
+        for image in range(len(x)):
+            for feature in range(n_features):
+                values = [sign * network.features(x[image : image + 1])[0, feature].item()]
+                for restart in range(chosen.restarts):
+                    names = {"image": image, "feature": feature, "direction": direction, "restart": restart}
+                    d = random_start(
+                        seed=chosen.seed,
+                        **{name: torch.tensor([value]) for name, value in names.items()},
+                        shape=x.shape[1:],
+                        epsilon=attack.epsilon,
+                        norm=attack.norm,
+                    )
+                    for step in range(attack.steps + 1):
+                        point = (x[image : image + 1] + d).requires_grad_()
+                        value = sign * network.features(point)[0, feature]
+                        values.append(value.item())
+                        if step == attack.steps:
+                            break
+                        (gradient,) = torch.autograd.grad(value, point)
+                        if attack.norm == "linf":
+                            d = (d + attack.step_size * gradient.sign()).clamp(-attack.epsilon, attack.epsilon)
+                        else:
+                            length = gradient.norm()
+                            d = d + attack.step_size * gradient / length if length > 0 else d
+                            d = d * min(1.0, attack.epsilon / max(d.norm().item(), 1e-12))
+                best[image, feature] = max(values)
+        result[direction] = sign * best
+    return result[0], result[1]
+
+
+@pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.1), ("l2", 1.0)])
+def test_engine_agrees_with_a_slow_reference_row_by_row(network: Classifier, images: Tensor, norm: str, epsilon: float):
+    chosen = settings(norm, epsilon=epsilon, steps=8, restarts=2)
+    got = measure(network, images[:3], chosen)
+    maximum, minimum = reference(network, images[:3], chosen)
+    scale = np.maximum(maximum - got.clean, 0.05)
+    # Rounding differs between the folded network and the plain one, and the sign of a gradient amplifies it.
+    close = np.abs(got.maximum - maximum) < 0.02 * scale, np.abs(got.minimum - minimum) < 0.02 * scale
+    assert np.mean(close) > 0.95
+    assert (got.maximum - got.clean).mean() >= 0.995 * (maximum - got.clean).mean()
+    assert (got.clean - got.minimum).mean() >= 0.995 * (got.clean - minimum).mean()
+
+
+def test_minimum_clean_and_maximum_are_in_order(network: Classifier, images: Tensor):
+    got = measure(network, images, settings(epsilon=0.05))
+    assert (got.minimum <= got.clean).all()
+    assert (got.clean <= got.maximum).all()
+    assert (got.maximum > got.clean).any()
+    assert (got.minimum >= 0).all()
+
+
+def test_every_recorded_point_lies_in_the_ball(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    original = engine._Batch.advance
+
+    def spy(batch, problem):
+        original(batch, problem)
+        seen.append(batch.perturbation.abs().amax().item())
+
+    monkeypatch.setattr(engine._Batch, "advance", spy)
+    measure(network, images, settings(epsilon=0.1))
+    assert max(seen) <= 0.1 * (1 + 1e-6)
+    assert max(seen) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("n_shards", [2, 3, 7])
+def test_shards_gather_to_the_same_bits(network: Classifier, images: Tensor, n_shards: int):
+    whole = measure(network, images, settings())
+    for shard in range(n_shards):
+        rows = np.arange(len(images))[shard::n_shards]
+        part = measure(network, images[rows], settings(), image_index=rows)
+        assert np.array_equal(part.maximum, whole.maximum[rows])
+        assert np.array_equal(part.minimum, whole.minimum[rows])
+        assert np.array_equal(part.clean, whole.clean[rows])
+
+
+def test_a_subset_of_features_has_the_same_bits(network: Classifier, images: Tensor):
+    whole, chosen = measure(network, images, settings()), np.array([3, 17, 4])
+    part = measure(network, images, settings(), features=chosen)
+    assert np.array_equal(part.maximum, whole.maximum[:, chosen])
+    assert np.array_equal(part.minimum, whole.minimum[:, chosen])
+
+
+def test_values_do_not_depend_on_how_often_rows_are_replaced(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    plain = measure(network, images, settings())
+    original = engine.attack_rows
+    monkeypatch.setattr(engine, "attack_rows", lambda problem, todo: original(problem, todo, settle_every=4))
+    assert same(measure(network, images, settings()), plain)
+
+
+def test_values_do_not_depend_on_the_number_of_cores(network: Classifier, images: Tensor):
+    n_threads, results = torch.get_num_threads(), []
+    for n in (1, 3):
+        torch.set_num_threads(n)
+        results.append(measure(network, images, settings()))
+        assert torch.get_num_threads() == n
+    torch.set_num_threads(n_threads)
+    assert same(*results)
+
+
+def test_other_batch_sizes_agree_on_average(network: Classifier, images: Tensor):
+    one, other = measure(network, images, settings(batch_size=16)), measure(network, images, settings(batch_size=24))
+    np.testing.assert_allclose(
+        (one.maximum - one.clean).mean(axis=0), (other.maximum - other.clean).mean(axis=0), rtol=0.02, atol=1e-4
+    )
+
+
+def test_an_interrupted_run_goes_on_to_the_same_bits(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    plain, path = measure(network, images, settings()), tmp_path / "side.pt"
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    saves = 0
+    original = engine.save_side_checkpoint
+
+    def save_then_die(*arguments):
+        nonlocal saves
+        original(*arguments)
+        saves += 1
+        if saves % 3 == 0:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine, "save_side_checkpoint", save_then_die)
+    interruptions = 0
+    while True:
+        try:
+            resumed = measure(network, images, settings(), side_checkpoint=path)
+            break
+        except KeyboardInterrupt:
+            interruptions += 1
+    assert interruptions >= 3
+    assert same(resumed, plain)
+
+
+def test_an_interruption_keeps_every_finished_row(
+    network: Classifier,
+    images: Tensor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+):
+    plain, path = measure(network, images, settings()), tmp_path / "side.pt"
+    advance, calls = engine.Progress.advance, iter(range(1000))
+
+    def interrupt(self: engine.Progress, n: int, note: str = "") -> None:
+        if next(calls) == 5:
+            raise KeyboardInterrupt
+        advance(self, n, note)
+
+    monkeypatch.setattr(engine.Progress, "advance", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images, settings(), side_checkpoint=path)
+    with caplog.at_level("INFO"):
+        resumed = measure(network, images, settings(), side_checkpoint=path)
+    assert "going on from an interruption" in caplog.text
+    assert same(resumed, plain)
+
+
+def test_a_run_that_goes_on_where_rounding_differs_stays_in_order(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, features = tmp_path / "side.pt", type(network).features
+    expected = measure(network, images, settings()).clean
+    monkeypatch.setattr(engine.Progress, "advance", Mock(side_effect=[None, None, None, KeyboardInterrupt]))
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images, settings(), side_checkpoint=path)
+    monkeypatch.undo()
+    monkeypatch.setattr(type(network), "features", lambda self, x: features(self, x) * (1 + 1e-5))
+    resumed = measure(network, images, settings(), side_checkpoint=path)
+    assert np.array_equal(resumed.clean, expected)
+    assert (resumed.minimum <= resumed.clean).all()
+    assert (resumed.clean <= resumed.maximum).all()
+
+
+def test_a_side_checkpoint_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
+    path = tmp_path / "side.pt"
+    torch.save({"key": "another", "values": torch.zeros(7, 32, 2, 1), "stuck": torch.zeros(7, 32, 2, 1)}, path)
+    got = measure(network, images, settings(), side_checkpoint=path)
+    assert same(got, measure(network, images, settings()))
+    assert (tmp_path / "side.pt.other").exists()
+
+
+def test_features_without_gradient_are_counted_and_the_surrogate_moves_them(network: Classifier, images: Tensor):
+    with torch.no_grad():
+        network.layer4[1].bn2.bias[5] = -3.0  # feature 5 is closed everywhere
+        network.layer4[1].bn2.weight[5] = 0.5
+        network.layer4[0].bn2.bias[5] = network.layer4[0].downsample[1].bias[5] = -2.0
+    got = measure(network, images, settings(epsilon=0.05))
+    closed = got.clean[:, 5] == 0
+    assert closed.all()
+    assert got.zero_gradient[:, 5].all()
+    assert (got.maximum[:, 5] == 0).all()
+    assert not got.zero_gradient.all()
+    moved = measure(network, images, settings(epsilon=3.0, surrogate_relu=True))
+    assert (moved.maximum[:, 5] > 0).any()
+    assert not moved.zero_gradient[:, 5].any()
+
+
+def test_clipping_keeps_attacked_images_in_the_pixel_box(network: Classifier):
+    x = torch.full((1, 3, 8, 8), -2.0)  # black, so darkening is impossible
+    free, boxed = (measure(network, x, settings(epsilon=0.5, clip_to_pixel_box=clip)) for clip in (False, True))
+    assert (boxed.maximum <= free.maximum + 1e-6).mean() > 0.9
+    assert not np.array_equal(boxed.maximum, free.maximum)
+
+
+def test_more_restarts_never_lower_an_extreme(network: Classifier, images: Tensor):
+    one, three = measure(network, images, settings()), measure(network, images, settings(restarts=3))
+    assert (three.maximum >= one.maximum).all()
+    assert (three.minimum <= one.minimum).all()
+
+
+def test_running_out_of_memory_halves_the_batch_and_goes_on(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    original = engine._Batch.advance
+
+    def hungry(batch, problem):
+        if problem.batch_size > 4:
+            raise torch.OutOfMemoryError
+        original(batch, problem)
+
+    monkeypatch.setattr(engine._Batch, "advance", hungry)
+    got = measure(network, images[:2], settings(steps=4))
+    assert "going on with 4 rows at a time; write sensitivity.batch_size: 4" in caplog.text
+    assert got.batch_size == 4
+    expected = measure(network, images[:2], settings(steps=4, batch_size=4))
+    # Clean values were computed before, at the larger batch size, which rounds differently.
+    np.testing.assert_allclose(got.maximum, expected.maximum, rtol=1e-5)
+    np.testing.assert_allclose(got.minimum, expected.minimum, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+    ],
+    ids=["PyTorch", "cuDNN allocates", "cuDNN plans"],
+)
+def test_memory_may_run_out_before_the_attack_and_in_other_words(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
+):
+    expected = measure(network, images[:2], settings(steps=4, batch_size=4))
+    original = type(network).features
+
+    def hungry(self: Classifier, x: Tensor, **options: bool) -> Tensor:
+        if len(x) > 4:
+            raise error
+        return original(self, x, **options)
+
+    monkeypatch.setattr(type(network), "features", hungry)
+    assert same(measure(network, images[:2], settings(steps=4)), expected)
+
+
+def test_a_batch_that_was_halved_stays_so_after_an_interruption(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    original, path = engine._Batch.advance, tmp_path / "side.pt"
+
+    def hungry_then_interrupted(batch, problem):
+        if problem.batch_size > 4:
+            raise torch.OutOfMemoryError
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(engine._Batch, "advance", hungry_then_interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images[:2], settings(steps=4), side_checkpoint=path)
+    monkeypatch.setattr(engine._Batch, "advance", original)
+    assert measure(network, images[:2], settings(steps=4), side_checkpoint=path).batch_size == 4
+
+
+def test_another_error_is_not_taken_for_lack_of_memory(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(batch, problem):
+        raise RuntimeError("sizes differ")
+
+    monkeypatch.setattr(engine._Batch, "advance", fail)
+    with pytest.raises(RuntimeError, match="sizes differ"):
+        measure(network, images[:1], settings(steps=1))
+
+
+def test_a_closed_queue_ends_the_attack_in_the_middle_of_its_rows(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    original, queues, steps = engine._Batch.advance, [], []
+
+    class Watched(engine.Queue):
+        def __init__(self, rows: Tensor) -> None:
+            super().__init__(rows)
+            queues.append(self)
+
+    def close_after_two(batch, problem):
+        original(batch, problem)
+        steps.append(1)
+        queues[0].closed = len(steps) == 2
+
+    monkeypatch.setattr(engine, "Queue", Watched)
+    monkeypatch.setattr(engine._Batch, "advance", close_after_two)
+    monkeypatch.setattr(engine, "attack_on_every_core", engine.attack_rows)
+    got = measure(network, images[:1], settings())
+    assert len(steps) == 2
+    assert np.isnan(got.maximum).any()
+
+
+def test_a_network_that_is_not_finite_is_told(network: Classifier, images: Tensor):
+    with torch.no_grad():
+        network.conv1.weight[0, 0, 0, 0] = torch.nan
+    with pytest.raises(UserError, match="not finite"):
+        measure(network, images, settings())
+
+
+def test_too_little_memory_for_one_image_is_told(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
+    def starve(batch, problem):
+        raise torch.OutOfMemoryError
+
+    monkeypatch.setattr(engine._Batch, "advance", starve)
+    with pytest.raises(UserError, match="too little memory for a single image"):
+        measure(network, images[:1], settings(steps=1))
+
+
+def test_a_search_in_bfloat16_reports_float32_values_of_points_in_the_ball(network: Classifier, images: Tensor):
+    exact = measure(network, images, settings(epsilon=0.1))
+    fast = measure(network, images, settings(epsilon=0.1, search_dtype="bfloat16"))
+    assert np.array_equal(fast.clean, exact.clean)
+    assert (fast.minimum <= fast.clean).all()
+    assert (fast.clean <= fast.maximum).all()
+    gain, fast_gain = (exact.maximum - exact.clean).mean(), (fast.maximum - fast.clean).mean()
+    assert 0.9 * gain < fast_gain < 1.02 * gain
+    fall, fast_fall = (exact.clean - exact.minimum).mean(), (fast.clean - fast.minimum).mean()
+    assert 0.9 * fall < fast_fall < 1.02 * fall
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_cpu_and_gpu_agree_on_average(network: Classifier, images: Tensor):
+    cpu = measure(network, images, settings(epsilon=0.1))
+    gpu = measure(network, images, settings(epsilon=0.1), device=torch.device("cuda"))
+    np.testing.assert_allclose(gpu.clean, cpu.clean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        (gpu.maximum - gpu.clean).mean(axis=0), (cpu.maximum - cpu.clean).mean(axis=0), rtol=0.03, atol=1e-3
+    )
+
+
+def test_the_network_is_left_as_it_was(network: Classifier, images: Tensor):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    measure(network, images, settings(steps=2))
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+    assert frozen(network) is not network

@@ -1,0 +1,47 @@
+"""Killed without warning, again and again, a measurement loses little and ends with the same bits."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from test_feature_extrema import measure, same, settings
+
+from feature_sensitivity.evaluation import feature_extrema as engine
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.console import Progress
+from kills import killed_until_done
+
+KILLS = 20
+
+
+def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.05)
+    torch.manual_seed(2)
+    images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side.pt", tmp_path / "result.npz"
+    chosen = settings(restarts=4, steps=10)
+
+    advance = Progress.advance
+
+    def advance_slowly(*arguments: Any) -> None:
+        time.sleep(0.02)  # its 460 groups thus take longer than the kills leave it, however fast the machine
+        advance(*arguments)
+
+    def work() -> None:
+        monkeypatch.setattr(Progress, "advance", advance_slowly)  # in a process of its own
+        got = measure(network, images, chosen, side_checkpoint=path)
+        np.savez(result, clean=got.clean, maximum=got.maximum, minimum=got.minimum, zero_gradient=got.zero_gradient)
+
+    rows_left: list[int] = []
+
+    def note() -> None:
+        if path.exists():
+            rows_left.append(int(torch.load(path, weights_only=True)["values"].isnan().sum()))
+
+    kills = killed_until_done(work, result, kills=KILLS, seconds=(0.02, 0.3), after_each=note)
+    assert kills == KILLS
+    assert rows_left == sorted(rows_left, reverse=True), "no kill may lose what was saved"
+    with np.load(result) as arrays:
+        assert same(engine.Extremes(**arrays, batch_size=16), measure(network, images, chosen))
+    assert not list(tmp_path.glob("side.pt.*")), "no side checkpoint was damaged or refused"

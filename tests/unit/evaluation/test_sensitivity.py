@@ -1,0 +1,107 @@
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+
+from feature_sensitivity.evaluation.sensitivity import raw_sensitivity, weight_factor
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity, rederived, write_sensitivity
+from feature_sensitivity.runtime.errors import UserError
+
+CLEAN = np.array([[1.0, 0.0], [3.0, 2.0]], np.float32)
+MAXIMUM = np.array([[2.0, 0.0], [3.5, 5.0]], np.float32)
+MINIMUM = np.array([[0.0, 0.0], [1.0, 1.0]], np.float32)
+WEIGHT = np.array([[3.0, -1.0], [-4.0, 2.0]], np.float32)
+
+
+def test_definitions_by_hand():
+    # Image 1: feature 1 moves by 1 up and 1 down; image 2: by 0.5 up and 2 down. Feature 2: 0; then 3 up, 1 down.
+    assert raw_sensitivity(CLEAN, MAXIMUM, MINIMUM, definition="max_abs").tolist() == [1.5, 1.5]
+    assert raw_sensitivity(CLEAN, MAXIMUM, MINIMUM, definition="range").tolist() == [2.25, 2.0]
+
+
+@pytest.mark.parametrize(
+    ("normalization", "expected"),
+    [("max_abs", [4, 2]), ("l1", [7, 3]), ("l2", [5, 5**0.5]), ("range", [7, 3]), ("none", [1, 1])],
+)
+def test_weight_factors_by_hand(normalization: str, expected: list[float]):
+    np.testing.assert_allclose(weight_factor(WEIGHT, normalization=normalization), expected, rtol=1e-6)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    path = tmp_path / "normal_0.08.h5"
+    write_sensitivity(
+        path,
+        clean=CLEAN,
+        maximum=MAXIMUM,
+        minimum=MINIMUM,
+        zero_gradient=np.array([0.5, 0.0], np.float32),
+        weight=WEIGHT,
+        image_index=np.array([4, 9]),
+        label=np.array([0, 1]),
+        feature_index=np.array([0, 1]),
+        attributes={"iterate": "best", "epsilon": 0.08},
+    )
+    return path
+
+
+def test_a_file_gives_back_what_was_written(path: Path):
+    file = read_sensitivity(path)
+    assert np.array_equal(file.maximum, MAXIMUM)
+    assert file.sensitivity.tolist() == [6.0, 3.0]
+    assert file.sensitivity_raw.tolist() == [1.5, 1.5]
+    assert file.zero_gradient.tolist() == [0.5, 0.0]
+    assert file.attributes["epsilon"] == 0.08
+
+
+def test_another_definition_needs_no_new_attack(path: Path):
+    file = rederived(read_sensitivity(path), definition="range", normalization="l1")
+    assert file.sensitivity_raw.tolist() == [2.25, 2.0]
+    assert file.sensitivity.tolist() == [2.25 * 7, 2.0 * 3]
+    assert file.attributes["definition"] == "range"
+    assert np.array_equal(file.maximum, MAXIMUM)
+
+
+def test_a_file_opens_in_xarray_with_named_dimensions(path: Path):
+    with xr.open_dataset(path, engine="h5netcdf") as data:
+        assert data.maximum.dims == ("image", "feature")
+        assert data.weight.dims == ("class", "feature")
+        assert data.sensitivity.dims == ("feature",)
+        assert set(data.variables) == set(read_sensitivity(path).__dict__) - {"attributes"}
+
+
+def replace_member(path: Path, name: str, values: np.ndarray) -> None:
+    with h5py.File(path, "r+") as file:
+        del file[name]
+        file.create_dataset(name, data=values)
+
+
+def test_what_is_wrong_with_a_file_is_said(path: Path):
+    with h5py.File(path, "r+") as file:
+        del file["minimum"]
+    with pytest.raises(UserError, match=r"normal_0\.08\.h5 lacks minimum; delete it"):
+        read_sensitivity(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("maximum", MAXIMUM[:1], "maximum is float32 [1, 2], expected float32 [2, 2]"),
+        ("maximum", MAXIMUM.astype(np.float64), "maximum is float64"),
+        ("clean", np.full((2, 2), np.nan, np.float32), "clean holds 4 values that are not finite"),
+        ("minimum", MAXIMUM + 1, "minimum <= clean <= maximum fails at 4 places"),
+    ],
+)
+def test_a_wrong_member_is_named(path: Path, name: str, values: np.ndarray, message: str):
+    replace_member(path, name, values)
+    with pytest.raises(UserError) as caught:
+        read_sensitivity(path)
+    assert message in str(caught.value)
+
+
+def test_a_truncated_file_is_named(path: Path):
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(UserError, match="cannot be read as HDF5"):
+        read_sensitivity(path)

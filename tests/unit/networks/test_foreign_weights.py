@@ -1,0 +1,124 @@
+"""Weights of networks that were trained elsewhere, as common codes store them."""
+
+from argparse import Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torchvision.models import resnet18, resnet50
+
+from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.foreign_weights import network_with, read_weights
+from feature_sensitivity.runtime.errors import UserError
+
+State = dict[str, Tensor]
+
+
+def kuangliu(state: State) -> State:
+    return {name.replace("downsample", "shortcut").replace("fc.", "linear."): value for name, value in state.items()}
+
+
+def prefixed(prefix: str, state: State) -> State:
+    return {prefix + name: value for name, value in state.items()}
+
+
+STORED: dict[str, Callable[[State], Any]] = {
+    "weights alone": lambda state: state,
+    "other names, beside the accuracy": lambda state: {"net": kuangliu(state), "acc": 95.2, "epoch": 199},
+    "DataParallel": lambda state: {"state_dict": prefixed("module.", kuangliu(state)), "optimizer": {}},
+    "robustness, which holds it twice": lambda state: {
+        "model": {
+            "module.normalizer.new_mean": torch.zeros(3, 1, 1),
+            **prefixed("module.attacker.model.", kuangliu(state)),
+            **prefixed("module.model.", kuangliu(state)),
+        },
+        "epoch": 150,
+    },
+    "behind a layer that standardizes": lambda state: {"0.mean": torch.zeros(3), **prefixed("1.", state)},
+    "without counters of batches": lambda state: {k: v for k, v in state.items() if "num_batches" not in k},
+}
+
+
+@pytest.mark.parametrize("stored", STORED.values(), ids=STORED.keys())
+def test_the_network_computes_what_it_computed_elsewhere(
+    stored: Callable[[State], Any], network: Classifier, tmp_path: Path
+):
+    path = tmp_path / "weights.pt"
+    torch.save(stored(dict(network.state_dict())), path)
+    imported, architecture = network_with(read_weights(path)[0], "resnet18", path)
+    assert architecture == {"name": "resnet18", "width": 4, "in_channels": 3, "n_classes": 5}
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(imported(x), network(x))
+
+
+def test_a_checkpoint_of_this_workflow_is_read_too(network: Classifier, tmp_path: Path):
+    save_checkpoint(tmp_path / "own.pt", network, {"architecture": {"name": "resnet18"}})
+    weights, left_out = read_weights(tmp_path / "own.pt")
+    assert weights.keys() == network.state_dict().keys()
+    assert left_out == []
+
+
+@pytest.mark.parametrize(
+    ("stored", "names"),
+    [
+        ("robustness, which holds it twice", ["module.normalizer.new_mean"]),
+        ("behind a layer that standardizes", ["0.mean"]),
+        ("DataParallel", []),
+    ],
+)
+def test_what_would_be_lost_is_named(stored: str, names: list[str], network: Classifier, tmp_path: Path):
+    torch.save(STORED[stored](dict(network.state_dict())), tmp_path / "weights.pt")
+    assert read_weights(tmp_path / "weights.pt")[1] == names
+
+
+def broken(state: State) -> State:
+    return {**state, "fc.bias": torch.full((5,), torch.nan)}
+
+
+UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
+    "the network itself": (lambda network: network, "write its weights alone: torch.save(network.state_dict(), path)"),
+    "an object of another class beside it": (
+        lambda network: {"state_dict": network.state_dict(), "args": Namespace(epochs=3)},
+        "to load it is to call argparse.Namespace, which was not done",
+    ),
+    "a number for the last layer": (
+        lambda network: {**network.state_dict(), "fc.weight": torch.tensor(1.0)},
+        "does not fit the architecture resnet18",
+    ),
+    "numbers beyond float32": (
+        lambda network: {**network.state_dict(), "fc.bias": torch.full((5,), 1e300, dtype=torch.float64)},
+        "not finite, in fc.bias",
+    ),
+    "a list": (lambda network: [1, 2], "holds a list in place of weights by name"),
+    "another network": (lambda network: nn.Linear(2, 2).state_dict(), "no weights of a last linear layer"),
+    "a 7x7 stem": (lambda network: resnet18().state_dict(), "does not fit the architecture resnet18"),
+    "a deeper network": (lambda network: resnet50().state_dict(), "does not fit the architecture resnet18"),
+    "no stem": (
+        lambda network: {name: value for name, value in network.state_dict().items() if name != "conv1.weight"},
+        "'conv1.weight'",
+    ),
+    "not finite": (lambda network: broken(dict(network.state_dict())), "not finite, in fc.bias"),
+}
+
+
+@pytest.mark.parametrize(("content", "told"), UNFIT.values(), ids=UNFIT.keys())
+def test_what_does_not_fit_is_told(
+    content: Callable[[Classifier], Any], told: str, network: Classifier, tmp_path: Path
+):
+    path = tmp_path / "weights.pt"
+    torch.save(content(network), path)
+    with pytest.raises(UserError) as error:
+        network_with(read_weights(path)[0], "resnet18", path)
+    assert str(path) in str(error.value)
+    assert told in str(error.value)
+
+
+def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
+    path = tmp_path / "weights.pt"
+    path.write_text("<html>404</html>")
+    with pytest.raises(UserError, match="is not a whole file of tensors"):
+        read_weights(path)

@@ -1,0 +1,128 @@
+"""What can be told of a figure without eyes."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sensitivity.analysis.seeds import accuracy_over_seeds
+from feature_sensitivity.reporting.figures.accuracy import plot_accuracy
+from feature_sensitivity.reporting.figures.learning import plot_learning
+from feature_sensitivity.reporting.figures.quantiles import plot_quantiles
+from feature_sensitivity.reporting.figures.sensitivity import plot_sensitivity
+from feature_sensitivity.reporting.figures.tradeoff import plot_tradeoff
+from feature_sensitivity.reporting.style import save_figure
+
+MODELS = ["normal", "adversarial"]
+
+
+@pytest.fixture
+def accuracy() -> pd.DataFrame:
+    rows = [
+        {"model": model, "epsilon": e, "epsilon_255": 50 * e, "accuracy": a, "ci_low": a - 0.1, "ci_high": a + 0.1}
+        for model in MODELS
+        for e, a in ((0.0, 0.9), (0.2, 0.1))
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_figure_1_has_a_curve_for_each_model_and_both_units(accuracy: pd.DataFrame):
+    figure = plot_accuracy(accuracy, models=MODELS, caption="settings")
+    axes = figure.axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == MODELS
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0\n0.0", "0.2\n10.0"]
+    curves = [container.lines[0] for container in axes.containers]
+    assert len({(line.get_color(), line.get_marker(), line.get_linestyle()) for line in curves}) == 2
+    np.testing.assert_allclose(curves[0].get_ydata(orig=False), [90, 10])
+
+
+def test_figure_2_has_a_panel_for_each_epsilon_and_counts_every_feature():
+    rng = np.random.default_rng(0)
+    values = {(model, epsilon): rng.gamma(3, size=200) for model in MODELS for epsilon in ("0.04", "0.08", "0.2")}
+    titles = {"0.04": "0.04 (2/255)", "0.08": "0.08 (4/255)", "0.2": "0.2 (10/255)"}
+    figure, numbers = plot_sensitivity(values, models=MODELS, epsilons=titles, caption="settings")
+    visible = [axes for axes in figure.axes if axes.get_visible()]
+    assert [axes.get_title() for axes in visible] == [f"$\\epsilon$ = {title}" for title in titles.values()]
+    assert (numbers.groupby(["model", "epsilon"]).n_features.sum() == 200).all()
+
+
+def test_figure_1_shows_the_spread_over_seeds(accuracy: pd.DataFrame):
+    second = accuracy.assign(model=accuracy.model + "_seed1", accuracy=accuracy.accuracy + 0.02)
+    pooled = accuracy_over_seeds(pd.concat([accuracy, second]).assign(n_correct=0))
+    axes = plot_accuracy(pooled, models=MODELS, caption="settings").axes[0]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == MODELS
+    line, _, (bars,) = axes.containers[0].lines
+    np.testing.assert_allclose(line.get_ydata(orig=False), [91, 11])
+    # Two values that are 2 points apart have a standard deviation of sqrt(2).
+    np.testing.assert_allclose([np.ptp(bar[:, 1]) for bar in bars.get_segments()], 2 * np.sqrt(2))
+
+
+def test_figure_2_shows_mean_counts_and_their_spread():
+    values = {("normal", "0.1"): np.array([0.1, 0.1, 0.9]), ("normal_seed1", "0.1"): np.array([0.1, 0.9, 0.9])}
+    figure, numbers = plot_sensitivity(values, models=["normal"], epsilons={"0.1": "0.1"}, caption="")
+    assert (numbers.model == "normal").all()
+    assert numbers.n_features.sum() == 3
+    ends = numbers.iloc[[0, -1]]
+    assert not ends.bin_low.duplicated().any()
+    filled = numbers[numbers.n_features > 0]
+    assert filled.n_features.tolist() == [1.5, 1.5]
+    np.testing.assert_allclose(filled.n_features_seed_std, np.sqrt(0.5))
+    band, line = (patch.get_data() for patch in figure.axes[0].patches)
+    np.testing.assert_allclose(band.values - line.values, numbers.n_features_seed_std)
+    np.testing.assert_allclose(line.values - band.baseline, numbers.n_features_seed_std)
+    # The means are 1.1 / 3 and 1.9 / 3: apart by 0.8 / 3, so their standard deviation is that over sqrt(2).
+    (bar,) = figure.axes[0].containers[0].lines[2][0].get_segments()
+    assert np.ptp(bar[:, 0]) == pytest.approx(2 * 0.8 / 3 / np.sqrt(2))
+
+
+def test_learning_curves_and_quantiles_have_a_band_for_each_model():
+    names = [f"{model}{suffix}" for model in MODELS for suffix in ("", "_seed1")]
+    history = pd.DataFrame({"epoch": [1, 2], "train_loss": 2.0, "train_accuracy": 0.5, "test_accuracy": 0.4})
+    losses = {name: history.assign(train_loss=[2.0, 1 + 0.1 * i]) for i, name in enumerate(names)}
+    learning = plot_learning(losses, caption="")
+    single = plot_learning(dict.fromkeys(MODELS, history), caption="")
+    rng = np.random.default_rng(0)
+    values = {(name, "0.1"): rng.gamma(3, size=30) for name in names}
+    quantiles, numbers = plot_quantiles(values, models=MODELS, epsilons={"0.1": "0.1"}, caption="")
+    assert [len(axes.collections) for axes in learning.axes] == [2, 2]
+    assert [len(axes.collections) for axes in single.axes] == [0, 0]
+    assert [len(axes.collections) for axes in quantiles.axes] == [2]
+    assert len(numbers) == 60
+    assert numbers.quantile_seed_std.gt(0).all()
+
+
+def test_the_tradeoff_shows_the_spread_of_both():
+    summary = pd.DataFrame(
+        {
+            "model": ["normal"],
+            "epsilon": [0.1],
+            "accuracy": [0.5],
+            "ci_low": [0.1],
+            "ci_high": [0.9],
+            "sensitivity_mean": [2.0],
+            "n_seeds": [3],
+            "accuracy_seed_std": [0.03],
+            "sensitivity_mean_seed_std": [0.25],
+        }
+    )
+    axes = plot_tradeoff(summary, models=["normal"], caption="").axes[0]
+    across, up = (bars.get_segments()[0] for bars in axes.containers[0].lines[2])
+    np.testing.assert_allclose(across[:, 0], [1.75, 2.25])
+    np.testing.assert_allclose(up[:, 1], [47, 53])
+
+
+def test_sensitivities_of_zero_can_be_drawn():
+    figure, numbers = plot_sensitivity(
+        {("normal", "0.1"): np.zeros(10)}, models=["normal"], epsilons={"0.1": "0.1"}, caption=""
+    )
+    assert figure.axes
+    assert numbers.n_features.sum() == 10
+
+
+def test_a_figure_is_saved_twice_and_the_same_each_time(accuracy: pd.DataFrame, tmp_path: Path):
+    for name in ("a", "b"):
+        save_figure(plot_accuracy(accuracy, models=MODELS, caption="settings"), tmp_path / f"{name}.svg", accuracy)
+    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), accuracy)

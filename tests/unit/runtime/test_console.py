@@ -1,0 +1,108 @@
+import logging
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from feature_sensitivity.runtime import console
+from feature_sensitivity.runtime.console import Progress, job, logger
+from feature_sensitivity.runtime.errors import UserError
+
+
+@pytest.fixture(autouse=True)
+def quiet_logger():
+    yield
+    logger.handlers.clear()
+    logger.propagate = True
+
+
+def test_messages_go_to_the_log_and_the_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with job(tmp_path / "logs/a.log", "train_model normal"):
+        logging.getLogger("feature_sensitivity.training").info("epoch 1")
+    assert (tmp_path / "logs/a.log").read_text().endswith(" epoch 1\n")
+    assert capsys.readouterr().err == "train_model normal: epoch 1\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (UserError("the file is gone; fetch it again"), "the file is gone; fetch it again"),
+        (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+    ],
+)
+def test_an_error_for_people_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, told: str
+):
+    with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
+        raise error
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"job: {told}\n"
+    assert "Traceback" not in (tmp_path / "a.log").read_text()
+
+
+def test_a_fault_of_the_program_leaves_its_traceback_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit), job(tmp_path / "a.log", "job"):
+        raise ZeroDivisionError
+    assert "Traceback" in (tmp_path / "a.log").read_text()
+    told = capsys.readouterr().err
+    assert "Traceback" not in told
+    assert str(tmp_path / "a.log") in told
+
+
+def test_a_log_that_cannot_be_written_is_told(tmp_path: Path):
+    (tmp_path / "logs").write_text("a file where a folder should be")
+    with pytest.raises(SystemExit, match="the log cannot be written"), job(tmp_path / "logs/a.log", "job"):
+        pass
+
+
+def press_ctrl_c() -> None:
+    # Raised, not sent: a process that was started in the background ignores SIGINT.
+    raise KeyboardInterrupt
+
+
+def end_as_a_scheduler_does() -> None:
+    signal.raise_signal(signal.SIGTERM)
+
+
+@pytest.mark.parametrize("interrupt", [press_ctrl_c, end_as_a_scheduler_does])
+def test_an_interruption_says_how_to_go_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], interrupt: Callable[[], None]
+):
+    with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
+        interrupt()
+    assert ended.value.code == 130
+    assert "the same command goes on" in capsys.readouterr().err
+
+
+def test_progress_states_share_rate_and_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
+    with job(tmp_path / "a.log", "job"), Progress("training", total=400, unit="images", clock=clock) as progress:
+        for _ in range(3):
+            now += 20
+            progress.advance(40, "loss 0.5")
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    assert len(lines) == 1, "a line at most every half minute"
+    assert lines[0].endswith("training: 20 %, 80.0 of 400 images, 2.00 images/s, 02:40 left, loss 0.5")
+    assert "training: 20 %" in capsys.readouterr().err
+
+
+def test_progress_of_a_resumed_job_counts_its_own_rate(tmp_path: Path):
+    now = 0.0
+    with Progress("rows", total=100, unit="rows", done=50, clock=lambda: now) as progress:
+        now = 10.0
+        progress.advance(10)
+        assert "60 %" in progress.line()
+        assert "1.00 rows/s" in progress.line()
+        assert "00:40 left" in progress.line()
+
+
+def test_the_terminal_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True, raising=False)
+    with Progress("training", total=10, unit="images") as progress:
+        progress.advance(5)
+    assert "training" in capsys.readouterr().err

@@ -1,0 +1,104 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from conftest import ROOT
+from feature_sensitivity.runtime import devices
+from feature_sensitivity.runtime.devices import best_device, take_free_device
+
+TAKE = """
+import sys
+from pathlib import Path
+from feature_sensitivity.runtime.devices import take_free_device
+print(take_free_device(sys.argv[2:], Path(sys.argv[1])), flush=True)
+sys.stdin.read()
+"""
+
+
+class Job:
+    """A process that takes a device and keeps it until told to end."""
+
+    def __init__(self, folder: Path, *names: str):
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", TAKE, str(folder), *names],
+            cwd=ROOT / "workflow_scripts",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def device(self) -> str:
+        assert self.process.stdout
+        return self.process.stdout.readline().strip()
+
+    def end(self) -> None:
+        self.process.communicate()
+
+
+@pytest.fixture
+def start(tmp_path: Path):
+    jobs = []
+
+    def start(*names: str) -> Job:
+        jobs.append(Job(tmp_path / "locks", *names))
+        return jobs[-1]
+
+    yield start
+    for job in jobs:
+        job.process.kill()
+        job.process.communicate()
+
+
+def test_jobs_spread_over_the_devices(start):
+    """Five at once on four: each device has one, and one has two."""
+    jobs = [start("a", "b", "c", "d") for _ in range(5)]
+    taken = sorted(job.device() for job in jobs)
+    assert sorted(set(taken)) == ["0", "1", "2", "3"]
+
+
+def test_a_device_is_free_again_when_its_job_ends_or_is_killed(start):
+    ended, killed = start("a"), start("b")
+    assert (ended.device(), killed.device()) == ("0", "0")
+    ended.end()
+    killed.process.kill()
+    killed.process.wait()
+    assert {start("a", "b").device(), start("a", "b").device()} == {"0", "1"}
+
+
+def test_what_is_visible_to_one_job_only_has_the_same_name_for_all(start):
+    """As with CUDA_VISIBLE_DEVICES=1, whose only device is everybody else's second."""
+    assert start("b").device() == "0"
+    assert start("a", "b").device() == "0"
+    assert start("a", "b", "c").device() == "2"
+
+
+def test_the_cpu_where_there_is_no_device(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert best_device() == torch.device("cpu")
+
+
+def test_two_jobs_in_a_process_take_two_devices(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    class Properties:
+        def __init__(self, index: int):
+            self.uuid = f"GPU-{index}"
+
+    chosen = []
+    monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", Properties)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert [best_device() for _ in range(2)] == [torch.device("cuda", 0), torch.device("cuda", 1)]
+    assert chosen == [0, 1]
+    assert take_free_device(["GPU-2", "GPU-0"], next(tmp_path.iterdir())) == 0
+
+
+def test_a_build_without_cuda_beside_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    monkeypatch.setattr(torch.version, "cuda", None)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
+    best_device()
+    assert "pytorch: cuda" in caplog.text

@@ -1,0 +1,139 @@
+"""The answers that studies read off their tables, and that every table and figure can be made."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.studies.crossing.report import crossings
+from feature_sensitivity.studies.registry import STUDIES
+
+MODELS = ["normal", "adversarial", "robust_dataset"]
+
+
+def theorem(violations: int) -> pd.DataFrame:
+    rows = [
+        {"model": model, "epsilon": epsilon, "n_images": 100, "clean_error": 0.1, "attacked_error": 0.5, "ci_low": 0.4}
+        | {"ci_high": 0.6, "pointwise": 0.75, "classes": 1.0, "pairs": 0.9, "violations": violations}
+        for model in MODELS
+        for epsilon in (0.04, 0.08)
+    ]
+    return pd.DataFrame(rows)
+
+
+def convergence() -> pd.DataFrame:
+    rows = [
+        {"model": model, "epsilon": 0.08, "varied": varied, "steps": steps, "starts": starts, "mean_movement": 0.5}
+        | {"share_of_best": 0.9, "ci_low": 0.88, "ci_high": 0.92, "spread": 0.01}
+        for model in MODELS
+        for varied, steps, starts in (("steps", 5, 1), ("steps", 20, 1), ("starts", 20, 1), ("starts", 20, 2))
+    ]
+    return pd.DataFrame(rows)
+
+
+def relinear() -> pd.DataFrame:
+    heads = {"normal as trained": 0.1, "adversarial as trained": 0.7, "1 % least sensitive": 0.2, "all": 0.15}
+    rows = [
+        {"head": head, "n_features": 8, "epsilon": epsilon, "accuracy": accuracy + 0.2 * (epsilon == 0)}
+        | {"ci_low": accuracy - 0.05, "ci_high": accuracy + 0.05}
+        for head, accuracy in heads.items()
+        for epsilon in (0.0, 0.08)
+    ]
+    return pd.DataFrame(rows)
+
+
+def norms() -> pd.DataFrame:
+    accuracy = {("linf", "normal"): 0.1, ("linf", "adversarial"): 0.7, ("linf", "robust_dataset"): 0.16}
+    accuracy |= {("l2", "normal"): 0.2, ("l2", "adversarial"): 0.6, ("l2", "robust_dataset"): 0.4}
+    rows = [
+        {"norm": norm, "model": model, "epsilon": epsilon, "n_images": 10, "accuracy": share, "ci_low": share - 0.05}
+        | {"ci_high": share + 0.05, "sensitivity": 0.3, "sensitivity_low": 0.2, "sensitivity_high": 0.4}
+        for (norm, model), share in accuracy.items()
+        for epsilon in (0.5, 1.0)
+    ]
+    return pd.DataFrame(rows)
+
+
+def crossing(*ratios: float) -> pd.DataFrame:
+    epsilon = 0.1 * np.arange(1, len(ratios) + 1)
+    ratio = np.array(ratios)
+    columns = {"epsilon": epsilon, "normal": ratio, "robust_dataset": 1.0, "ratio": ratio}
+    return pd.DataFrame({**columns, "ci_low": ratio - 0.05, "ci_high": ratio + 0.05})
+
+
+def definitions() -> pd.DataFrame:
+    rows = [
+        {"definition": definition, "weight_normalization": weights, "claim": claim, "verdict": verdict}
+        | {"n_checks": 4, "n_hold": 2, "n_fail": 1}
+        for definition, verdict in (("max_abs", "reproduced"), ("range", "undecided"))
+        for weights in ("max_abs", "none")
+        for claim in ("S1", "S2")
+    ]
+    return pd.DataFrame(rows)
+
+
+TABLES = {
+    "definitions": definitions(),
+    "theorem": theorem(0),
+    "convergence": convergence(),
+    "relinear": relinear(),
+    "norms": norms(),
+    "crossing": crossing(1.5, 1.1, 0.9),
+}
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_study_has_a_table_and_a_figure(name: str, tmp_path: Path):
+    study, frame = STUDIES[name], TABLES[name]
+    table = study.table(frame)
+    assert len(table)
+    assert not table.isna().any().any()
+    save_figure(study.figure(frame, models=MODELS, caption="settings"), tmp_path / f"{name}.svg")
+    assert (tmp_path / f"{name}.png").stat().st_size > 1000
+
+
+def test_the_theorem_counts_contradictions():
+    assert "None of the 300 attacked points" in STUDIES["theorem"].answer(theorem(0))
+    assert "6 of 300 attacked points contradict" in STUDIES["theorem"].answer(theorem(1))
+    table = STUDIES["theorem"].table(theorem(0))
+    assert table["pointwise / attacked"][0] == "1.50"
+
+
+def test_the_best_new_layer_is_not_one_as_trained():
+    answer = STUDIES["relinear"].answer(relinear())
+    assert "(1 % least sensitive) reaches 20.0 (15.0-25.0) %" in answer
+    assert "10.0 (5.0-15.0) % of normal as trained" in answer
+
+
+def test_the_gain_is_given_under_each_norm():
+    answer = STUDIES["norms"].answer(norms())
+    assert "under linf +6.0 points, 10.0 % of the adversarial model's 60.0" in answer
+    assert "under l2 +20.0 points, 50.0 % of the adversarial model's 40.0" in answer
+
+
+def test_a_crossing_is_interpolated_in_the_logarithm():
+    assert crossings(np.array([0.1, 0.2]), np.array([2.0, 0.5])) == pytest.approx([0.15])
+    assert crossings(np.array([0.1, 0.2]), np.array([2.0, 1.5])) == []
+    assert "cross at epsilon 0.147" in STUDIES["crossing"].answer(crossing(1.1, 0.9))
+    assert "normal is the more sensitive one throughout" in STUDIES["crossing"].answer(crossing(1.5, 1.1))
+
+
+def test_convergence_tells_what_the_protocol_reaches():
+    assert "One run of 20 steps" in STUDIES["convergence"].answer(convergence())
+    assert "normal 90.0 (88.0-92.0) %, spread over starts 1 %" in STUDIES["convergence"].answer(convergence())
+
+
+def test_definitions_are_counted_by_verdict():
+    assert "S1 reproduced by 2, undecided by 2" in STUDIES["definitions"].answer(definitions())
+
+
+def test_scripts_of_the_report_environment_do_not_import_torch():
+    scripts = ["judge_claims", "report_study", "plot_learning", "plot_quantiles", "plot_tradeoff"]
+    scripts += ["compare_definitions", "compare_norms", "locate_crossing"]
+    code = f"import sys, {', '.join(scripts)}; sys.exit('torch' in sys.modules)"
+    folder = Path(__file__).parents[3] / "workflow_scripts"
+    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)

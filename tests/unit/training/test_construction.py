@@ -1,0 +1,231 @@
+"""The construction against a plain loop, and against itself when it is divided or interrupted."""
+
+import numpy as np
+import pytest
+import torch
+
+from feature_sensitivity.data.dataset_file import join_splits
+from feature_sensitivity.data.digits import load_digits
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.networks.checkpoints import build
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.training import construction
+from feature_sensitivity.training.construction import (
+    ConstructionSettings,
+    construct,
+    images_of_part,
+    random_other_images,
+)
+from feature_sensitivity.training.train import TrainingSettings, train
+
+CPU = torch.device("cpu")
+STANDARD = {"mean": [0.4] * 3, "std": [0.3] * 3}
+N = 21
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """For images as small as these, a second thread only waits."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def split():
+    generator = np.random.Generator(np.random.PCG64(0))
+    return Split(generator.integers(0, 256, (N, 3, 8, 8), np.uint8), np.arange(N) % 5)
+
+
+def settings(**changes):
+    return ConstructionSettings(
+        **{"steps": 6, "step_size": 0.3, "tolerance": None, "batch_size": 4, "seed": 1, **changes}
+    )
+
+
+def run(teacher, split, folder, chosen, index=None):
+    index = np.arange(len(split.labels)) if index is None else index
+    return construct(
+        teacher=teacher, split=split, index=index, settings=chosen, device=CPU, side_folder=folder, **STANDARD
+    )
+
+
+def assert_same(first, second):
+    np.testing.assert_array_equal(first.images, second.images)
+    np.testing.assert_array_equal(first.labels, second.labels)
+    for name in ("start_index", "relative_distance"):
+        np.testing.assert_array_equal(first.details[name], second.details[name])
+
+
+def plain_loop(teacher, split, chosen):
+    """The method as one would write it down: images [n, ...] and distances [steps + 1, n]."""
+    teacher.eval()
+    pixels = torch.from_numpy(split.images).float() / 255
+    target = teacher.features(standardize(pixels, **STANDARD)).detach()
+    pixels = pixels[random_other_images(len(pixels), chosen.seed)]
+    distances = []
+    for step in range(chosen.steps + 1):
+        pixels = pixels.detach().requires_grad_()
+        distance = (teacher.features(standardize(pixels, **STANDARD), surrogate_relu=True) - target).norm(dim=1)
+        distances.append(distance.detach())
+        if step < chosen.steps:
+            distance.sum().backward()
+            gradient = pixels.grad
+            length = gradient.flatten(1).norm(dim=1)[:, None, None, None]
+            pixels = (pixels.detach() - chosen.step_size * gradient / length).clamp(0, 1)
+    return pixels.detach().numpy(), torch.stack(distances).numpy()
+
+
+def test_every_image_starts_from_another_one():
+    other = random_other_images(1000, seed=3)
+    assert sorted(other) == list(range(1000))
+    assert not (other == np.arange(1000)).any()
+    assert not (other == random_other_images(1000, seed=4)).all()
+
+
+def test_parts_are_whole_batches_and_cover_every_image_once():
+    parts = [images_of_part(N, part=part, n_parts=3, batch_size=4) for part in (1, 2, 3)]
+    assert [len(part) for part in parts] == [8, 8, 5]
+    np.testing.assert_array_equal(np.concatenate(parts), np.arange(N))
+
+
+def test_too_many_parts_are_refused_with_the_number_that_goes():
+    with pytest.raises(UserError, match="21 images make only 6 batches of 4; write 6 or less"):
+        images_of_part(N, part=1, n_parts=7, batch_size=4)
+
+
+def test_equals_a_plain_loop(network, split, tmp_path):
+    made = run(network, split, tmp_path, settings())
+    images, distances = plain_loop(network, split, settings())
+    # Where rounding turns a ReLU over, an image takes another way; that happens to few.
+    assert np.mean(np.abs(made.images - images).max(axis=(1, 2, 3)) < 1e-4) > 0.7
+    relative = distances[-1] / distances[0]
+    assert np.mean(np.abs(made.details["relative_distance"] - relative) < 1e-4) > 0.7
+    np.testing.assert_array_equal(made.labels, split.labels)
+    assert made.images.dtype == np.float32
+    assert made.images.min() >= 0
+    assert made.images.max() <= 1
+
+
+@pytest.mark.parametrize("tolerance", [None, 0.6])
+def test_parts_join_to_the_same_bits(network, split, tmp_path, tolerance):
+    chosen = settings(tolerance=tolerance)
+    parts = [
+        run(network, split, tmp_path / str(part), chosen, images_of_part(N, part=part, n_parts=3, batch_size=4))
+        for part in (1, 2, 3)
+    ]
+    assert_same(join_splits(parts), run(network, split, tmp_path / "whole", chosen))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_image_does_not_depend_on_its_neighbours(tmp_path, threads):
+    """At CIFAR-10's size and the width of the smaller runs, whatever the CPU's kernels do there."""
+    torch.manual_seed(0)
+    teacher = build({"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": 16})
+    generator = np.random.Generator(np.random.PCG64(0))
+    split = Split(generator.integers(0, 256, (11, 3, 32, 32), np.uint8), np.zeros(11, np.int64))
+    torch.set_num_threads(threads)
+    whole = run(teacher, split, tmp_path / "whole", settings(steps=2))
+    some = np.array([9, 2, 10, 0, 5])
+    made = run(teacher, split, tmp_path / "some", settings(steps=2), some)
+    np.testing.assert_array_equal(made.images, whole.images[some])
+    np.testing.assert_array_equal(made.details["relative_distance"], whole.details["relative_distance"][some])
+
+
+@pytest.mark.parametrize("tolerance", [None, 0.6])
+def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tmp_path, monkeypatch, tolerance):
+    chosen = settings(tolerance=tolerance)
+    expected = run(network, split, tmp_path / "expected", chosen)
+    monkeypatch.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    advance, n_steps = construction._Batch.advance, []
+
+    def advance_or_die(*arguments):
+        n_steps.append(None)
+        if len(n_steps) % 5 == 0:
+            raise KeyboardInterrupt
+        advance(*arguments)
+
+    monkeypatch.setattr(construction._Batch, "advance", advance_or_die)
+    n_interruptions = 0
+    while True:
+        try:
+            made = run(network, split, tmp_path / "side", chosen)
+            break
+        except KeyboardInterrupt:
+            n_interruptions += 1
+    assert_same(made, expected)
+    assert n_interruptions > 4
+    # Between two interruptions 4 steps are made, and none of them is lost.
+    assert len(n_steps) <= 6 * (chosen.steps + 1) + n_interruptions
+
+
+def test_a_kill_between_the_two_files_of_a_checkpoint_loses_nothing(network, split, tmp_path, monkeypatch):
+    expected = run(network, split, tmp_path / "expected", settings())
+    monkeypatch.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    save = construction.save_side_checkpoint
+
+    def save_or_die(path, key, content):
+        if path.name == "in_work.pt" and (path.parent / "finished_00001.pt").exists():
+            raise KeyboardInterrupt
+        save(path, key, content)
+
+    monkeypatch.setattr(construction, "save_side_checkpoint", save_or_die)
+    with pytest.raises(KeyboardInterrupt):
+        run(network, split, tmp_path / "side", settings())
+    monkeypatch.setattr(construction, "save_side_checkpoint", save)
+    assert_same(run(network, split, tmp_path / "side", settings()), expected)
+
+
+def test_what_other_settings_left_behind_is_not_used(network, split, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        run(network, split, tmp_path / "side", settings(steps=1))
+    assert_same(run(network, split, tmp_path / "side", settings()), run(network, split, tmp_path / "new", settings()))
+
+
+def test_the_tolerance_stops_an_image_where_it_is_reached_and_changes_no_other(network, split, tmp_path):
+    tolerance = 0.6
+    all_steps = run(network, split, tmp_path / "all", settings())
+    made = run(network, split, tmp_path / "early", settings(tolerance=tolerance))
+    _, distances = plain_loop(network, split, settings())
+    relative = distances / distances[0]
+    reached = (relative <= tolerance).any(axis=0)
+    assert 0 < reached.sum() < N
+    first = np.argmax(relative <= tolerance, axis=0)
+    expected = np.where(reached, relative[first, np.arange(N)], relative[-1])
+    assert np.mean(np.abs(made.details["relative_distance"] - expected) < 1e-4) > 0.7
+    np.testing.assert_array_equal(made.images[~reached], all_steps.images[~reached])
+
+
+def test_a_start_that_the_teacher_cannot_tell_from_the_original_stays(network, tmp_path):
+    twins = Split(np.full((2, 3, 8, 8), 77, np.uint8), np.arange(2))
+    made = run(network, twins, tmp_path, settings())
+    np.testing.assert_array_equal(made.images, twins.images.astype(np.float32) / 255)
+    np.testing.assert_array_equal(made.details["relative_distance"], 0)
+
+
+def test_representations_of_digits_are_matched_to_a_fifth_of_their_first_distance(tmp_path):
+    splits = load_digits(size=8).splits
+    teacher, _ = train(
+        architecture={"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": 4},
+        train_split=splits["train"],
+        test_split=splits["test"],
+        settings=TrainingSettings(
+            epochs=2,
+            batch_size=128,
+            learning_rate=0.05,
+            momentum=0.9,
+            weight_decay=5e-4,
+            schedule="constant",
+            horizontal_flip=False,
+            seed=0,
+        ),
+        device=CPU,
+        side_checkpoint=tmp_path / "training.pt",
+        **STANDARD,
+    )
+    chosen = settings(steps=60, step_size=0.2, batch_size=50)
+    made = run(teacher, splits["train"], tmp_path / "side", chosen, np.arange(50))
+    assert made.details["relative_distance"].mean() < 0.2

@@ -1,0 +1,193 @@
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.data.digits import load_digits
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.predictions import clean_accuracy
+from feature_sensitivity.runtime.cpu_workers import every_core
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.training import train as training
+from feature_sensitivity.training.train import TrainingSettings, train
+
+STANDARD = {"mean": [0.3] * 3, "std": [0.3] * 3, "device": torch.device("cpu")}
+ARCHITECTURE = {"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": 4}
+SETTINGS = TrainingSettings(
+    epochs=3,
+    batch_size=64,
+    learning_rate=0.05,
+    momentum=0.9,
+    weight_decay=5e-4,
+    schedule="constant",
+    horizontal_flip=False,
+    seed=1,
+)
+ATTACK = PGD(norm="linf", epsilon=0.1, steps=2, step_size=0.05)
+
+
+@pytest.fixture(scope="module")
+def digits() -> tuple[Split, Split]:
+    source = load_digits(size=8)
+    whole = source.splits["train"]
+    return Split(whole.images[:333], whole.labels[:333]), source.splits["test"]
+
+
+def run(digits: tuple[Split, Split], path: Path, settings: TrainingSettings) -> tuple[Classifier, pd.DataFrame]:
+    return train(
+        architecture=ARCHITECTURE,
+        train_split=digits[0],
+        test_split=digits[1],
+        settings=settings,
+        side_checkpoint=path,
+        **STANDARD,
+    )
+
+
+def weights(network: Classifier) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, second[name]) for name, value in first.items())
+
+
+@pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])
+def test_training_learns_and_records_each_epoch(digits: tuple[Split, Split], tmp_path: Path, attack: PGD | None):
+    settings = replace(SETTINGS, epochs=6, attack=attack)
+    network, history = run(digits, tmp_path / "side.pt", settings)
+    assert history.epoch.tolist() == [1, 2, 3, 4, 5, 6]
+    assert history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
+    assert history.train_accuracy.iloc[-1] > 0.6
+    assert history.test_accuracy.iloc[-1] == clean_accuracy(network, digits[1], **STANDARD)
+    assert not network.training
+
+
+def test_robust_accuracy_is_recorded_in_adversarial_training(digits: tuple[Split, Split], tmp_path: Path):
+    _, normal = run(digits, tmp_path / "normal.pt", SETTINGS)
+    _, adversarial = run(digits, tmp_path / "adversarial.pt", replace(SETTINGS, epochs=6, attack=ATTACK))
+    assert "robust_test_accuracy" not in normal
+    assert 0.3 < adversarial.robust_test_accuracy.iloc[-1] < adversarial.test_accuracy.iloc[-1]
+
+
+def test_robust_overfitting_is_told_once_when_it_sets_in(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    accuracies = iter([0.3, 0.5, 0.47, 0.49, 0.47, 0.46, 0.45, 0.44])
+    monkeypatch.setattr(training, "_robust_accuracy", lambda *_, **__: next(accuracies))
+    run(digits, tmp_path / "side.pt", replace(SETTINGS, epochs=8, attack=ATTACK))
+    (warning,) = [record.message for record in caplog.records if "robust overfitting" in record.message]
+    assert "was 50.0 % after epoch 2 and is 45.0 % after epoch 7" in warning
+
+
+@pytest.mark.parametrize("schedule", training.SCHEDULES)
+def test_an_interrupted_training_ends_with_the_same_weights(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
+):
+    settings = replace(SETTINGS, schedule=schedule, attack=ATTACK, horizontal_flip=True)
+    undisturbed, history = run(digits, tmp_path / "undisturbed.pt", settings)
+    save = training.save_side_checkpoint
+
+    def save_then_die(*arguments):
+        save(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "save_side_checkpoint", save_then_die)
+    for _ in range(settings.epochs):
+        with pytest.raises(KeyboardInterrupt):
+            run(digits, tmp_path / "side.pt", settings)
+    monkeypatch.undo()
+    resumed, resumed_history = run(digits, tmp_path / "side.pt", settings)
+    assert equal(weights(resumed), weights(undisturbed))
+    pd.testing.assert_frame_equal(resumed_history.drop(columns="seconds"), history.drop(columns="seconds"))
+
+
+def test_a_side_checkpoint_of_other_settings_is_not_used(digits: tuple[Split, Split], tmp_path: Path):
+    path = tmp_path / "side.pt"
+    run(digits, path, replace(SETTINGS, epochs=2))
+    _, history = run(digits, path, replace(SETTINGS, epochs=2, learning_rate=0.01))
+    assert history.learning_rate.tolist() == [0.01, 0.01]
+    assert path.with_name("side.pt.other").exists()
+
+
+def test_a_damaged_side_checkpoint_is_not_used(digits: tuple[Split, Split], tmp_path: Path):
+    path = tmp_path / "side.pt"
+    first, _ = run(digits, path, SETTINGS)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    again, _ = run(digits, path, SETTINGS)
+    assert path.with_name("side.pt.damaged").exists()
+    assert equal(weights(again), weights(first))
+
+
+def test_the_seed_decides(digits: tuple[Split, Split], tmp_path: Path):
+    same = [weights(run(digits, tmp_path / name, replace(SETTINGS, epochs=1))[0]) for name in ("a", "b")]
+    other = weights(run(digits, tmp_path / "c", replace(SETTINGS, epochs=1, seed=2))[0])
+    assert equal(*same)
+    assert not equal(same[0], other)
+
+
+def test_divergence_ends_with_a_sentence(digits: tuple[Split, Split], tmp_path: Path):
+    with pytest.raises(UserError, match=r"training diverged: .* lower training\.learning_rate"):
+        run(digits, tmp_path / "side.pt", replace(SETTINGS, learning_rate=1e9))
+
+
+def test_step_schedule_drops_at_half_and_three_quarters(digits: tuple[Split, Split], tmp_path: Path):
+    _, history = run(digits, tmp_path / "side.pt", replace(SETTINGS, epochs=4, schedule="step"))
+    np.testing.assert_allclose(history.learning_rate, [0.05, 0.05, 0.005, 0.0005])
+
+
+@pytest.mark.parametrize("batchnorm", ["eval", "train"])
+def test_the_attack_leaves_running_statistics_alone(network: Classifier, batchnorm: str):
+    before = weights(network.train())
+    x, y = torch.randn(8, 3, 8, 8), torch.randint(0, 5, (8,))
+    attacked = training._attackable(network, replace(SETTINGS, attack=ATTACK, attack_batchnorm=batchnorm))
+    generator = torch.Generator().manual_seed(0)
+    with every_core(torch.device("cpu"), row_wise=batchnorm == "eval") as share:
+        perturbation = training._perturbation(attacked, x, y, ATTACK, generator, share)
+    assert equal(weights(network), before)
+    assert 0 < perturbation.abs().max() <= 0.1 * (1 + 1e-6)
+    assert all(p.grad is None for p in network.parameters())
+
+
+@pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])
+def test_a_compiled_network_trains_the_same(
+    digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, attack: PGD | None
+):
+    """Traced whole but run by PyTorch itself, which spares the test a C++ compiler and minutes."""
+    settings = replace(SETTINGS, epochs=1, attack=attack)
+    plain = weights(run(digits, tmp_path / "plain.pt", settings)[0])
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager", fullgraph=True))
+    compiled = weights(run(digits, tmp_path / "compiled.pt", replace(settings, compile=True))[0])
+    assert all(torch.allclose(plain[name], compiled[name], rtol=1e-3, atol=1e-4) for name in plain)
+
+
+def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The CPU's bfloat16 is too slow to be of use, but shows that the parts fit together."""
+    monkeypatch.setattr(training, "check_options", lambda *_: None)
+    settings = replace(SETTINGS, epochs=6, attack=ATTACK, mixed_precision=True)
+    network, history = run(digits, tmp_path / "side.pt", settings)
+    assert history.train_loss.iloc[-1] < 0.6 * history.train_loss.iloc[0]
+    assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+def test_options_that_cannot_work_here_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    cpu = torch.device("cpu")
+    with pytest.raises(UserError, match=r"needs a GPU with bfloat16, but this is CPU.*mixed_precision: false"):
+        training.check_options(replace(SETTINGS, mixed_precision=True), cpu)
+
+    def no_compiler(*_, **__):
+        raise RuntimeError("no compiler was found\nand more")
+
+    monkeypatch.setattr(torch, "compile", no_compiler)
+    with pytest.raises(
+        UserError, match=r"fails here \(RuntimeError: no compiler was found\); install a C\+\+ compiler"
+    ):
+        training.check_options(replace(SETTINGS, compile=True), cpu)

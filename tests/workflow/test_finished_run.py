@@ -1,0 +1,245 @@
+"""What a run leaves, and what a change after it reruns."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from conftest import TINY, planned, run_snakemake
+from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
+
+pytestmark = pytest.mark.workflow
+
+
+def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
+    results = finished_workflow / "results/tiny"
+    accuracy = pd.read_csv(results / "accuracy/normal.csv")
+    columns = "model norm epsilon epsilon_255 steps step_size n_images n_correct accuracy ci_low ci_high seed"
+    assert list(accuracy.columns) == columns.split()
+    assert accuracy.epsilon.tolist() == [0, 0.04, 0.06, 0.08, 0.2]
+    checks = pd.read_csv(results / "accuracy/normal.checks.csv")
+    assert checks.epsilon.tolist() == [0.04, 0.06, 0.08, 0.2]
+    history = pd.read_csv(results / "models/adversarial.history.csv")
+    assert list(history.columns) == [
+        "epoch",
+        "learning_rate",
+        "train_loss",
+        "train_accuracy",
+        "test_accuracy",
+        "seconds",
+        "robust_test_accuracy",
+    ]
+    checkpoint = torch.load(results / "models/robust_dataset.pt", weights_only=True)
+    assert {"state_dict", "architecture", "dataset", "training", "seed", "versions"} <= checkpoint.keys()
+    with h5py.File(results / "data/digits.h5") as file:
+        assert file["train/images"].shape[1:] == (3, 8, 8)
+        assert {"mean", "std", "source", "sha256"} <= file.attrs.keys()
+    with h5py.File(results / "data/robust_digits.h5") as file:
+        assert list(file) == ["train"]
+    with h5py.File(results / "sens/normal_0.2.h5") as file:
+        assert file["maximum"].shape == (6, 32)
+        assert {"checkpoint_sha256", "epsilon", "epsilon_255", "torch_version", "seed"} <= file.attrs.keys()
+    summary = pd.read_csv(results / "summary.csv")
+    assert len(summary) == 15
+    assert summary[summary.epsilon > 0].sensitivity_mean.notna().all()
+    for name in ("figure1_accuracy", "figure2_sensitivity"):
+        for suffix in (".svg", ".png", ".csv"):
+            assert (results / f"figures/{name}{suffix}").stat().st_size > 500
+    assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
+
+
+def test_a_second_seed_adds_to_a_finished_run(edited: Path):
+    """The first seed's models stay; the replicates differ from them, and their spread is shown."""
+    results = edited / "results/tiny"
+    first = (results / "models/normal.pt").read_bytes()
+    config = edited / "tests/config_tiny.yaml"
+    config.write_text(config.read_text() + 'seeds: [0, 1]\nepsilons: ["0.08"]\n')
+    plan = planned(edited, *TINY, "all")
+    assert plan["train_model"] == plan["measure_sensitivity"] == 3
+    assert plan["construct_dataset"] == 0
+    assert planned(edited, *TINY, "definitions")["train_model"] == 0, "studies are of the first seed's models"
+    run_snakemake(edited, *TINY, "all")
+    assert (results / "models/normal.pt").read_bytes() == first
+    checkpoints = [torch.load(results / f"models/{name}.pt", weights_only=True) for name in ("normal", "normal_seed1")]
+    assert [checkpoint["seed"] for checkpoint in checkpoints] == [0, 1]
+    weights = [checkpoint["state_dict"]["fc.weight"] for checkpoint in checkpoints]
+    assert not torch.equal(*weights)
+    files = [read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("normal", "normal_seed1")]
+    assert np.array_equal(files[0].image_index, files[1].image_index)
+    assert [file.attributes["seed"] for file in files] == [0, 0]
+    summary = pd.read_csv(results / "summary.csv")
+    assert len(summary) == 6
+    assert (summary.n_seeds == 2).all()
+    means = [float(file.sensitivity.mean()) for file in files]
+    row = summary[(summary.model == "normal") & (summary.epsilon == 0.08)].iloc[0]
+    assert row.sensitivity_mean == pytest.approx(np.mean(means))
+    assert row.sensitivity_mean_seed_std == pytest.approx(np.std(means, ddof=1))
+    for figure in ("figure1_accuracy", "figure2_sensitivity", "learning_curves", "accuracy_against_sensitivity"):
+        svg = re.sub(r"<[^>]*>|\s+", " ", (results / f"figures/{figure}.svg").read_text())
+        assert "n = 2 training seeds (0, 1)" in re.sub(" +", " ", svg)
+    assert "n = 2 training seeds (0, 1)" in (results / "claims.md").read_text()
+    assert "±" in (results / "summary.txt").read_text()
+
+
+def test_studies_are_targets_of_their_own(finished_workflow: Path):
+    assert "report_study" not in planned(finished_workflow, *TINY, "all")
+    assert planned(finished_workflow, *TINY, "definitions") == {
+        "compare_definitions": 1,
+        "report_study": 1,
+        "definitions": 1,
+    }
+    plan = planned(finished_workflow, *TINY, "studies")
+    assert plan["report_study"] == 6
+    assert plan["bound_errors"] == 12
+    assert plan["measure_sensitivity"] == plan["train_model"] == 0, "they rest on what the run has"
+
+
+def test_the_studies_run_and_decide_what_was_open(edited: Path):
+    """Every study from a finished run; then claim S6 rests on relinear, and the report has a page for each."""
+    run_snakemake(edited, *TINY, "studies")
+    for study in ("definitions", "theorem", "convergence", "relinear", "norms", "crossing"):
+        for suffix in (".md", ".html", ".svg", ".png"):
+            assert (edited / f"results/tiny/studies/{study}{suffix}").stat().st_size > 300
+    assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/theorem/*.csv"))).violations.ge(0).all()
+    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
+    run_snakemake(edited, *TINY, "all")
+    claims = pd.read_csv(edited / "results/tiny/claims.csv").set_index("claim")
+    assert "% least sensitive" in claims.numbers["S6"]
+    run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", "studies")
+    report = (edited / "report.html").read_text()
+    for category in ("1 Models", "2 Accuracy", "3 Sensitivity of features", "5 Claims", "6 Open questions"):
+        assert category in report
+
+
+def test_nothing_is_left_to_do_after_a_run(finished_workflow: Path):
+    assert planned(finished_workflow, *TINY, "all") == {}
+
+
+@pytest.fixture
+def edited(finished_workflow: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, free to be edited."""
+    folder = tmp_path / "edited"
+    shutil.copytree(finished_workflow, folder, symlinks=True)
+    return folder
+
+
+def append_comment(path: Path) -> None:
+    path.write_text(path.read_text() + "\n# edited\n")
+
+
+PACKAGE = "workflow_scripts/feature_sensitivity"
+
+
+def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
+    """Its weights are those of ``normal``, so all that is measured of it must be equal. It has no replicates."""
+    results = edited / "results/tiny"
+    shutil.copy(results / "models/normal.pt", edited / "mine.pt")
+    config = edited / "tests/config_tiny.yaml"
+    settings = 'models: {mine: {dataset: digits, weights: mine.pt}}\nepsilons: ["0.08"]\nseeds: [0, 1]\n'
+    config.write_text(config.read_text() + settings)
+    plan = planned(edited, *TINY, "all")
+    assert (plan["import_model"], plan["train_model"], plan["measure_sensitivity"]) == (1, 3, 4)
+    run_snakemake(edited, *TINY, "all")
+    mine, normal = (read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("mine", "normal"))
+    assert np.array_equal(mine.maximum, normal.maximum)
+    accuracies = [pd.read_csv(results / f"accuracy/{name}.csv").n_correct for name in ("mine", "normal")]
+    assert accuracies[0].tolist() == accuracies[1].tolist()
+    summary = pd.read_csv(results / "summary.csv").query("model == 'mine'")
+    assert summary.n_seeds.tolist() == [1, 1]
+    rows = [line for line in (results / "summary.md").read_text().splitlines() if line.startswith("| mine")]
+    assert len(rows) == 2
+    assert not any("nan" in row or "±" in row for row in rows)
+    assert planned(edited, *TINY, "all").total() == 0
+    shutil.copy2(results / "models/adversarial.pt", edited / "mine.pt")
+    os.utime(edited / "mine.pt", (0, 0))
+    assert planned(edited, *TINY, "all")["import_model"] == 1, "another network, though its file is older"
+
+
+def test_shards_and_precision_through_the_workflow(edited: Path):
+    """Sharded is bit-equal to whole; a precision takes fewer images, whose values are the same."""
+    target = edited / "results/tiny/sens/normal_0.08.h5"
+    whole = read_sensitivity(target)
+    config = edited / "tests/config_tiny.yaml"
+    original = config.read_text()
+    for extra, check in (("shards: 3", True), ("precision: 0.9", False)):
+        config.write_text(original.replace("steps: 4, batch_size: 32", f"steps: 4, batch_size: 32, {extra}"))
+        run_snakemake(edited, *TINY, "results/tiny/sens/normal_0.08.h5")
+        got = read_sensitivity(target)
+        rows = np.isin(whole.image_index, got.image_index)
+        assert np.array_equal(got.maximum, whole.maximum[rows])
+        assert np.array_equal(got.minimum, whole.minimum[rows])
+        if check:
+            assert all(np.array_equal(getattr(got, name), getattr(whole, name)) for name in DIMENSIONS)
+        assert not list(edited.glob("results/tiny/unfinished/**/*.*"))
+
+
+def test_editing_the_figures_reruns_the_figures_only(edited: Path):
+    append_comment(edited / PACKAGE / "figures.py")
+    figures = {
+        f"plot_{name}" for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction")
+    }
+    assert set(planned(edited, *TINY, "all")) == {*figures, "all"}
+
+
+def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
+    append_comment(edited / PACKAGE / "attacks.py")
+    plan = planned(edited, *TINY, "all")
+    assert plan["train_model"] == 3
+    assert plan["construct_dataset"] == 1
+    assert plan["measure_accuracy"] == 3
+    assert plan["measure_sensitivity"] == 12
+    assert plan["fetch_dataset"] == 0
+
+
+def test_another_definition_reruns_no_attack(edited: Path):
+    config = edited / "tests/config_tiny.yaml"
+    config.write_text(config.read_text().replace("sensitivity: {", "sensitivity: {definition: range, "))
+    plan = planned(edited, *TINY, "all")
+    assert plan["measure_sensitivity"] == 0
+    assert plan["plot_sensitivity"] == plan["summarize_results"] == 1
+    figure = "results/tiny/figures/accuracy_against_sensitivity.svg"
+    run_snakemake(edited, *TINY, figure)
+    words = re.sub(r"<[^>]*>", " ", (edited / figure).read_text()).split()
+    assert words[words.index("definition") + 1] == "range,"
+
+
+def test_editing_a_script_reruns_its_rule(edited: Path):
+    append_comment(edited / "workflow_scripts/judge_claims.py")
+    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
+
+
+def test_editing_what_people_see_during_a_job_reruns_nothing(edited: Path):
+    append_comment(edited / PACKAGE / "console.py")
+    assert planned(edited, *TINY, "all") == {}
+
+
+def test_a_fresh_clone_beside_old_results_reruns_nothing(edited: Path):
+    for path in (edited / "workflow_scripts").rglob("*.py"):
+        path.touch()
+    assert planned(edited, *TINY, "all") == {}
+
+
+def test_a_rule_names_what_its_script_imports(finished_workflow: Path):
+    target = "results/tiny/sens/normal_0.04.h5"
+    summary = run_snakemake(finished_workflow, "--detailed-summary", *TINY, target).stdout
+    line = next(line for line in summary.splitlines() if line.startswith(f"{target}\t"))
+    for module in ("attacks", "extremes", "models", "random_starts", "sensitivity"):
+        assert f"{PACKAGE}/{module}.py" in line
+    assert "workflow_scripts/measure_sensitivity.py" in line
+    assert "figures.py" not in line
+
+
+def test_the_target_prints_the_table_and_runs_nothing_else(finished_workflow: Path):
+    for _ in range(2):
+        done = run_snakemake(finished_workflow, *TINY, "benchmarks")
+        assert "peak memory MB" in done.stdout
+        assert "1 of 1 steps" in done.stdout
+    table = pd.read_csv(finished_workflow / "results/tiny/benchmarks.csv").set_index("rule")
+    assert table.loc["measure_sensitivity", "jobs"] == 12
+    assert {"fetch_dataset", "train_model", "plot_accuracy", "summarize_results"} <= set(table.index)

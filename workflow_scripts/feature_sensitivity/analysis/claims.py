@@ -1,0 +1,249 @@
+"""The paper's claims, each with the rule that judges it on the numbers of a run.
+
+A rule is a sentence and, under it, the code that does what the sentence says: it yields checks, each a
+number with its interval and whether the claim holds there. A claim is reproduced when every check holds,
+not reproduced when one clearly fails, and undecided otherwise: when an interval reaches across a
+threshold, when two intervals overlap, or when the run lacks what the claim speaks of.
+
+A new claim is a function under ``@claim`` and a line in ``CLAIMS``.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+from typing import NamedTuple, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination
+from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST, MissingError, Run, accuracy_estimate
+from feature_sensitivity.analysis.seeds import mean_of
+from feature_sensitivity.analysis.verdicts import UNDECIDED, Check, every, is_above, is_below, is_greater, verdict
+
+HIGH = 0.5
+"""A high accuracy is above this: right more often than wrong."""
+ZERO = 0.02
+"""An accuracy below this reads as 0 % in the paper's Figure 1."""
+LITTLE = 0.25
+"""A little better: by less than this share of what adversarial training gains over normal training."""
+FAR = 0.5
+"""Far below: less than this share."""
+SKEWNESS, KURTOSIS = 0.5, 1.0
+"""About normal: skewness and excess kurtosis no farther from 0 than this; a normal distribution has 0 and 0."""
+
+Rule = Callable[[Run], Iterator[Check]]
+
+
+class Claim(NamedTuple):
+    """A claim of the paper, its rule in words, and the rule."""
+
+    name: str
+    sentence: str
+    rule: str
+    checks: Rule
+
+
+def claim(name: str, *, rule: str) -> Callable[[Rule], Claim]:
+    """Make a claim of the function that judges it; its docstring is the paper's sentence."""
+    return lambda checks: Claim(name, cast("str", checks.__doc__), rule, checks)
+
+
+@claim("A1", rule=f"Each accuracy is above {HIGH:.0%}, and the interval of `normal` lies above those of the other two.")
+def accurate_without_attack(run: Run) -> Iterator[Check]:
+    """Without attack all three models are accurate, and `normal` is the most accurate."""
+    clean = {model: run.accuracy_of(model, 0) for model in MODELS}
+    for model in MODELS:
+        best = True if model == NORMAL else is_greater(clean[NORMAL], clean[model])
+        yield Check(f"accuracy of {model}", clean[model], every([is_above(clean[model], HIGH), best]))
+
+
+@claim(
+    "A2",
+    rule="From each epsilon to the next the accuracy does not rise (it clearly does where the intervals are apart, "
+    "and it is open where a rise is within them), and at the largest epsilon it is clearly lower than at 0.",
+)
+def accuracy_falls_with_epsilon(run: Run) -> Iterator[Check]:
+    """The accuracy of every model falls as epsilon grows."""
+    for model in MODELS:
+        curve = [(epsilon, run.accuracy_of(model, epsilon)) for epsilon in (0.0, *run.epsilons)]
+        for (_, before), (epsilon, after) in pairwise(curve):
+            falls = True if after.value <= before.value else (False if after.low > before.high else None)
+            yield Check(f"accuracy of {model} at {epsilon:g}", after, falls)
+        first, (epsilon, last) = curve[0][1], curve[-1]
+        fall = combination((1, first), (-1, last))
+        yield Check(f"fall of {model} from 0 to {epsilon:g}", fall, is_above(fall, 0))
+
+
+@claim("A3", rule=f"Both accuracies are below {ZERO:.0%}, which reads as 0 % in the figure.")
+def nothing_left_at_the_largest_epsilon(run: Run) -> Iterator[Check]:
+    """At epsilon 0.2 `normal` and `robust_dataset` are at 0 %."""
+    for model in (NORMAL, ROBUST):
+        accuracy = run.accuracy_of(model, 0.2)
+        yield Check(f"accuracy of {model} at 0.2", accuracy, is_below(accuracy, ZERO))
+
+
+@claim("A4", rule=f"Its accuracy is above {HIGH:.0%} at 0.08, and above 1 / (number of classes) at 0.2.")
+def adversarial_training_is_robust(run: Run) -> Iterator[Check]:
+    """`adversarial` is still accurate at epsilon 0.08, and better than chance at 0.2."""
+    for epsilon, threshold in ((0.08, HIGH), (0.2, 1 / run.n_classes)):
+        accuracy = run.accuracy_of(ADVERSARIAL, epsilon)
+        yield Check(f"accuracy at {epsilon:g}, against {threshold:.0%}", accuracy, is_above(accuracy, threshold))
+
+
+@claim(
+    "A5",
+    rule=f"Averaged over the attacked epsilons, its gain over `normal` is above 0, and below {LITTLE:.0%} of the gain "
+    "of `adversarial`.",
+)
+def robust_dataset_helps_little(run: Run) -> Iterator[Check]:
+    """Under l_inf attack `robust_dataset` is only a little better than `normal`."""
+    share = 1 / len(run.epsilons)
+    # Accuracies at several epsilons share their images: their mean's interval is the mean of their intervals.
+    mean = {
+        model: Estimate(*(np.array([run.accuracy_of(model, epsilon) for epsilon in run.epsilons]).sum(axis=0) * share))
+        for model in MODELS
+    }
+    gain = combination((1, mean[ROBUST]), (-1, mean[NORMAL]))
+    yield Check("gain over normal", gain, is_above(gain, 0))
+    excess = _excess(mean[ROBUST], mean[NORMAL], mean[ADVERSARIAL])
+    yield Check(f"gain less {LITTLE:.0%} of the adversarial model's", excess, is_below(excess, 0))
+
+
+def _excess(accuracy: Estimate, normal: Estimate, adversarial: Estimate) -> Estimate:
+    """The gain over ``normal``, less the share of the adversarial model's gain that still counts as little."""
+    return combination((1, accuracy), (LITTLE - 1, normal), (-LITTLE, adversarial))
+
+
+@claim(
+    "S1",
+    rule=f"For every model and epsilon the skewness lies within {SKEWNESS:g} of 0 and the excess kurtosis within "
+    f"{KURTOSIS:g}; intervals by bootstrap over features.",
+)
+def sensitivities_are_normally_distributed(run: Run) -> Iterator[Check]:
+    """The sensitivities of the features of a model at one epsilon are about normally distributed."""
+    for model in MODELS:
+        for epsilon in run.sensitivity_epsilons():
+            seeds = run.movement_of(model, epsilon).mean(axis=1, dtype=np.float64)
+            for name, statistic, limit in (
+                ("skewness", stats.skew, SKEWNESS),
+                ("excess kurtosis", stats.kurtosis, KURTOSIS),
+            ):
+                shape = mean_of([_shape(statistic, values) for values in seeds])
+                near = every([is_above(shape, -limit), is_below(shape, limit)])
+                yield Check(f"{name} of {model} at {epsilon:g}", shape, near)
+
+
+def _shape(statistic: Callable[..., NDArray[np.floating]], values: NDArray[np.floating]) -> Estimate:
+    """A statistic of shape with its bootstrap interval; equal values have no shape."""
+    return bootstrap(statistic, values) if values.std() > 0 else Estimate(np.nan, np.nan, np.nan)
+
+
+@claim("S2", rule="From each epsilon to the next the mean sensitivity grows: the ratio is above 1.")
+def sensitivities_grow_with_epsilon(run: Run) -> Iterator[Check]:
+    """The sensitivities of every model grow with epsilon."""
+    if len(run.sensitivity_epsilons()) < 2:
+        raise MissingError("this run has sensitivities at one epsilon only")
+    for model in MODELS:
+        for before, after in pairwise(run.sensitivity_epsilons()):
+            ratio = run.sensitivity_ratio((model, after), (model, before))
+            yield Check(f"mean of {model} at {after:g} / at {before:g}", ratio, is_above(ratio, 1))
+
+
+@claim(
+    "S3",
+    rule=f"At every epsilon its mean sensitivity is less than {FAR:.0%} of that of `normal` and of `robust_dataset`.",
+)
+def adversarial_training_makes_insensitive(run: Run) -> Iterator[Check]:
+    """At every epsilon the sensitivities of `adversarial` are far below those of the other two."""
+    for epsilon in run.sensitivity_epsilons():
+        for other in (NORMAL, ROBUST):
+            ratio = run.sensitivity_ratio((ADVERSARIAL, epsilon), (other, epsilon))
+            yield Check(f"mean of {ADVERSARIAL} / {other} at {epsilon:g}", ratio, is_below(ratio, FAR))
+
+
+@claim(
+    "S4",
+    rule="The mean sensitivity of `normal` over that of `robust_dataset` is above 1 at the first three and below 1 "
+    "at 0.2.",
+)
+def normal_and_robust_dataset_cross(run: Run) -> Iterator[Check]:
+    """`normal` is more sensitive than `robust_dataset` at epsilon 0.04, 0.06 and 0.08, and less at 0.2."""
+    for epsilon, holds in ((0.04, is_above), (0.06, is_above), (0.08, is_above), (0.2, is_below)):
+        ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
+        yield Check(f"mean of {NORMAL} / {ROBUST} at {epsilon:g}", ratio, holds(ratio, 1))
+
+
+@claim(
+    "S5",
+    rule="Of any two models whose accuracies at an epsilon have intervals that are apart, the more accurate one has "
+    "the lower mean sensitivity there: the ratio is below 1. Without such a pair it is open.",
+)
+def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
+    """The less sensitive the features of a model, the more accurate it is under attack."""
+    for epsilon in run.sensitivity_epsilons():
+        for pair in combinations(MODELS, 2):
+            worse, better = sorted(pair, key=lambda model: run.accuracy_of(model, epsilon).value)
+            if is_greater(run.accuracy_of(better, epsilon), run.accuracy_of(worse, epsilon)):
+                ratio = run.sensitivity_ratio((better, epsilon), (worse, epsilon))
+                yield Check(f"mean of {better} / {worse} at {epsilon:g}", ratio, is_below(ratio, 1))
+
+
+@claim(
+    "S6",
+    rule="However its linear layer is fitted anew, the accuracy under attack gains less over the layer as trained than "
+    f"{LITTLE:.0%} of the gain of `adversarial`.",
+)
+def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
+    """Almost all features of `normal` are sensitive, so re-arranging its linear layer cannot make it robust."""
+    if run.last_layer_refit is None:
+        raise MissingError(
+            "no linear layer was fitted anew; type `snakemake --cores all relinear`, with the options of this run, "
+            "then `all` again"
+        )
+    attacked = run.last_layer_refit[run.last_layer_refit.epsilon > 0]
+    accuracy: dict[str, Estimate] = {row["head"]: accuracy_estimate(row) for row in attacked.to_dict("records")}
+    normal, adversarial = accuracy.pop("normal as trained"), accuracy.pop("adversarial as trained")
+    for head, refitted in accuracy.items():
+        excess = _excess(refitted, normal, adversarial)
+        yield Check(f"{head}: gain less {LITTLE:.0%} of the adversarial model's", excess, is_below(excess, 0))
+
+
+CLAIMS = (
+    accurate_without_attack,
+    accuracy_falls_with_epsilon,
+    nothing_left_at_the_largest_epsilon,
+    adversarial_training_is_robust,
+    robust_dataset_helps_little,
+    sensitivities_are_normally_distributed,
+    sensitivities_grow_with_epsilon,
+    adversarial_training_makes_insensitive,
+    normal_and_robust_dataset_cross,
+    insensitive_features_go_with_accuracy,
+    another_last_layer_does_not_help,
+)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim, its verdict, the checks behind it, and why it is undecided where the run lacks something."""
+
+    claim: Claim
+    verdict: str
+    checks: Sequence[Check]
+    reason: str = ""
+
+
+def judge(run: Run) -> list[Judgement]:
+    """Return every claim's verdict, in the order of the paper."""
+    return [_judge(claim, run) for claim in CLAIMS]
+
+
+def _judge(claim: Claim, run: Run) -> Judgement:
+    try:
+        checks = list(claim.checks(run))
+    except MissingError as error:
+        return Judgement(claim, UNDECIDED, [], str(error))
+    reason = "" if checks else "no two accuracies have intervals that are apart"
+    return Judgement(claim, verdict([check.holds for check in checks]), checks, reason)

@@ -1,0 +1,107 @@
+"""The numbers of a run."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
+from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of
+from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, weight_factor
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+
+NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
+
+MODELS = (NORMAL, ADVERSARIAL, ROBUST)
+"""The names by which the claims know the paper's three models."""
+
+
+class MissingError(Exception):
+    """What a claim speaks of and the run does not have."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The numbers of a run.
+
+    ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``movement``: (model,
+    epsilon) to how far each image moves each feature, weighted, [n_seeds, n_images, n_features], for the same
+    images everywhere. ``last_layer_refit``: the table of the study of that name, if it was made.
+    """
+
+    accuracy: Mapping[tuple[str, float], Estimate]
+    movement: Mapping[tuple[str, float], NDArray[np.floating]]
+    n_classes: int
+    last_layer_refit: pd.DataFrame | None = None
+
+    @cached_property
+    def epsilons(self) -> list[float]:
+        """Every epsilon of an attack on accuracy, ascending."""
+        return sorted({epsilon for _, epsilon in self.accuracy if epsilon > 0})
+
+    def accuracy_of(self, model: str, epsilon: float) -> Estimate:
+        """Accuracy under attack; epsilon 0 means without."""
+        if (model, epsilon) not in self.accuracy:
+            raise MissingError(f"this run has no accuracy of {model} at epsilon {epsilon:g}")
+        return self.accuracy[model, epsilon]
+
+    def movement_of(self, model: str, epsilon: float) -> NDArray[np.floating]:
+        """How far each image moves each feature [n_seeds, n_images, n_features]."""
+        if (model, epsilon) not in self.movement:
+            raise MissingError(f"this run has no sensitivities of {model} at epsilon {epsilon:g}")
+        return self.movement[model, epsilon]
+
+    def sensitivity_epsilons(self) -> list[float]:
+        """Every epsilon of an attack on features, ascending."""
+        return sorted({epsilon for _, epsilon in self.movement})
+
+    def sensitivity_of(self, model: str, epsilon: float) -> Estimate:
+        """Mean sensitivity; bootstrap over images."""
+        return mean_of([bootstrap(np.mean, seed) for seed in self.movement_of(model, epsilon).mean(axis=2)])
+
+    def sensitivity_ratio(self, first: tuple[str, float], second: tuple[str, float]) -> Estimate:
+        """Mean sensitivity of one (model, epsilon) over that of another; bootstrap over images, paired.
+
+        A model without replicates, since its weights are given, stands beside each seed of the other.
+        """
+        one, other = (self.movement_of(*key).mean(axis=2) for key in (first, second))
+        pairs = zip(*np.broadcast_arrays(one, other), strict=True)
+        return mean_of([bootstrap(mean_ratio, *pair) for pair in pairs])
+
+
+def run_from(
+    accuracy: pd.DataFrame,
+    files: Sequence[SensitivityFile],
+    *,
+    definition: str,
+    normalization: str,
+    last_layer_refit: pd.DataFrame | None = None,
+) -> Run:
+    """A run from its files; ``definition`` and ``normalization`` are as in the config.
+
+    Replicates of a model stand in the order of the seeds. Files that stopped early, at a precision, have fewer
+    images: all are compared on those that they share.
+    """
+    shared = reduce(np.intersect1d, [file.image_index for file in files])
+    movement: dict[tuple[str, float], list[NDArray[np.floating]]] = {}
+    for file in files:
+        moved = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)[np.isin(file.image_index, shared)]
+        key = model_of(file.attributes["model"]), float(file.attributes["epsilon"])
+        movement.setdefault(key, []).append(moved * weight_factor(file.weight, normalization=normalization))
+    pooled = accuracy_over_seeds(accuracy)
+    return Run(
+        accuracy={(row["model"], float(row["epsilon"])): accuracy_estimate(row) for row in pooled.to_dict("records")},
+        movement={key: np.stack(seeds) for key, seeds in movement.items()},
+        n_classes=len(files[0].weight),
+        last_layer_refit=last_layer_refit,
+    )
+
+
+def accuracy_estimate(row: Mapping[Any, Any]) -> Estimate:
+    """Return the accuracy of a row of a table, with its interval."""
+    return Estimate(row["accuracy"], row["ci_low"], row["ci_high"])

@@ -1,0 +1,55 @@
+"""Mean and spread over the replicates of a model. Where there is one seed, numbers pass through as they are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
+from feature_sensitivity.config.replicates import model_of
+
+
+def over_seeds(frame: pd.DataFrame, *, by: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+    """One row for each model and ``by``, in the order of ``frame``, which has one for each replicate.
+
+    Each of ``numbers`` becomes its mean over the seeds; ``n_seeds`` and the standard deviations over the seeds, as
+    ``{number}_seed_std``, follow. Other columns are the first seed's.
+    """
+    groups = frame.assign(model=frame.model.map(model_of)).groupby(["model", *by], sort=False)
+    if not groups.size().gt(1).any():
+        return frame
+    pooled = groups.first()
+    pooled[[*numbers]] = groups[[*numbers]].mean(skipna=False)
+    pooled["n_seeds"] = groups.size()
+    pooled = pooled.join(groups[[*numbers]].std(skipna=False).add_suffix("_seed_std")).reset_index()
+    return pooled[[*frame.columns, *pooled.columns.difference(frame.columns, sort=False)]]
+
+
+def accuracy_over_seeds(accuracy: pd.DataFrame) -> pd.DataFrame:
+    """The same for accuracies, with the columns of ``results/accuracy/{model}.csv``; the interval is ``mean_of``'s."""
+    pooled = over_seeds(accuracy, by=["epsilon"], numbers=["n_correct", "accuracy"])
+    if "n_seeds" not in pooled:
+        return accuracy
+    groups = accuracy.groupby([accuracy.model.map(model_of), "epsilon"], sort=False)
+    intervals = groups[["accuracy", "ci_low", "ci_high"]]
+    means = [mean_of([Estimate(*row) for row in rows.to_numpy()]) for _, rows in intervals]
+    pooled["ci_low"] = [max(mean.low, 0.0) for mean in means]
+    pooled["ci_high"] = [min(mean.high, 1.0) for mean in means]
+    return pooled
+
+
+def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """The mean over seeds, with a 95 % interval that has room for images and for seeds.
+
+    To either side, its distance is that of the single intervals, averaged (replicates are measured on the same
+    images, so more of them do not narrow it), and that of Student's t interval of the mean over the seeds, added in
+    quadrature as independent errors are.
+    """
+    if len(estimates) == 1:
+        return estimates[0]
+    value, low, high = np.mean(estimates, axis=0)
+    error = stats.sem([estimate.value for estimate in estimates])
+    of_seeds = stats.t.ppf((1 + CONFIDENCE) / 2, len(estimates) - 1) * error
+    below, above = np.hypot(value - low, of_seeds), np.hypot(high - value, of_seeds)
+    return Estimate(float(value), float(value - below), float(value + above))

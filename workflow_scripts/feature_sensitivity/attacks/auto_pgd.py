@@ -1,0 +1,99 @@
+"""Auto-PGD (Croce and Hein 2020), a stronger attack than PGD, by the Adversarial Robustness Toolbox (ART).
+
+ART is optional: it is imported when the attack is asked for.
+"""
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from feature_sensitivity.attacks.projection import pixel_box
+from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.folding import frozen
+from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.errors import UserError
+
+STEPS = 100
+
+LOSSES = ("cross_entropy", "difference_logits_ratio")
+"""The second does not saturate where the network is sure, and needs three classes at least."""
+
+
+def import_art() -> tuple[Any, Any]:
+    """ART's attack and its wrapper of a network; raises :class:`UserError` where ART is missing."""
+    try:
+        from art.attacks.evasion import AutoProjectedGradientDescent
+        from art.estimators.classification import PyTorchClassifier
+    except ImportError as error:
+        raise UserError(
+            "accuracy.stronger_attack is apgd, which needs the Adversarial Robustness Toolbox; type "
+            f"{sys.executable} -m pip install adversarial-robustness-toolbox, or write stronger_attack: null"
+        ) from error
+    logging.getLogger("art").setLevel(logging.WARNING)
+    return AutoProjectedGradientDescent, PyTorchClassifier
+
+
+def correct_under_apgd(
+    *,
+    network: Classifier,
+    images: NDArray[Any],
+    labels: NDArray[np.int64],
+    mean: Sequence[float],
+    std: Sequence[float],
+    norm: str,
+    epsilon: float,
+    clip_to_pixel_box: bool = False,
+    seed: int,
+    device: torch.device,
+    batch_size: int = 500,
+) -> NDArray[np.bool_]:
+    """Which images stay correctly classified under Auto-PGD on each of two losses, as bool [n].
+
+    One random start for each loss, 100 steps, first step size 2 epsilon: the settings of AutoAttack. Arguments
+    as in :func:`feature_sensitivity.accuracy.correct_under_attack`.
+    """
+    attack_of, classifier_of = import_art()
+    network = network.to(device).eval()
+    box = pixel_box(mean, std, device) if clip_to_pixel_box else None
+    classifier = classifier_of(
+        model=frozen(network),
+        loss=torch.nn.CrossEntropyLoss(),
+        input_shape=images.shape[1:],
+        nb_classes=network.fc.out_features,
+        clip_values=tuple(bound.cpu().numpy() for bound in box) if box else None,
+        device_type="gpu" if device.type == "cuda" else "cpu",
+    )
+    attacks = [
+        attack_of(
+            classifier,
+            norm={"linf": np.inf, "l2": 2}[norm],
+            eps=epsilon,
+            eps_step=2 * epsilon,
+            max_iter=STEPS,
+            nb_random_init=1,
+            batch_size=batch_size,
+            loss_type=loss,
+            verbose=False,
+        )
+        for loss in LOSSES[: 1 if network.fc.out_features < 3 else 2]
+    ]
+    np.random.seed(seed)  # ART draws its starts from NumPy's global generator
+    correct = np.ones(len(labels), dtype=bool)
+    with Progress(f"APGD at epsilon {epsilon:g}", total=len(labels), unit="images") as bar:
+        for batch in np.split(np.arange(len(labels)), range(batch_size, len(labels), batch_size)):
+            x = standardize(torch.from_numpy(images[batch]), mean, std).numpy()
+            for attack in attacks:
+                standing = correct[batch]
+                if standing.any():
+                    attacked = torch.from_numpy(attack.generate(x[standing], labels[batch[standing]])).to(device)
+                    with torch.no_grad():
+                        decided = network(attacked).argmax(1).cpu().numpy()
+                    correct[batch[standing]] = decided == labels[batch[standing]]
+            bar.advance(len(batch))
+    return correct

@@ -1,0 +1,83 @@
+"""One form for every dataset: an HDF5 file with images, labels and the constants that standardize them."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from feature_sensitivity.data.split import Source, Split
+from feature_sensitivity.data.split_check import check_split
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import sha256_of_file, write_whole
+
+
+def write_dataset(path: Path, source: Source, *, mean: Sequence[float], std: Sequence[float]) -> None:
+    """Write the splits in the common form; ``mean`` and ``std`` are per channel, for images in [0, 1]."""
+    for name, split in source.splits.items():
+        check_split(split, f"{source.description}, {name} split")
+        if split.images.shape[1] != len(mean):
+            raise UserError(
+                f"{source.description} has {split.images.shape[1]} channels, but standardization.mean in the config "
+                f"has {len(mean)} numbers; give one per channel"
+            )
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
+        for name, split in source.splits.items():
+            file.create_dataset(
+                f"{name}/images",
+                data=split.images,
+                chunks=(min(64, len(split.images)), *split.images.shape[1:]),
+                compression="lzf",
+            )
+            file.create_dataset(f"{name}/labels", data=split.labels)
+            for detail, values in split.details.items():
+                file.create_dataset(f"{name}/{detail}", data=values)
+        file.attrs.update(mean=mean, std=std, source=source.description, sha256=source.sha256)
+    write_whole(path, buffer.getvalue())
+
+
+def read_split(path: Path, name: str) -> Split:
+    """One split of a dataset file; :class:`UserError` when it is missing or malformed."""
+    try:
+        with h5py.File(path, "r") as file:
+            if name not in file:
+                raise UserError(f"{path} has no {name} split; choose a dataset that has one")
+            arrays = {key: values[:] for key, values in file[name].items() if getattr(values, "ndim", 0)}
+        split = Split(arrays.pop("images"), arrays.pop("labels"), arrays)
+    except (OSError, KeyError) as error:
+        raise UserError(
+            f"{path} is not a dataset of this workflow ({error}); delete it and run the same command again"
+        ) from error
+    check_split(split, f"{path}, {name} split")
+    return split
+
+
+def join_splits(parts: Sequence[Split]) -> Split:
+    """One split from its parts, in their order."""
+    return Split(
+        np.concatenate([part.images for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        {name: np.concatenate([part.details[name] for part in parts]) for name in parts[0].details},
+    )
+
+
+def read_standardization(path: Path) -> tuple[list[float], list[float]]:
+    """The per-channel ``mean`` and ``std`` of a dataset file."""
+    with h5py.File(path, "r") as file:
+        return file.attrs["mean"].tolist(), file.attrs["std"].tolist()
+
+
+def load_hdf5(path: Path) -> Source:
+    """A dataset that is already in the common form."""
+    if not path.is_file():
+        raise UserError(
+            f"{path}, named in the config, does not exist; name an HDF5 file with train/images and train/labels"
+        )
+    splits = {"train": read_split(path, "train")}
+    with h5py.File(path, "r") as file:
+        has_test = "test" in file
+    if has_test:
+        splits["test"] = read_split(path, "test")
+    return Source(splits, path.name, sha256_of_file(path))

@@ -1,0 +1,29 @@
+"""Images with labels, and where they came from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Split:
+    """Images [n, channels, height, width], uint8 or float32 in [0, 1], and labels int64 [n].
+
+    ``details`` are further arrays [n, ...] by name, such as how an image was made.
+    """
+
+    images: NDArray[Any]
+    labels: NDArray[np.int64]
+    details: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where splits came from: a phrase for people, and the SHA-256 of what was read."""
+
+    splits: Mapping[str, Split]
+    description: str
+    sha256: str

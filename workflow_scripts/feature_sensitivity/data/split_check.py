@@ -1,0 +1,28 @@
+"""Is a split what the common form asks for?"""
+
+import numpy as np
+
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.runtime.errors import UserError
+
+CHANGES_NO_RESULT = True
+
+
+def check_split(split: Split, where: str) -> None:
+    """Raise :class:`UserError` unless images and labels have the documented shapes, types and ranges."""
+    images, labels = split.images, split.labels
+    faults = []
+    if images.ndim != 4 or images.dtype not in (np.uint8, np.float32):
+        faults.append(
+            f"images are {images.dtype} {list(images.shape)}, expected uint8 or float32 [n, channels, height, width]"
+        )
+    elif images.dtype == np.float32 and not (images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
+        faults.append(f"float images range over [{images.min():.3g}, {images.max():.3g}], expected [0, 1]")
+    if labels.ndim != 1 or labels.dtype != np.int64:
+        faults.append(f"labels are {labels.dtype} {list(labels.shape)}, expected int64 [n]")
+    elif len(labels) != len(images) or len(labels) == 0:
+        faults.append(f"{len(images)} images but {len(labels)} labels")
+    elif labels.min() < 0:
+        faults.append(f"the smallest label is {labels.min()}, expected classes 0, 1, ...")
+    if faults:
+        raise UserError(f"{where}: {'; '.join(faults)}")

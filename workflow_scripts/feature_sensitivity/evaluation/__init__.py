@@ -1,0 +1,1 @@
+"""What is measured of a trained network: accuracy under attack, feature extrema, sensitivity; no interpretation."""

@@ -1,0 +1,1 @@
+"""Classifiers, the files that hold them, and copies made ready for attacks; nothing is trained or attacked."""

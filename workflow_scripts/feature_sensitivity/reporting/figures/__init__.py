@@ -1,0 +1,1 @@
+"""The figures, one file each: data frames in, a matplotlib figure out."""

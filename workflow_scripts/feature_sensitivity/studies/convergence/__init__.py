@@ -1,0 +1,1 @@
+"""How much of what can be found does the attack find?"""

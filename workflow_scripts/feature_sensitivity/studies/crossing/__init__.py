@@ -1,0 +1,1 @@
+"""At which epsilon do the sensitivities of two models cross?"""

@@ -1,0 +1,1 @@
+"""Do the conclusions depend on the definition of sensitivity?"""

@@ -1,0 +1,48 @@
+"""Definitions of sensitivity: table, answer, figure."""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from feature_sensitivity.reporting.style import STYLE, add_caption
+
+
+def definitions_table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts: a row for each definition, a column for each claim."""
+    index = ["definition", "weight_normalization"]
+    return frame.pivot(index=index, columns="claim", values="verdict").reset_index()
+
+
+def definitions_answer(frame: pd.DataFrame) -> str:
+    """How often each claim is reproduced."""
+    parts = []
+    for claim, rows in frame.groupby("claim"):
+        counts = [(name, int((rows.verdict == name).sum())) for name in (REPRODUCED, NOT_REPRODUCED, UNDECIDED)]
+        parts.append(f"{claim} {', '.join(f'{name} by {n}' for name, n in counts if n)}")
+    n = len(frame) // frame.claim.nunique()
+    return f"Of {n} definitions: {'; '.join(parts)}."
+
+
+def plot_definitions(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """The share of checks that hold, a row for each definition and a column for each claim, with the verdicts."""
+    names = frame.definition + ", " + frame.weight_normalization
+    rows, columns = list(dict.fromkeys(names)), sorted(frame.claim.unique())
+    with plt.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(rows) + 1.5), layout="constrained")
+        shares = np.full((len(rows), len(columns)), np.nan)
+        for name, row in zip(names, frame.to_dict("records"), strict=True):
+            place = rows.index(name), columns.index(row["claim"])
+            shares[place] = row["n_hold"] / row["n_checks"] if row["n_checks"] else np.nan
+            color = "white" if shares[place] > 0.6 else "black"
+            axes.text(*place[::-1], row["verdict"], ha="center", va="center", color=color, size=7)
+        image = axes.imshow(shares, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+        axes.set_xticks(range(len(columns)), columns)
+        axes.set_yticks(range(len(rows)), rows)
+        axes.set_ylabel("definition, weights")
+        figure.colorbar(image, label="share of numbers that agree")
+        add_caption(figure, caption)
+    return figure

@@ -1,0 +1,1 @@
+"""What do sensitivities say about the robust error?"""

@@ -1,0 +1,1 @@
+"""Can a new last layer make the normal model robust?"""

@@ -1,0 +1,1 @@
+"""What fits weights or images: training, construction of robust datasets, re-fit of the last layer; no measurements."""
