@@ -86,9 +86,9 @@ rule measure_convergence:
         "../workflow_scripts/measure_convergence.py"
 
 
-rule refit_linear:
+rule refit_last_layer:
     input:
-        code=source_files("refit_linear"),
+        code=source_files("refit_last_layer"),
         model="<results>/models/normal.pt",
         adversarial="<results>/models/adversarial.pt",
         dataset=training_data_of("normal"),
@@ -97,15 +97,15 @@ rule refit_linear:
     output:
         "<results>/studies/relinear.csv",
     log:
-        "<results>/logs/refit_linear.log",
+        "<results>/logs/refit_last_layer.log",
     benchmark:
-        "<results>/benchmarks/refit_linear.tsv"
+        "<results>/benchmarks/refit_last_layer.tsv"
     conda:
         compute_environment()
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
-        runtime=runtime("refit_linear"),
+        runtime=runtime("refit_last_layer"),
         gpu=1,
     params:
         study=STUDY["relinear"],
@@ -116,7 +116,7 @@ rule refit_linear:
     message:
         "Study relinear: new linear layers on the features of normal, and attacks on them."
     script:
-        "../workflow_scripts/refit_linear.py"
+        "../workflow_scripts/refit_last_layer.py"
 
 
 use rule measure_accuracy as measure_accuracy_l2 with:

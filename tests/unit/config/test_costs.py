@@ -33,7 +33,7 @@ def test_studies_cost_less_than_the_protocol():
     # 16 images x 16 features x 2 directions, (385 + 20 x 20) steps of 2.2 GFLOP, three quarters of them left.
     assert job_flop("measure_convergence", {}, PAPER) == pytest.approx(0.75 * 512 * 785 * 2.2e9, rel=0.02)
     assert job_flop("measure_sensitivity_l2", {}, PAPER) == pytest.approx(whole / 8)
-    for rule in ("bound_errors", "measure_convergence", "refit_linear", "measure_accuracy_l2"):
+    for rule in ("bound_errors", "measure_convergence", "refit_last_layer", "measure_accuracy_l2"):
         assert 0 < job_flop(rule, {}, PAPER) < whole
 
 

@@ -77,7 +77,7 @@ def _study_steps(rule: str, config: Mapping[str, Any], n_train: int, n_test: int
         study = studies["convergence"]
         rows = study["images"] * min(study["features"], n_features) * 2 * SHARE_AFTER_DROPPING
         return rows * (sum(study["steps"]) + study["starts"] * sensitivity["steps"])
-    if rule == "refit_linear":
+    if rule == "refit_last_layer":
         study = studies["relinear"]
         fit = min(study["images"], n_train) * study["epochs"] * config["adversarial_training"]["steps"]
         return n_train / 2 + fit + (len(study["shares"]) + 3) * attacks

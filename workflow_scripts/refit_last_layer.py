@@ -31,7 +31,7 @@ from feature_sensitivity.training.last_layer import (
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     params, study = snakemake.params, snakemake.params.study
-    with job(Path(snakemake.log[0]), "refit_linear"):
+    with job(Path(snakemake.log[0]), "refit_last_layer"):
         device = best_device()
         logger.info("on %s", device_name(device))
         network, metadata = load_checkpoint(Path(snakemake.input.model))
