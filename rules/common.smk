@@ -153,13 +153,10 @@ def parts_of(wildcards):
     ]
 
 
-def training_settings(wildcards):
-    """What a model's training depends on besides its data."""
+def training_attack(wildcards):
+    """Return the attack of adversarial training; None for a model that is trained normally."""
     adversarial = model_settings(wildcards.model)["training"] == "adversarial"
-    return {
-        **config["training"],
-        "attack": config["adversarial_training"] if adversarial else None,
-    }
+    return config["adversarial_training"] if adversarial else None
 
 
 DERIVATION = ("definition", "weight_normalization")

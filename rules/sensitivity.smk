@@ -24,7 +24,7 @@ rule measure_sensitivity:
     params:
         settings=measurement_settings(),
         seed=SEED,
-        side_checkpoint=lambda wildcards: str(
+        side_folder=lambda wildcards: str(
             results() / "unfinished/measure_sensitivity" / PART.format(**wildcards)
         ),
     message:

@@ -154,7 +154,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
             "shards": 1,
         },
         seed=SEED,
-        side_checkpoint=lambda wildcards: str(
+        side_folder=lambda wildcards: str(
             results()
             / f"unfinished/measure_sensitivity_l2/{wildcards.model}_{wildcards.eps}"
         ),

@@ -30,7 +30,8 @@ rule train_model:
         gpu=1,
     params:
         network=config["network"],
-        training=training_settings,
+        training=config["training"],
+        attack=training_attack,
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
         seed=lambda wildcards: seed_of(wildcards.model, config["seeds"]),
         side_checkpoint=lambda wildcards: str(

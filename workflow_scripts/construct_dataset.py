@@ -1,51 +1,68 @@
 """Construct a part of a robust dataset from a trained model."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.dataset_file import read_split, read_standardization, write_dataset
 from feature_sensitivity.data.split import Source
 from feature_sensitivity.networks.checkpoints import load_checkpoint
-from feature_sensitivity.runtime.console import job, logger
-from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
-from feature_sensitivity.training.construction import ConstructionSettings, construct, images_of_part
-
-SETTINGS = ("steps", "step_size", "tolerance", "batch_size")
+from feature_sensitivity.training.construction import construct, images_of_part
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    source, original = snakemake.params.source, Path(snakemake.input.original)
-    dataset, part = snakemake.wildcards.dataset, int(snakemake.wildcards.part)
-    with job(Path(snakemake.log[0]), f"construct_dataset {dataset}, part {part} of {source['shards']}"):
-        device = best_device()
-        logger.info("on %s", device_name(device))
-        mean, std = read_standardization(original)
-        teacher, _ = load_checkpoint(Path(snakemake.input.teacher))
-        split = read_split(original, "train")
-        settings = ConstructionSettings(**{name: source[name] for name in SETTINGS}, seed=snakemake.params.seed)
-        constructed = construct(
-            teacher=teacher,
-            split=split,
-            index=images_of_part(
-                min(source["images"] or len(split.labels), len(split.labels)),
-                part=part,
-                n_parts=source["shards"],
-                batch_size=settings.batch_size,
-            ),
-            mean=mean,
-            std=std,
-            settings=settings,
-            device=device,
-            side_folder=Path(snakemake.params.side_folder),
-        )
-        made_from = sha256_of_file(Path(snakemake.input.teacher))
-        whole = Source({"train": constructed}, f"part {part} of {source['shards']}", made_from)
-        write_dataset(Path(snakemake.output[0]), whole, mean=mean, std=std)
-        shutil.rmtree(snakemake.params.side_folder)
+def construct_dataset(
+    *,
+    original: Path,
+    teacher: Path,
+    section: Mapping[str, Any],
+    part: int,
+    seed: int,
+    side_folder: Path,
+    output: Path,
+) -> None:
+    """Write part 1, 2, ... of a dataset that is constructed from the images of ``original`` and a trained teacher.
+
+    ``section``: the dataset's entry in the config. ``side_folder``: what an interrupted construction continues from.
+    """
+    device = best_device()
+    split = read_split(original, "train")
+    standardization = read_standardization(original)
+    settings = ConstructionSettings.from_config(section, seed=seed)
+    n_images = len(split.labels)
+    constructed = construct(
+        teacher=load_checkpoint(teacher).network,
+        split=split,
+        index=images_of_part(
+            min(section["images"] or n_images, n_images),
+            part=part,
+            n_parts=section["shards"],
+            batch_size=settings.batch_size,
+        ),
+        standardization=standardization,
+        settings=settings,
+        device=device,
+        side_folder=side_folder,
+    )
+    source = Source({"train": constructed}, f"part {part} of {section['shards']}", sha256_of_file(teacher))
+    write_dataset(output, source, standardization)
+    shutil.rmtree(side_folder)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(
+        Path(snakemake.log[0]), f"construct_dataset {snakemake.wildcards.dataset}, part {snakemake.wildcards.part}"
+    ):
+        construct_dataset(
+            original=Path(snakemake.input.original),
+            teacher=Path(snakemake.input.teacher),
+            section=snakemake.params.source,
+            part=int(snakemake.wildcards.part),
+            seed=snakemake.params.seed,
+            side_folder=Path(snakemake.params.side_folder),
+            output=Path(snakemake.output[0]),
+        )

@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from feature_sensitivity.data.cifar10 import load_cifar10
-from feature_sensitivity.data.dataset_file import load_hdf5, write_dataset
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.downloads import fetch_archive
+from feature_sensitivity.data.dataset_file import write_dataset
+from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.robust_archive import read_release
 from feature_sensitivity.data.split import Source
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.console import job
 
 
@@ -31,7 +33,8 @@ def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
         dataset = load(snakemake.params.source, Path(snakemake.params.downloads))
-        write_dataset(Path(snakemake.output[0]), dataset, **snakemake.params.standardization)
+        standardization = Standardization.from_mapping(snakemake.params.standardization)
+        write_dataset(Path(snakemake.output[0]), dataset, standardization)
 
 
 if "snakemake" in globals():

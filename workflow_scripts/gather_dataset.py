@@ -14,7 +14,7 @@ def main(snakemake: Any) -> None:
     source, parts = snakemake.params.source, [Path(path) for path in snakemake.input.parts]
     with job(Path(snakemake.log[0]), f"gather_dataset {snakemake.wildcards.dataset}"):
         split = join_splits([read_split(path, "train") for path in parts])
-        mean, std = read_standardization(parts[0])
+        standardization = read_standardization(parts[0])
         distance = split.details["relative_distance"].mean()
         logger.info("the mean relative representation distance fell from 1 to %.3f", distance)
         early = f", fewer where the relative distance fell to {source['tolerance']}" if source["tolerance"] else ""
@@ -23,7 +23,7 @@ def main(snakemake: Any) -> None:
             f"l2 length {source['step_size']}{early}; mean relative representation distance {distance:.3f}"
         )
         gathered = Source({"train": split}, description, sha256_of_file(Path(snakemake.input.teacher)))
-        write_dataset(Path(snakemake.output[0]), gathered, mean=mean, std=std)
+        write_dataset(Path(snakemake.output[0]), gathered, standardization)
 
 
 if "snakemake" in globals():

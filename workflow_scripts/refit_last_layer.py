@@ -1,122 +1,82 @@
-"""Fit new linear layers on the features of the normal model, and attack them."""
+"""Fit new last layers on the features of the normal model, and attack them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from feature_sensitivity.analysis.estimates import wilson_interval
-from feature_sensitivity.attacks.pgd import PGD
-from feature_sensitivity.config.units import step_length
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
-from feature_sensitivity.data.split import Split
-from feature_sensitivity.evaluation.accuracy import correct_under_attack
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity, rederived
+from feature_sensitivity.evaluation.sensitivity import rederived
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
 from feature_sensitivity.networks.checkpoints import load_checkpoint
-from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.console import job, logger
-from feature_sensitivity.runtime.devices import best_device, device_name
-from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import whole_file
-from feature_sensitivity.training.last_layer import (
-    fit_linear_layer,
-    fit_linear_layer_adversarially,
-    least_sensitive,
-    penultimate_features,
-)
+from feature_sensitivity.studies.last_layer_refit.measurement import measure_heads, refitted_heads
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    params, study = snakemake.params, snakemake.params.study
-    with job(Path(snakemake.log[0]), "refit_last_layer"):
-        device = best_device()
-        logger.info("on %s", device_name(device))
-        network, metadata = load_checkpoint(Path(snakemake.input.model))
-        constants = {"mean": metadata["mean"], "std": metadata["std"]}
-        file = rederived(read_sensitivity(Path(snakemake.input.sensitivity)), **params.derivation)
-        n_features = network.fc.in_features
-        if len(file.feature_index) < n_features:
-            raise UserError("the study needs every feature; set sensitivity.features to null in the config")
-        train, test = read_split(Path(snakemake.input.dataset), "train"), read_split(Path(snakemake.input.test), "test")
+def refit_last_layer(
+    *,
+    normal: Path,
+    adversarial: Path,
+    dataset: Path,
+    evaluation: Path,
+    sensitivity: Path,
+    derivation: Mapping[str, str],
+    study: Mapping[str, Any],
+    accuracy: Mapping[str, Any],
+    training: Mapping[str, Any],
+    seed: int,
+    output: Path,
+) -> None:
+    """Write the accuracy of the normal model with other last layers.
 
-        heads: dict[str, tuple[Classifier, int]] = {
-            "normal as trained": (network, n_features),
-            "adversarial as trained": (load_checkpoint(Path(snakemake.input.adversarial))[0], n_features),
-        }
-        features = penultimate_features(network, train, **constants, device=device)
-        for percent in study["shares"]:
-            columns = least_sensitive(file.sensitivity, percent)
-            heads[f"{percent:g} % least sensitive"] = (
-                fit_linear_layer(network, features, train.labels, columns),
-                len(columns),
-            )
-            logger.info("fitted the layer on %d of %d features", len(columns), n_features)
-        first = slice(study["images"])
-        heads["all, adversarially"] = (
-            fit_linear_layer_adversarially(
-                network,
-                Split(train.images[first], train.labels[first]),
-                **constants,
-                attack=PGD(
-                    norm=params.training["norm"],
-                    epsilon=float(study["epsilon"]),
-                    steps=params.training["steps"],
-                    step_size=step_length(params.training["relative_step_size"], study["epsilon"]),
-                ),
-                epochs=study["epochs"],
-                learning_rate=study["learning_rate"],
-                seed=params.seed,
-                device=device,
-            ),
-            n_features,
-        )
-
-        settings = params.accuracy
-        chosen = random_test_images(
-            len(test.labels), settings["images"] or len(test.labels), params.seed, "accuracy.images"
-        )
-        rows = []
-        for head, (model, n_used) in heads.items():
-            for epsilon in ("0", study["epsilon"]):
-                correct = correct_under_attack(
-                    network=model,
-                    images=test.images[chosen],
-                    labels=test.labels[chosen],
-                    image_index=chosen,
-                    **constants,
-                    attack=PGD(
-                        norm=settings["norm"],
-                        epsilon=float(epsilon),
-                        steps=settings["steps"],
-                        step_size=step_length(settings["relative_step_size"], epsilon),
-                    ),
-                    iterate=settings["iterate"],
-                    restarts=settings["restarts"],
-                    clip_to_pixel_box=settings["clip_to_pixel_box"],
-                    seed=params.seed,
-                    device=device,
-                )
-                n_correct = int(np.sum(correct))
-                interval = wilson_interval(n_correct, len(chosen))
-                rows.append(
-                    {
-                        "head": head,
-                        "n_features": n_used,
-                        "epsilon": float(epsilon),
-                        "n_images": len(chosen),
-                        "n_correct": n_correct,
-                        "accuracy": n_correct / len(chosen),
-                        "ci_low": interval.low,
-                        "ci_high": interval.high,
-                    }
-                )
-                logger.info("%s: %.2f %% at epsilon %s", head, 100 * n_correct / len(chosen), epsilon)
-        with whole_file(Path(snakemake.output[0])) as temporary:
-            pd.DataFrame(rows).to_csv(temporary, index=False)
+    Args:
+        normal: checkpoint of the model; ``adversarial``: of the one beside which it is shown.
+        dataset: the training images of the normal model; ``evaluation``: the images that are attacked.
+        sensitivity: the file by which features are ranked, under the ``derivation`` of the config.
+        study: as ``studies.last_layer_refit`` in the config; ``accuracy``: as ``accuracy``; ``training``: as
+            ``adversarial_training``, whose attack the adversarial fit uses.
+    """
+    device = best_device()
+    model, test_split = load_checkpoint(normal), read_split(evaluation, "test")
+    heads = refitted_heads(
+        normal=model,
+        adversarial=load_checkpoint(adversarial),
+        file=rederived(read_sensitivity(sensitivity), **derivation),
+        train_split=read_split(dataset, "train"),
+        study=study,
+        attack=Attack.from_config(training, study["epsilon"]),
+        seed=seed,
+        device=device,
+    )
+    n_test = len(test_split.labels)
+    table = measure_heads(
+        heads,
+        normal=model,
+        test_split=test_split,
+        image_index=random_test_images(n_test, accuracy["images"] or n_test, seed=seed, key="accuracy.images"),
+        settings=AccuracySettings.from_config(accuracy, epsilon=study["epsilon"], seed=seed),
+        device=device,
+    )
+    with whole_file(output) as temporary:
+        table.to_csv(temporary, index=False)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), "refit_last_layer"):
+        refit_last_layer(
+            normal=Path(snakemake.input.model),
+            adversarial=Path(snakemake.input.adversarial),
+            dataset=Path(snakemake.input.dataset),
+            evaluation=Path(snakemake.input.test),
+            sensitivity=Path(snakemake.input.sensitivity),
+            derivation=snakemake.params.derivation,
+            study=snakemake.params.study,
+            accuracy=snakemake.params.accuracy,
+            training=snakemake.params.training,
+            seed=snakemake.params.seed,
+            output=Path(snakemake.output[0]),
+        )

@@ -1,82 +1,78 @@
 """Train one model."""
 
-import platform
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
-
-from feature_sensitivity import __version__
-from feature_sensitivity.attacks.pgd import PGD
-from feature_sensitivity.config.units import step_length
+from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.dataset_file import read_split, read_standardization
 from feature_sensitivity.networks.checkpoints import save_checkpoint
-from feature_sensitivity.runtime.console import job, logger
-from feature_sensitivity.runtime.devices import best_device, device_name
+from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import whole_file
-from feature_sensitivity.training.train import TrainingSettings, train
+from feature_sensitivity.runtime.provenance import versions
+from feature_sensitivity.training.train import train
 
 
-def settings_from(training: dict[str, Any], seed: int) -> TrainingSettings:
-    """The settings of a model whose ``attack`` is None or the config's ``adversarial_training``."""
-    attack, settings = training["attack"], {key: value for key, value in training.items() if key != "attack"}
-    if attack is None:
-        return TrainingSettings(**settings, seed=seed)
-    pgd = PGD(
-        norm=attack["norm"],
-        epsilon=float(attack["epsilon"]),
-        steps=attack["steps"],
-        step_size=step_length(attack["relative_step_size"], attack["epsilon"]),
+def train_model(
+    *,
+    dataset: Path,
+    dataset_name: str,
+    evaluation: Path,
+    network: Mapping[str, Any],
+    settings: TrainingSettings,
+    model: Path,
+    history: Path,
+    side_checkpoint: Path,
+) -> None:
+    """Train a network on a dataset file and write its checkpoint and its history.
+
+    ``network``: the section of the config with ``architecture`` and ``width``. ``evaluation``: the dataset file whose
+    test images the history reports on. ``side_checkpoint``: what an interrupted training continues from.
+    """
+    device = best_device()
+    train_split, test_split = read_split(dataset, "train"), read_split(evaluation, "test")
+    standardization = read_standardization(dataset)
+    architecture = {
+        "name": network["architecture"],
+        "width": network["width"],
+        "in_channels": train_split.images.shape[1],
+        "n_classes": int(max(train_split.labels.max(), test_split.labels.max())) + 1,
+    }
+    trained, table = train(
+        architecture=architecture,
+        train_split=train_split,
+        test_split=test_split,
+        standardization=standardization,
+        settings=settings,
+        device=device,
+        side_checkpoint=side_checkpoint,
     )
-    return TrainingSettings(**settings, seed=seed, attack=pgd, attack_batchnorm=attack["batchnorm"])
-
-
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    with job(Path(snakemake.log[0]), f"train_model {snakemake.wildcards.model}"):
-        device = best_device()
-        logger.info("on %s", device_name(device))
-        dataset = Path(snakemake.input.dataset)
-        train_split, test_split = read_split(dataset, "train"), read_split(Path(snakemake.input.evaluation), "test")
-        mean, std = read_standardization(dataset)
-        settings = settings_from(snakemake.params.training, snakemake.params.seed)
-        network = snakemake.params.network
-        architecture = {
-            "name": network["architecture"],
-            "width": network["width"],
-            "in_channels": train_split.images.shape[1],
-            "n_classes": int(max(train_split.labels.max(), test_split.labels.max())) + 1,
-        }
-        model, history = train(
-            architecture=architecture,
-            train_split=train_split,
-            test_split=test_split,
-            mean=mean,
-            std=std,
-            settings=settings,
-            device=device,
-            side_checkpoint=Path(snakemake.params.side_checkpoint),
-        )
-        metadata = {
-            "architecture": architecture,
-            "dataset": snakemake.params.dataset,
-            "mean": mean,
-            "std": std,
-            "training": asdict(settings),
-            "seed": settings.seed,
-            "versions": {
-                "feature_sensitivity": __version__,
-                "torch": str(torch.__version__),
-                "python": platform.python_version(),
-                "device": device_name(device),
-            },
-        }
-        with whole_file(Path(snakemake.output.history)) as temporary:
-            history.to_csv(temporary, index=False)
-        save_checkpoint(Path(snakemake.output.model), model, metadata)
-        Path(snakemake.params.side_checkpoint).unlink()
+    metadata = {
+        "architecture": architecture,
+        "dataset": dataset_name,
+        "training": asdict(settings),
+        "seed": settings.seed,
+        "versions": versions(device),
+    }
+    with whole_file(history) as temporary:
+        table.to_csv(temporary, index=False)
+    save_checkpoint(model, trained, standardization, metadata)
+    side_checkpoint.unlink()
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), f"train_model {snakemake.wildcards.model}"):
+        train_model(
+            dataset=Path(snakemake.input.dataset),
+            dataset_name=snakemake.params.dataset,
+            evaluation=Path(snakemake.input.evaluation),
+            network=snakemake.params.network,
+            settings=TrainingSettings.from_config(
+                snakemake.params.training, snakemake.params.attack, seed=snakemake.params.seed
+            ),
+            model=Path(snakemake.output.model),
+            history=Path(snakemake.output.history),
+            side_checkpoint=Path(snakemake.params.side_checkpoint),
+        )

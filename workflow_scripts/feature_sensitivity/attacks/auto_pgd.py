@@ -5,7 +5,6 @@ ART is optional: it is imported when the attack is asked for.
 
 import logging
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,9 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from feature_sensitivity.attacks.projection import pixel_box
-from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.data.batches import batches
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import frozen
+from feature_sensitivity.networks.folding import folded_copy
+from feature_sensitivity.networks.predictions import is_correct
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
 
@@ -26,7 +28,7 @@ LOSSES = ("cross_entropy", "difference_logits_ratio")
 
 
 def import_art() -> tuple[Any, Any]:
-    """ART's attack and its wrapper of a network; raises :class:`UserError` where ART is missing."""
+    """Return ART's attack and its wrapper of a network; raise :class:`UserError` where ART is missing."""
     try:
         from art.attacks.evasion import AutoProjectedGradientDescent
         from art.estimators.classification import PyTorchClassifier
@@ -42,10 +44,8 @@ def import_art() -> tuple[Any, Any]:
 def correct_under_apgd(
     *,
     network: Classifier,
-    images: NDArray[Any],
-    labels: NDArray[np.int64],
-    mean: Sequence[float],
-    std: Sequence[float],
+    split: Split,
+    standardization: Standardization,
     norm: str,
     epsilon: float,
     clip_to_pixel_box: bool = False,
@@ -53,18 +53,18 @@ def correct_under_apgd(
     device: torch.device,
     batch_size: int = 500,
 ) -> NDArray[np.bool_]:
-    """Which images stay correctly classified under Auto-PGD on each of two losses, as bool [n].
+    """Return which images stay correctly classified under Auto-PGD on each of two losses, as bool [n].
 
     One random start for each loss, 100 steps, first step size 2 epsilon: the settings of AutoAttack. Arguments
-    as in :func:`feature_sensitivity.accuracy.correct_under_attack`.
+    as in :func:`feature_sensitivity.evaluation.accuracy.correct_under_attack`.
     """
     attack_of, classifier_of = import_art()
     network = network.to(device).eval()
-    box = pixel_box(mean, std, device) if clip_to_pixel_box else None
+    box = pixel_box(standardization, device) if clip_to_pixel_box else None
     classifier = classifier_of(
-        model=frozen(network),
+        model=folded_copy(network),
         loss=torch.nn.CrossEntropyLoss(),
-        input_shape=images.shape[1:],
+        input_shape=split.images.shape[1:],
         nb_classes=network.fc.out_features,
         clip_values=tuple(bound.cpu().numpy() for bound in box) if box else None,
         device_type="gpu" if device.type == "cuda" else "cpu",
@@ -84,16 +84,14 @@ def correct_under_apgd(
         for loss in LOSSES[: 1 if network.fc.out_features < 3 else 2]
     ]
     np.random.seed(seed)  # ART draws its starts from NumPy's global generator
-    correct = np.ones(len(labels), dtype=bool)
-    with Progress(f"APGD at epsilon {epsilon:g}", total=len(labels), unit="images") as bar:
-        for batch in np.split(np.arange(len(labels)), range(batch_size, len(labels), batch_size)):
-            x = standardize(torch.from_numpy(images[batch]), mean, std).numpy()
+    correct = np.ones(len(split.labels), dtype=bool)
+    with Progress(f"APGD at epsilon {epsilon:g}", total=len(correct), unit="images") as bar:
+        for rows, x, y in batches(split, standardization, device=device, batch_size=batch_size):
+            images, labels = np.ascontiguousarray(x.cpu().numpy()), y.cpu().numpy()
             for attack in attacks:
-                standing = correct[batch]
+                standing = correct[rows]
                 if standing.any():
-                    attacked = torch.from_numpy(attack.generate(x[standing], labels[batch[standing]])).to(device)
-                    with torch.no_grad():
-                        decided = network(attacked).argmax(1).cpu().numpy()
-                    correct[batch[standing]] = decided == labels[batch[standing]]
-            bar.advance(len(batch))
+                    attacked = torch.from_numpy(attack.generate(images[standing], labels[standing])).to(device)
+                    correct[rows[standing]] = is_correct(network, attacked, y[torch.from_numpy(standing)]).cpu()
+            bar.advance(len(rows))
     return correct

@@ -1,54 +1,59 @@
 """Projected gradient ascent (Madry et al. 2018) in an l_inf or l2 ball, for any objective."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.projection import Bounds, clip, per_row, row_norms, unit_direction
+from feature_sensitivity.attacks.projection import Bounds, per_row, project, unit_direction
+from feature_sensitivity.config.attack import Attack
 
 Objective = Callable[[Tensor], Tensor]
 
 
 def input_gradient(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The objective's values [n] and their gradients [n, ...]; value i must depend on ``x[i]`` alone."""
+    """Return the objective's values [n] and their gradients [n, ...]; value i must depend on ``x[i]`` alone."""
     x = x.detach().requires_grad_()
     values = objective(x)
     (gradient,) = torch.autograd.grad(values.sum(), x)
     return values.detach(), gradient
 
 
-@dataclass(frozen=True, kw_only=True)
-class PGD:
-    """Projected gradient ascent; epsilon and step size in the units of the inputs.
+def accumulated(gradient: Tensor, velocity: Tensor, attack: Attack) -> Tensor:
+    """Return the gradient [n, ...], or with momentum the decayed sum of this and the earlier ones.
 
-    A row whose gradient is exactly 0 stays where it is.
+    Each gradient is divided by its mean absolute value first (Dong et al. 2018). ``velocity`` [n, ...] is the sum so
+    far; without momentum it is not used.
     """
+    if attack.momentum == 0:
+        return gradient
+    mean = per_row(gradient.flatten(1).abs().mean(dim=1), gradient)
+    return attack.momentum * velocity + gradient / mean.where(mean > 0, 1.0)
 
-    norm: str
-    epsilon: float
-    steps: int
-    step_size: float
 
-    def project(self, perturbation: Tensor, x: Tensor, bounds: Bounds | None = None) -> Tensor:
-        """The nearest perturbation [n, ...] in the ball; with ``bounds``, clipped so that x + it lies in them."""
-        if self.norm == "linf":
-            perturbation = perturbation.clamp(-self.epsilon, self.epsilon)
-        else:
-            length = per_row(row_norms(perturbation), perturbation)
-            perturbation = torch.where(length > self.epsilon, perturbation * (self.epsilon / length), perturbation)
-        return clip(perturbation, x, bounds)
+def take_step(
+    perturbation: Tensor,
+    velocity: Tensor,
+    x: Tensor,
+    *,
+    length: float | Tensor,
+    attack: Attack,
+    bounds: Bounds | None = None,
+) -> Tensor:
+    """Return the next iterate [n, ...]: a step along ``velocity``, projected; a row whose velocity is 0 stays.
 
-    def step(self, perturbation: Tensor, gradient: Tensor, x: Tensor, bounds: Bounds | None = None) -> Tensor:
-        """The next iterate."""
-        moved = perturbation + self.step_size * unit_direction(gradient, self.norm)
-        return self.project(moved, x, bounds)
+    ``length`` is one of ``attack.step_sizes()``, or one for each row, [n, 1, ...].
+    """
+    moved = perturbation + length * unit_direction(velocity, attack.norm)
+    return project(moved, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
 
-    def run(self, objective: Objective, x: Tensor, start: Tensor, bounds: Bounds | None = None) -> Tensor:
-        """The last iterate, a perturbation [n, ...] of ``x`` that makes ``objective`` large."""
-        perturbation = self.project(start, x, bounds)
-        for _ in range(self.steps):
-            _, gradient = input_gradient(objective, x + perturbation)
-            perturbation = self.step(perturbation, gradient, x, bounds)
-        return perturbation
+
+def run_pgd(objective: Objective, x: Tensor, start: Tensor, *, attack: Attack, bounds: Bounds | None = None) -> Tensor:
+    """Return the last iterate, a perturbation [n, ...] of ``x`` that makes ``objective`` large."""
+    perturbation = project(start, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
+    velocity = torch.zeros_like(x)
+    for length in attack.step_sizes():
+        _, gradient = input_gradient(objective, x + perturbation)
+        velocity = accumulated(gradient, velocity, attack)
+        perturbation = take_step(perturbation, velocity, x, length=length, attack=attack, bounds=bounds)
+    return perturbation

@@ -1,4 +1,4 @@
-"""Random starts that depend on nothing but their names.
+"""Random starts that depend on nothing but their names: seed, image, feature, direction, restart.
 
 The generator is counter-based, so a start is a pure function of (seed, image, feature,
 direction, restart): batch size, sharding, resuming and device cannot change it.
@@ -36,7 +36,7 @@ def philox4x32(counter: Sequence[Tensor], key: tuple[int, int], *, rounds: int =
 def random_bits(
     *, seed: int, image: Tensor, feature: Tensor, direction: Tensor, restart: Tensor, n_values: int
 ) -> Tensor:
-    """Random integers in [0, 2**32) as int64 [n, n_values], one row for each (image, feature, direction, restart).
+    """Return random integers in [0, 2**32), int64 [n, n_values], a row for each (image, feature, direction, restart).
 
     The four names are int64 tensors [n]; ``direction`` is 0 or 1.
     """
@@ -44,6 +44,23 @@ def random_bits(
     names = [name[:, None] for name in (image, feature, restart * 2 + direction)]
     words = philox4x32([block[None, :], *names], (seed & MASK, (seed >> 32) & MASK))
     return torch.stack(torch.broadcast_tensors(*words), dim=2).flatten(1)[:, :n_values]
+
+
+def random_image_start(
+    *, seed: int, image: Tensor, restart: int, shape: Sequence[int], epsilon: float, norm: str
+) -> Tensor:
+    """Return starts of an attack on whole images, which are those of feature 0, direction 0: [n, *shape]."""
+    zeros = torch.zeros_like(image)
+    return random_start(
+        seed=seed,
+        image=image,
+        feature=zeros,
+        direction=zeros,
+        restart=zeros + restart,
+        shape=shape,
+        epsilon=epsilon,
+        norm=norm,
+    )
 
 
 def random_start(
@@ -57,7 +74,7 @@ def random_start(
     epsilon: float,
     norm: str,
 ) -> Tensor:
-    """Perturbations [n, *shape], uniform in the ball of radius ``epsilon`` of ``norm`` ("linf" or "l2")."""
+    """Return perturbations [n, *shape], uniform in the ball of radius ``epsilon`` of ``norm`` ("linf" or "l2")."""
     n_values = prod(shape)
     names = {"image": image, "feature": feature, "direction": direction, "restart": restart}
     if norm == "linf":

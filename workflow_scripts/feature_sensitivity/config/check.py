@@ -99,7 +99,7 @@ def _across_fields(config: Config) -> Iterator[str]:
             f"sensitivity.shards is {sensitivity['shards']}, more than there are images; "
             f"write {sensitivity['images']} or less"
         )
-    if sensitivity["precision"] and sensitivity["shards"] > 1:
+    if sensitivity["target_relative_error"] and sensitivity["shards"] > 1:
         yield "sensitivity.precision decides on all images together; write shards: 1, or precision: null"
     if sensitivity["search_dtype"] == "bfloat16" and sensitivity["iterate"] == "last":
         yield "sensitivity.search_dtype is 'bfloat16', which keeps the best iterate; write iterate: best, or float32"

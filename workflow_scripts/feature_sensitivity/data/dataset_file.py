@@ -9,18 +9,20 @@ import numpy as np
 
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.split_check import check_split
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.files import sha256_of_file, write_whole
+from feature_sensitivity.runtime.files import write_whole
 
 
-def write_dataset(path: Path, source: Source, *, mean: Sequence[float], std: Sequence[float]) -> None:
-    """Write the splits in the common form; ``mean`` and ``std`` are per channel, for images in [0, 1]."""
+def write_dataset(path: Path, source: Source, standardization: Standardization) -> None:
+    """Write the splits in the common form, with the constants that standardize them."""
+    n_channels = len(standardization.mean)
     for name, split in source.splits.items():
         check_split(split, f"{source.description}, {name} split")
-        if split.images.shape[1] != len(mean):
+        if split.images.shape[1] != n_channels:
             raise UserError(
                 f"{source.description} has {split.images.shape[1]} channels, but standardization.mean in the config "
-                f"has {len(mean)} numbers; give one per channel"
+                f"has {n_channels} numbers; give one per channel"
             )
     buffer = io.BytesIO()
     with h5py.File(buffer, "w") as file:
@@ -34,7 +36,8 @@ def write_dataset(path: Path, source: Source, *, mean: Sequence[float], std: Seq
             file.create_dataset(f"{name}/labels", data=split.labels)
             for detail, values in split.details.items():
                 file.create_dataset(f"{name}/{detail}", data=values)
-        file.attrs.update(mean=mean, std=std, source=source.description, sha256=source.sha256)
+        file.attrs.update(standardization.as_lists())
+        file.attrs.update(source=source.description, sha256=source.sha256)
     write_whole(path, buffer.getvalue())
 
 
@@ -63,21 +66,7 @@ def join_splits(parts: Sequence[Split]) -> Split:
     )
 
 
-def read_standardization(path: Path) -> tuple[list[float], list[float]]:
-    """The per-channel ``mean`` and ``std`` of a dataset file."""
+def read_standardization(path: Path) -> Standardization:
+    """Return the constants that standardize the images of a dataset file."""
     with h5py.File(path, "r") as file:
-        return file.attrs["mean"].tolist(), file.attrs["std"].tolist()
-
-
-def load_hdf5(path: Path) -> Source:
-    """A dataset that is already in the common form."""
-    if not path.is_file():
-        raise UserError(
-            f"{path}, named in the config, does not exist; name an HDF5 file with train/images and train/labels"
-        )
-    splits = {"train": read_split(path, "train")}
-    with h5py.File(path, "r") as file:
-        has_test = "test" in file
-    if has_test:
-        splits["test"] = read_split(path, "test")
-    return Source(splits, path.name, sha256_of_file(path))
+        return Standardization.from_mapping(file.attrs)

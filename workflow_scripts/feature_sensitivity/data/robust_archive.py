@@ -9,8 +9,8 @@ from typing import IO, Any, cast
 import torch
 from torch import Tensor
 
-from feature_sensitivity.data.dataset_file import load_hdf5
 from feature_sensitivity.data.downloads import NOT_A_WHOLE_TAR
+from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.split_check import check_split
 from feature_sensitivity.runtime.errors import UserError
@@ -105,7 +105,7 @@ def _choose(names: Iterable[PurePosixPath], where: Path) -> PurePosixPath:
 
 
 def _load(file: Path | IO[bytes], where: str) -> Any:
-    return load_tensors(file, where=where, mend="fetch it again, from a source that you trust")
+    return load_tensors(file, where=where, advice="fetch it again, from a source that you trust")
 
 
 def _source(images: Any, labels: Any, *, where: str, description: str, sha256: str) -> Source:

@@ -19,6 +19,10 @@ class Split:
     labels: NDArray[np.int64]
     details: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
+    def subset(self, index: NDArray[np.int64]) -> "Split":
+        """Return the images with these indices and their labels, without details."""
+        return Split(self.images[index], self.labels[index])
+
 
 @dataclass(frozen=True)
 class Source:

@@ -1,11 +1,11 @@
-"""As many images as a given precision needs: the cost follows the accuracy that a user asks for."""
+"""As many images as a target relative error needs, so that the cost follows the accuracy that a user asks for."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from feature_sensitivity.evaluation.feature_extrema import Extremes
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.evaluation.sensitivity import DEFAULT_DEFINITION, relative_standard_error
 
 logger = logging.getLogger(__name__)
@@ -17,35 +17,46 @@ RULE_OF_THREE = 3.0
 
 
 def blocks(n_images: int) -> Iterator[slice]:
-    """The images in blocks, in their order."""
+    """Yield the images in blocks, in their order."""
     return (slice(first, min(first + IMAGES_PER_BLOCK, n_images)) for first in range(0, n_images, IMAGES_PER_BLOCK))
 
 
-def measure_until_precise(measure: Callable[[slice], Extremes], n_images: int, *, precision: float) -> Extremes:
-    """Measure block after block, until every feature's relative standard error is at most ``precision``.
+def measure_to_target(
+    measure: Callable[[slice], FeatureExtrema], n_images: int, *, target_relative_error: float
+) -> FeatureExtrema:
+    """Measure block after block, until every feature's relative standard error is at most the target.
 
-    ``measure`` gives the extremes of a block of images, which must come in random order. A feature that has not moved
+    ``measure`` gives the extrema of a block of images, which must come in random order. A feature that has not moved
     has no relative error; it counts as precise once it is known, at 95 %, to move on no larger a share of the images
-    than ``precision``. All ``n_images`` are taken when the precision is not reached.
+    than the target. All ``n_images`` are taken when the target is not reached.
     """
-    so_far: list[Extremes] = []
+    parts: list[FeatureExtrema] = []
     for block in blocks(n_images):
-        so_far.append(measure(block))
-        whole = Extremes(
-            **{
-                name: np.concatenate([getattr(part, name) for part in so_far])
-                for name in ("clean", "maximum", "minimum", "zero_gradient")
-            },
-            batch_size=min(part.batch_size for part in so_far),
-        )
+        parts.append(measure(block))
+        whole = _joined(parts)
         error = relative_standard_error(whole.clean, whole.maximum, whole.minimum, definition=DEFAULT_DEFINITION)
         unmoved = int((whole.maximum == whole.minimum).all(axis=0).sum())
         logger.info(
             "%d of at most %d images: the largest standard error is %.2f %% of its feature's sensitivity%s",
-            *(block.stop, n_images, 100 * error, f"; {unmoved} features have not moved" if unmoved else ""),
+            block.stop,
+            n_images,
+            100 * error,
+            f"; {unmoved} features have not moved" if unmoved else "",
         )
-        if error <= precision and (not unmoved or block.stop >= RULE_OF_THREE / precision):
-            break
-    else:
-        logger.warning("the precision of %.2g was not reached with all %d images", precision, n_images)
+        if error <= target_relative_error and (not unmoved or block.stop >= RULE_OF_THREE / target_relative_error):
+            return whole
+    logger.warning(
+        "the target relative error of %.2g was not reached with all %d images", target_relative_error, n_images
+    )
     return whole
+
+
+def _joined(parts: Sequence[FeatureExtrema]) -> FeatureExtrema:
+    """Return the extrema of all blocks, in their order."""
+    return FeatureExtrema(
+        clean=np.concatenate([part.clean for part in parts]),
+        maximum=np.concatenate([part.maximum for part in parts]),
+        minimum=np.concatenate([part.minimum for part in parts]),
+        zero_gradient=np.concatenate([part.zero_gradient for part in parts]),
+        batch_size=min(part.batch_size for part in parts),
+    )

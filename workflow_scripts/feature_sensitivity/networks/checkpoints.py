@@ -2,43 +2,47 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import nn
 
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.resnet import ResNet18
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.tensor_files import load_tensors, save_tensors
 
-ARCHITECTURES: Mapping[str, type[Classifier]] = {"resnet18": ResNet18}
+
+class Checkpoint(NamedTuple):
+    """A trained network in eval mode on the CPU, what standardizes its images, and all that the file says of it."""
+
+    network: Classifier
+    standardization: Standardization
+    metadata: Mapping[str, Any]
 
 
-def build(architecture: Mapping[str, Any]) -> Classifier:
-    """A fresh network from ``{"name", "in_channels", "n_classes", "width"}``."""
-    arguments = dict(architecture)
-    return ARCHITECTURES[arguments.pop("name")](**arguments)
-
-
-def save_checkpoint(path: Path, network: nn.Module, metadata: Mapping[str, Any]) -> None:
-    """Write ``state_dict`` and plain-builtin ``metadata``, which must hold ``architecture``."""
+def save_checkpoint(
+    path: Path, network: nn.Module, standardization: Standardization, metadata: Mapping[str, Any]
+) -> None:
+    """Write ``state_dict``, ``mean``, ``std`` and plain-builtin ``metadata``, which must hold ``architecture``."""
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_tensors(path, {"state_dict": state, **metadata})
+    save_tensors(path, {"state_dict": state, **standardization.as_lists(), **metadata})
 
 
-def load_checkpoint(path: Path) -> tuple[Classifier, dict[str, Any]]:
-    """The network, in eval mode on the CPU, and its metadata.
+def load_checkpoint(path: Path) -> Checkpoint:
+    """Return the network that a file holds.
 
     Raises :class:`UserError` when the file cannot be read or does not fit its own architecture.
     """
-    mend = "delete it and run the same command again to make it anew"
-    content = load_tensors(path, where=str(path), mend=mend)
+    advice = "delete it and run the same command again"
+    content = load_tensors(path, where=str(path), advice=advice)
     try:
         network = build(content["architecture"])
         network.load_state_dict(content.pop("state_dict"))
+        standardization = Standardization.from_mapping(content)
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise UserError(
-            f"{path} is not a checkpoint of this workflow ({type(error).__name__}: {reason}); {mend}"
+            f"{path} is not a checkpoint of this workflow ({type(error).__name__}: {reason}); {advice}"
         ) from error
-    return network.eval(), content
+    return Checkpoint(network.eval(), standardization, content)

@@ -17,11 +17,11 @@ class Classifier(nn.Module):
 
     @staticmethod
     def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
-        """The constructor's arguments for a network with these weights; KeyError or ValueError where there are none."""
+        """Return the constructor's arguments for a network with these weights; KeyError or ValueError if none fit."""
         raise NotImplementedError
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
-        """Penultimate features [n, n_features] of standardized images [n, channels, height, width].
+        """Return penultimate features [n, n_features] of standardized images [n, channels, height, width].
 
         With ``surrogate_relu`` the gradient passes through the last ReLU, if there is one, as through the
         identity (Ilyas et al. 2019); the values stay the same.
@@ -29,10 +29,10 @@ class Classifier(nn.Module):
         raise NotImplementedError
 
     def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool = False) -> Tensor:
-        """``features(x)[i, index[i]]`` for each row i, as [n]; a network may have a faster way."""
+        """Return ``features(x)[i, index[i]]`` for each row i, as [n]; a network may have a faster way."""
         rows = torch.arange(len(x), device=x.device)
         return self.features(x, surrogate_relu=surrogate_relu)[rows, index]
 
     def forward(self, x: Tensor) -> Tensor:
-        """Logits [n, n_classes]."""
+        """Return logits [n, n_classes]."""
         return cast("Tensor", self.fc(self.features(x)))

@@ -1,4 +1,4 @@
-"""Copies of a network for attacks."""
+"""The copy of a network that is attacked: BatchNorm folded into the convolutions."""
 
 import copy
 
@@ -9,8 +9,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from feature_sensitivity.networks.classifier import Classifier
 
 
-def frozen(network: Classifier) -> Classifier:
-    """A copy for attacks: eval mode, BatchNorm folded into the convolutions, no weight gradients.
+def folded_copy(network: Classifier) -> Classifier:
+    """Return a copy for attacks: eval mode, BatchNorm folded into the convolutions, no weight gradients.
 
     Equal to ``network.eval()`` up to float32 rounding, and about twice as fast.
     """

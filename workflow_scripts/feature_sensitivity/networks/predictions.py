@@ -1,24 +1,28 @@
-"""Accuracy without attack."""
+"""What a network decides, without attack."""
 
-from collections.abc import Sequence
+from typing import cast
 
 import torch
+from torch import Tensor
 
+from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
+
+BATCH_SIZE = 500
+
+
+def is_correct(network: Classifier, x: Tensor, y: Tensor) -> Tensor:
+    """Return which standardized images [n, ...] are classified as ``y`` [n], as bool [n]."""
+    with torch.no_grad():
+        return cast("Tensor", network(x).argmax(1) == y)
 
 
 def clean_accuracy(
-    network: Classifier, split: Split, *, mean: Sequence[float], std: Sequence[float], device: torch.device
+    network: Classifier, split: Split, standardization: Standardization, *, device: torch.device
 ) -> float:
-    """The share of unperturbed images that are classified correctly."""
+    """Return the share of unperturbed images that are classified correctly."""
     network.eval()
-    n_correct = 0
-    with torch.no_grad():
-        for first in range(0, len(split.labels), 500):
-            chosen = slice(first, first + 500)
-            x = standardize(torch.from_numpy(split.images[chosen]).to(device), mean, std)
-            y = torch.from_numpy(split.labels[chosen]).to(device)
-            n_correct += int((network(x.contiguous(memory_format=torch.channels_last)).argmax(1) == y).sum())
-    return n_correct / len(split.labels)
+    tested = batches(split, standardization, device=device, batch_size=BATCH_SIZE)
+    return sum(int(is_correct(network, x, y).sum()) for _, x, y in tested) / len(split.labels)

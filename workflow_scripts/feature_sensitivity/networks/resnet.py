@@ -20,7 +20,7 @@ class ShortcutConv2d(nn.Conv2d):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The output [n, out_channels, ceil(height / stride), ceil(width / stride)]."""
+        """Return the output [n, out_channels, ceil(height / stride), ceil(width / stride)]."""
         if self.in_channels >= 16:
             return super().forward(x)
         return F.conv2d(x[:, :, :: self.stride[0], :: self.stride[1]], self.weight, self.bias)
@@ -42,16 +42,16 @@ class BasicBlock(nn.Module):
             )
 
     def inner(self, x: Tensor) -> Tensor:
-        """The activation between the two convolutions."""
+        """Return the activation between the two convolutions."""
         return _relu(self.bn1(self.conv1(x)))
 
     def pre_activation(self, x: Tensor) -> Tensor:
-        """The block's output before its last ReLU."""
+        """Return the block's output before its last ReLU."""
         out: Tensor = self.bn2(self.conv2(self.inner(x)))
         return out.add_(self.downsample(x))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's output."""
+        """Return the block's output."""
         return _relu(self.pre_activation(x))
 
 
@@ -66,7 +66,7 @@ class ResNet18(Classifier):
 
     @staticmethod
     def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
-        """Width and the numbers of input channels and classes, read off the first and the last layer."""
+        """Read width and the numbers of input channels and classes off the first and the last layer."""
         width, in_channels = weights["conv1.weight"].shape[:2]
         return {"in_channels": in_channels, "n_classes": len(weights["fc.weight"]), "width": width}
 
@@ -91,12 +91,12 @@ class ResNet18(Classifier):
         return cast("BasicBlock", self.layer4[1])
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
-        """Penultimate features [n, 8 * width]."""
+        """Return penultimate features [n, 8 * width]."""
         z = self._last_block().pre_activation(self._before_last_block(x))
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=(2, 3))
 
     def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool = False) -> Tensor:
-        """``features(x)[i, index[i]]`` for each row i, as [n]; only of a network from :func:`frozen`.
+        """Return ``features(x)[i, index[i]]`` for each row i, as [n]; only of a folded copy.
 
         Of the last convolution only the selected channel is computed, forward and backward: a
         matrix product of each position with the channel's 9 taps, then a shifted sum.
@@ -116,7 +116,7 @@ class ResNet18(Classifier):
 
 @cache
 def _shifted_sum(height: int, width: int, device: torch.device, dtype: torch.dtype) -> Tensor:
-    """[height * width * 9, height * width]: what a 3x3 convolution with padding 1 adds up, tap by tap, as a matrix."""
+    """Return what a 3x3 convolution with padding 1 adds up, tap by tap: [height * width * 9, height * width]."""
     matrix = torch.zeros(height, width, 3, 3, height, width)
     for i, j, row, column in product(range(3), range(3), range(height), range(width)):
         source = row + i - 1, column + j - 1

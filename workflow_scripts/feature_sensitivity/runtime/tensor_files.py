@@ -19,10 +19,10 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
     write_whole(path, buffer.getvalue())
 
 
-def load_tensors(file: Path | IO[bytes], *, where: str, mend: str) -> Any:
+def load_tensors(file: Path | IO[bytes], *, where: str, advice: str) -> Any:
     """What ``torch.save`` wrote, on the CPU.
 
-    Raises :class:`UserError`, which names the file as ``where`` and advises ``mend``, when the file is damaged or
+    Raises :class:`UserError`, which names the file as ``where`` and advises ``advice``, when the file is damaged or
     holds objects of other classes, which could run anything.
     """
     try:
@@ -35,4 +35,4 @@ def load_tensors(file: Path | IO[bytes], *, where: str, mend: str) -> Any:
             if asked
             else f"is not a whole file of tensors ({type(error).__name__})"
         )
-        raise UserError(f"{where} {reason}; {mend}") from error
+        raise UserError(f"{where} {reason}; {advice}") from error

@@ -1,7 +1,6 @@
-"""New linear layers on the features of a trained network, whose other layers stay as they are."""
+"""Re-fits of the last layer on the features of a trained network, whose other layers stay as they are."""
 
 import copy
-from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -9,40 +8,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from feature_sensitivity.attacks.pgd import PGD
-from feature_sensitivity.attacks.random_starts import random_start
+from feature_sensitivity.attacks.pgd import Objective, run_pgd
+from feature_sensitivity.attacks.random_starts import random_image_start
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import frozen
+from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.console import Progress
 
 BATCH_SIZE = 256
 
 
 def penultimate_features(
-    network: Classifier, split: Split, *, mean: Sequence[float], std: Sequence[float], device: torch.device
+    network: Classifier, split: Split, standardization: Standardization, *, device: torch.device
 ) -> NDArray[np.float32]:
-    """The features [n, n_features] of unperturbed images."""
-    body = frozen(network).to(device)
-    rows = []
+    """Return the features [n, n_features] of unperturbed images."""
+    body = folded_copy(network).to(device)
     with torch.no_grad():
-        for images in torch.from_numpy(split.images).split(2 * BATCH_SIZE):
-            x = standardize(images.to(device), mean, std).contiguous(memory_format=torch.channels_last)
-            rows.append(body.features(x).cpu())
+        rows = [
+            body.features(x).cpu()
+            for _, x, _ in batches(split, standardization, device=device, batch_size=2 * BATCH_SIZE)
+        ]
     return torch.cat(rows).numpy()
 
 
 def least_sensitive(sensitivity: NDArray[np.floating], percent: float) -> NDArray[np.int64]:
-    """The indices of this share of the features, at least one, the least sensitive ones."""
+    """Return the indices of this share of the features, at least one, the least sensitive ones."""
     n = max(1, round(percent / 100 * len(sensitivity)))
     return np.sort(np.argsort(sensitivity, kind="stable")[:n])
 
 
-def fit_linear_layer(
+def fit_last_layer(
     network: Classifier, features: NDArray[np.float32], labels: NDArray[np.int64], columns: NDArray[np.int64]
 ) -> Classifier:
-    """A copy whose linear layer is a logistic regression on these features [n, n_features], 0 on all others."""
+    """Return a copy whose last layer is a logistic regression on these features [n, n_features], 0 on all others."""
     from sklearn.linear_model import LogisticRegression
 
     # In units of its standard deviation each feature is regularized alike.
@@ -57,34 +58,39 @@ def fit_linear_layer(
     return copied
 
 
-def fit_linear_layer_adversarially(
+def fit_last_layer_adversarially(
     network: Classifier,
     split: Split,
+    standardization: Standardization,
     *,
-    mean: Sequence[float],
-    std: Sequence[float],
-    attack: PGD,
+    attack: Attack,
     epochs: int,
     learning_rate: float,
     seed: int,
     device: torch.device,
 ) -> Classifier:
-    """A copy whose linear layer was trained on, each batch attacked first (Madry et al. 2018), by Adam on a cosine."""
-    attacked = frozen(network).to(device)
+    """Return a copy whose last layer was trained on by Adam on a cosine, each batch attacked first."""
+    attacked = folded_copy(network).to(device)
     layer = attacked.fc.requires_grad_(True)
     optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
-    n_batches = -(-len(split.labels) // BATCH_SIZE)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * n_batches)
+    n_images = len(split.labels)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-n_images // BATCH_SIZE))
     generator = torch.Generator().manual_seed(seed)
-    with Progress("adversarial linear layer", total=epochs * len(split.labels), unit="images") as bar:
+    with Progress("adversarial last layer", total=epochs * n_images, unit="images") as bar:
         for epoch in range(epochs):
-            for batch in torch.randperm(len(split.labels), generator=generator).split(BATCH_SIZE):
-                x = standardize(torch.from_numpy(split.images)[batch].to(device), mean, std)
-                x = x.contiguous(memory_format=torch.channels_last)
-                y = torch.from_numpy(split.labels)[batch].to(device)
-                x = x + _perturbation(attacked, x, y, attack, batch.to(device), epoch, seed)
+            order = torch.randperm(n_images, generator=generator)
+            for rows, x, y in batches(split, standardization, device=device, batch_size=BATCH_SIZE, order=order):
+                start = random_image_start(
+                    seed=seed,
+                    image=rows.to(device),
+                    restart=epoch,
+                    shape=x.shape[1:],
+                    epsilon=attack.epsilon,
+                    norm=attack.norm,
+                )
+                moved = x + run_pgd(_loss(attacked, y), x, start, attack=attack)
                 with torch.no_grad():
-                    features = attacked.features(x)
+                    features = attacked.features(moved)
                 loss = F.cross_entropy(layer(features), y)
                 optimizer.zero_grad()
                 loss.backward()
@@ -96,18 +102,5 @@ def fit_linear_layer_adversarially(
     return copied
 
 
-def _perturbation(
-    network: Classifier, x: Tensor, y: Tensor, attack: PGD, index: Tensor, epoch: int, seed: int
-) -> Tensor:
-    none = torch.zeros_like(index)
-    start = random_start(
-        seed=seed,
-        image=index,
-        feature=none,
-        direction=none,
-        restart=none + epoch,
-        shape=x.shape[1:],
-        epsilon=attack.epsilon,
-        norm=attack.norm,
-    )
-    return attack.run(lambda points: F.cross_entropy(network(points), y, reduction="none"), x, start)
+def _loss(network: Classifier, y: Tensor) -> Objective:
+    return lambda points: F.cross_entropy(network(points), y, reduction="none")

@@ -1,10 +1,8 @@
-"""Normal and adversarial training with momentum SGD (Madry et al. 2018 for the latter)."""
+"""Normal and adversarial training with momentum SGD."""
 
-import copy
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,51 +10,28 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.optim import SGD, lr_scheduler
+from torch.optim import SGD
 
-from feature_sensitivity.attacks.pgd import PGD
-from feature_sensitivity.attacks.projection import per_row, row_norms
+from feature_sensitivity.config.training import TrainingSettings
+from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import standardize
-from feature_sensitivity.evaluation.robust_overfitting import robust_overfitting
-from feature_sensitivity.networks.checkpoints import build
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import frozen
-from feature_sensitivity.networks.predictions import clean_accuracy
+from feature_sensitivity.networks.folding import folded_copy
+from feature_sensitivity.networks.predictions import clean_accuracy, is_correct
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share, every_core
 from feature_sensitivity.runtime.devices import device_name
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
+from feature_sensitivity.training.adversary import attackable, attacked_images
+from feature_sensitivity.training.schedules import learning_rate_schedule
 
 logger = logging.getLogger(__name__)
 
 ROBUST_TEST_IMAGES = 1000
-"""The first so many test images tell, after each epoch of adversarial training, whether robustness overfits."""
-
-SCHEDULES = ("step", "constant", "cosine", "one_cycle")
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """What a training run depends on besides its data."""
-
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    momentum: float
-    weight_decay: float
-    schedule: str
-    horizontal_flip: bool
-    seed: int
-    attack: PGD | None = None
-    """The attack of adversarial training; none in normal training."""
-    attack_batchnorm: str = "eval"
-    """``eval``: running statistics inside the attack; ``train``: the statistics of the attacked batch."""
-    mixed_precision: bool = False
-    """Convolutions and matrix products in bfloat16, which needs no scaling of the loss; CUDA only."""
-    compile: bool = False
-    """The network and its attacked copy go through ``torch.compile``."""
+"""After each epoch of adversarial training, this many of the test images, the first ones, are attacked."""
 
 
 def train(
@@ -64,141 +39,192 @@ def train(
     architecture: Mapping[str, Any],
     train_split: Split,
     test_split: Split,
-    mean: Sequence[float],
-    std: Sequence[float],
+    standardization: Standardization,
     settings: TrainingSettings,
     device: torch.device,
     side_checkpoint: Path,
 ) -> tuple[Classifier, pd.DataFrame]:
-    """A trained network, and its history with one row per epoch.
+    """Return a trained network, and its history with one row per epoch.
 
     In adversarial training the history has ``robust_test_accuracy``, under the attack that is trained on.
 
     The network of the last epoch is returned: choosing one by its test accuracy would leak test
     data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
-    settings and data, training goes on from it and ends with the same weights.
+    settings and data, training continues from it and ends with the same weights.
 
     Raises :class:`UserError` when the loss is no longer finite, or an option cannot work on this device.
     """
     check_options(settings, device)
-    torch.manual_seed(settings.seed)
-    network = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    images = torch.from_numpy(train_split.images).to(device)
-    labels = torch.from_numpy(train_split.labels).to(device)
-    batches_per_epoch = -(-len(labels) // settings.batch_size)
-    optimizer = SGD(
-        network.parameters(),
-        lr=settings.learning_rate,
-        momentum=settings.momentum,
-        weight_decay=settings.weight_decay,
-    )
-    scheduler = _scheduler(optimizer, settings, batches_per_epoch)
-    generator = torch.Generator(device).manual_seed(settings.seed)
+    trainer = _Trainer(architecture, train_split, standardization, settings, device)
     key = checkpoint_key(
-        *(settings, dict(architecture), list(mean), list(std), train_split.images, train_split.labels),
+        settings,
+        dict(architecture),
+        standardization,
+        train_split.images,
+        train_split.labels,
         code=Path(__file__),
     )
-    parts = {"network": network, "optimizer": optimizer, "scheduler": scheduler}
     history: list[dict[str, Any]] = []
     if saved := load_side_checkpoint(side_checkpoint, key):
-        for name, part in parts.items():
-            part.load_state_dict(saved[name])
-        generator.set_state(saved["random"])
+        trainer.load_state(saved)
         history = saved["history"]
-        logger.info("going on after epoch %d of a run that was interrupted", len(history))
-
-    attacked = _attackable(network, settings)
-    trained_call, attacked_call = (_compiled(one, settings) for one in (network, attacked))
-
-    progress = Progress("training", total=settings.epochs * len(labels), unit="images", done=len(history) * len(labels))
+        logger.info("continuing after epoch %d of a run that was interrupted", len(history))
+    n_images = len(train_split.labels)
+    progress = Progress("training", total=settings.epochs * n_images, unit="images", done=len(history) * n_images)
     # Batch statistics make rows depend on each other; compiled code uses all cores by itself.
     row_wise = settings.attack_batchnorm == "eval" and not settings.compile
     with every_core(device, row_wise=row_wise) as share, progress as bar:
         for epoch in range(len(history) + 1, settings.epochs + 1):
-            started, learning_rate = time.monotonic(), optimizer.param_groups[0]["lr"]
-            total_loss, n_correct = torch.zeros((), device=device), torch.zeros((), device=device)
-            network.train()
-            for batch in torch.randperm(len(labels), generator=generator, device=device).split(settings.batch_size):
-                x, y = standardize(images[batch], mean, std), labels[batch]
-                x = x.contiguous(memory_format=torch.channels_last)
-                if settings.horizontal_flip:
-                    flipped = torch.rand(len(x), generator=generator, device=device) < 0.5
-                    x = torch.where(flipped[:, None, None, None], x.flip(3), x)
-                with torch.autocast(device.type, torch.bfloat16, enabled=settings.mixed_precision):
-                    if settings.attack:
-                        attacked.load_state_dict(_attackable(network, settings).state_dict())
-                        x = x + _perturbation(attacked_call, x, y, settings.attack, generator, share)
-                    logits = trained_call(x)
-                    loss = F.cross_entropy(logits, y)
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                scheduler.step()
-                total_loss += loss.detach() * len(y)
-                n_correct += (logits.detach().argmax(1) == y).sum()
-                bar.advance(len(y), f"epoch {epoch} of {settings.epochs}")
-            mean_loss = total_loss.item() / len(labels)
-            if not torch.isfinite(total_loss):
-                raise UserError(
-                    f"training diverged: the loss was {mean_loss} in epoch {epoch}; "
-                    "lower training.learning_rate in the config"
-                )
-            history.append(
-                {
-                    "epoch": epoch,
-                    "learning_rate": learning_rate,
-                    "train_loss": mean_loss,
-                    "train_accuracy": n_correct.item() / len(labels),
-                    "test_accuracy": clean_accuracy(network, test_split, mean=mean, std=std, device=device),
-                    "seconds": time.monotonic() - started,
-                }
-            )
+            started, learning_rate = time.monotonic(), trainer.learning_rate
+            loss, train_accuracy = trainer.run_epoch(epoch, share=share, bar=bar)
+            row = {
+                "epoch": epoch,
+                "learning_rate": learning_rate,
+                "train_loss": loss,
+                "train_accuracy": train_accuracy,
+                "test_accuracy": clean_accuracy(trainer.network, test_split, standardization, device=device),
+                "seconds": time.monotonic() - started,
+            }
             if settings.attack:
-                history[-1]["robust_test_accuracy"] = _robust_accuracy(
-                    network, test_split, settings, settings.attack, share, mean=mean, std=std, device=device
+                row["robust_test_accuracy"] = _robust_accuracy(
+                    trainer.network, test_split, standardization, settings=settings, share=share, device=device
                 )
-                _warn_of_overfitting(history)
-            logger.info(
-                "epoch %d of %d: loss %.4f, train accuracy %.2f %%, test accuracy %.2f %%",
-                *(epoch, settings.epochs, mean_loss),
-                *(100 * history[-1][name] for name in ("train_accuracy", "test_accuracy")),
+            history.append(row)
+            logger.info("%s", _epoch_line(row, settings.epochs))
+            save_side_checkpoint(side_checkpoint, key, {**trainer.state(), "history": history})
+    return trainer.network.eval(), pd.DataFrame(history).astype({"epoch": int})
+
+
+class _Trainer:
+    """A network with all that changes while it is trained."""
+
+    def __init__(
+        self,
+        architecture: Mapping[str, Any],
+        split: Split,
+        standardization: Standardization,
+        settings: TrainingSettings,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.network: Classifier = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._images = torch.from_numpy(split.images).to(device)
+        self._labels = torch.from_numpy(split.labels).to(device)
+        self._standardization = standardization
+        self._settings = settings
+        self._device = device
+        self._optimizer = SGD(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        batches_per_epoch = -(-len(self._labels) // settings.batch_size)
+        self._scheduler = learning_rate_schedule(self._optimizer, settings, batches_per_epoch=batches_per_epoch)
+        self._generator = torch.Generator(device).manual_seed(settings.seed)
+        self._attacked = attackable(self.network, settings)
+        self._call = _compiled(self.network, settings)
+        self._attacked_call = _compiled(self._attacked, settings)
+
+    @property
+    def learning_rate(self) -> float:
+        """The present learning rate."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a run needs to continue."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+            "random": self._generator.get_state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
+        self._generator.set_state(state["random"])
+
+    def run_epoch(self, epoch: int, *, share: Share, bar: Progress) -> tuple[float, float]:
+        """Train on every image once; return the mean loss, and the accuracy on the images as trained on.
+
+        Raises :class:`UserError` when the loss is no longer finite.
+        """
+        settings, n_images = self._settings, len(self._labels)
+        total_loss = torch.zeros((), device=self._device)
+        n_correct = torch.zeros((), device=self._device)
+        self.network.train()
+        order = torch.randperm(n_images, generator=self._generator, device=self._device)
+        for rows in order.split(settings.batch_size):
+            x, y = self._augmented(rows), self._labels[rows]
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.mixed_precision):
+                if settings.attack:
+                    self._attacked.load_state_dict(attackable(self.network, settings).state_dict())
+                    x = attacked_images(
+                        self._attacked_call,
+                        x,
+                        y,
+                        attack=settings.attack,
+                        generator=self._generator,
+                        share=share,
+                    )
+                logits = self._call(x)
+                loss = F.cross_entropy(logits, y)
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            self._scheduler.step()
+            total_loss += loss.detach() * len(y)
+            n_correct += (logits.detach().argmax(1) == y).sum()
+            bar.advance(len(y), f"epoch {epoch} of {settings.epochs}")
+        mean_loss = total_loss.item() / n_images
+        if not torch.isfinite(total_loss):
+            raise UserError(
+                f"training diverged: the loss was {mean_loss} in epoch {epoch}; "
+                "lower training.learning_rate in the config"
             )
-            state = {name: part.state_dict() for name, part in parts.items()}
-            save_side_checkpoint(side_checkpoint, key, {**state, "random": generator.get_state(), "history": history})
-    return network.eval(), pd.DataFrame(history).astype({"epoch": int})
+        return mean_loss, n_correct.item() / n_images
+
+    def _augmented(self, rows: Tensor) -> Tensor:
+        x = self._standardization.standardize(self._images[rows])
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self._settings.horizontal_flip:
+            flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5
+            x = torch.where(flipped[:, None, None, None], x.flip(3), x)
+        return x
 
 
 def _robust_accuracy(
     network: Classifier,
     split: Split,
-    settings: TrainingSettings,
-    attack: PGD,
-    share: Share,
+    standardization: Standardization,
     *,
-    mean: Sequence[float],
-    std: Sequence[float],
+    settings: TrainingSettings,
+    share: Share,
     device: torch.device,
 ) -> float:
-    """The share of the first test images that stay correct under the attack, always from the same starts."""
+    """Return the share of the first test images that stay correct under the attack, always from the same starts."""
+    assert settings.attack is not None
     network.eval()
-    attacked, generator = frozen(network), torch.Generator(device).manual_seed(settings.seed)
-    images, labels = split.images[:ROBUST_TEST_IMAGES], torch.from_numpy(split.labels[:ROBUST_TEST_IMAGES]).to(device)
+    attacked, generator = folded_copy(network), torch.Generator(device).manual_seed(settings.seed)
+    first = Split(split.images[:ROBUST_TEST_IMAGES], split.labels[:ROBUST_TEST_IMAGES])
     n_correct = 0
-    for batch in torch.arange(len(labels)).split(settings.batch_size):
-        x, y = standardize(torch.from_numpy(images)[batch].to(device), mean, std), labels[batch.to(device)]
-        x = x.contiguous(memory_format=torch.channels_last)
-        x = x + _perturbation(attacked, x, y, attack, generator, share)
-        with torch.no_grad():
-            n_correct += int((network(x).argmax(1) == y).sum())
-    return n_correct / len(labels)
+    for _, x, y in batches(first, standardization, device=device, batch_size=settings.batch_size):
+        moved = attacked_images(attacked, x, y, attack=settings.attack, generator=generator, share=share)
+        n_correct += int(is_correct(network, moved, y).sum())
+    return n_correct / len(first.labels)
 
 
-def _warn_of_overfitting(history: Sequence[Mapping[str, Any]]) -> None:
-    """Once, in the epoch in which robust overfitting sets in."""
-    robust = [row["robust_test_accuracy"] for row in history]
-    if not robust_overfitting(robust[:-1]):
-        for warning in robust_overfitting(robust):
-            logger.warning("%s", warning)
+def _epoch_line(row: Mapping[str, Any], epochs: int) -> str:
+    """Return the line of an epoch in the log."""
+    line = (
+        f"epoch {row['epoch']} of {epochs}: loss {row['train_loss']:.4f}, "
+        f"train accuracy {100 * row['train_accuracy']:.2f} %, test accuracy {100 * row['test_accuracy']:.2f} %"
+    )
+    robust = row.get("robust_test_accuracy")
+    return line if robust is None else f"{line}, under attack {100 * robust:.2f} %"
 
 
 def check_options(settings: TrainingSettings, device: torch.device) -> None:
@@ -222,47 +248,3 @@ def check_options(settings: TrainingSettings, device: torch.device) -> None:
 def _compiled(network: Classifier, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
     # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
     return torch.compile(network, dynamic=False) if settings.compile else network
-
-
-def _attackable(network: Classifier, settings: TrainingSettings) -> Classifier:
-    """A copy to attack, with the network's weights of this moment."""
-    if settings.attack_batchnorm == "eval":
-        return frozen(network)
-    # A copy, so that the attack leaves the running statistics alone.
-    return copy.deepcopy(network).train().requires_grad_(False)
-
-
-def _perturbation(
-    attacked: Callable[[Tensor], Tensor],
-    x: Tensor,
-    y: Tensor,
-    attack: PGD,
-    generator: torch.Generator,
-    share: Share,
-) -> Tensor:
-    def run(x: Tensor, y: Tensor, start: Tensor) -> tuple[Tensor]:
-        return (attack.run(lambda points: F.cross_entropy(attacked(points), y, reduction="none"), x, start),)
-
-    return share(run, x, y, _uniform_in_ball(x, attack.epsilon, attack.norm, generator))[0]
-
-
-def _uniform_in_ball(x: Tensor, epsilon: float, norm: str, generator: torch.Generator) -> Tensor:
-    if norm == "linf":
-        return (torch.rand(x.shape, generator=generator, device=x.device) * 2 - 1) * epsilon
-    direction = torch.randn(x.shape, generator=generator, device=x.device)
-    radius = torch.rand(len(x), generator=generator, device=x.device) ** (1 / x[0].numel())
-    return direction * per_row(epsilon * radius / row_norms(direction), x)
-
-
-def _scheduler(optimizer: SGD, settings: TrainingSettings, batches_per_epoch: int) -> lr_scheduler.LRScheduler:
-    """A schedule that is advanced after each batch."""
-    total = settings.epochs * batches_per_epoch
-    if settings.schedule == "step":
-        milestones = [settings.epochs // 2 * batches_per_epoch, settings.epochs * 3 // 4 * batches_per_epoch]
-        return lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)
-    if settings.schedule == "cosine":
-        return lr_scheduler.CosineAnnealingLR(optimizer, total)
-    if settings.schedule == "one_cycle":
-        # One step more than there are batches: the scheduler is also advanced after the last one.
-        return lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total + 1, cycle_momentum=False)
-    return lr_scheduler.ConstantLR(optimizer, factor=1.0)

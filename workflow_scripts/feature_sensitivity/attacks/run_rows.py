@@ -1,0 +1,128 @@
+"""A task on many rows, from its queue to its results: resumable, and in as much memory as there is."""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from feature_sensitivity.attacks.row_workers import RowWorkers
+from feature_sensitivity.attacks.slots import RowStates, RowTask, Turn
+from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.memory import BatchSize
+from feature_sensitivity.runtime.side_folder import Rows, Saved, SideFolder
+
+logger = logging.getLogger(__name__)
+
+S = TypeVar("S", bound=RowStates)
+
+
+def run_rows(
+    task: RowTask[S],
+    rows: Tensor,
+    *,
+    n_rows: int,
+    batch_size: BatchSize,
+    batch_sizes: Callable[[int, int, torch.device], list[int]],
+    side: SideFolder,
+    saved: Saved | None,
+    kept: Mapping[str, Any],
+    title: str,
+) -> dict[str, Tensor]:
+    """Return the results of the task, tensors [n_rows, ...] by name on the CPU; 0 for rows that are not in ``rows``.
+
+    Args:
+        task: what is computed for each row.
+        rows: the numbers of the rows to compute, int64 [n].
+        n_rows: rows are numbered below this.
+        batch_size: rows computed at a time; halved when memory runs out.
+        batch_sizes: how ``batch_size`` is shared by workers, as :func:`row_workers.batch_for_each_core`.
+        side: where finished rows and rows in progress are saved, several times a minute and on an interruption.
+        saved: what ``side`` held at the start; the run continues from it.
+        kept: what else an interrupted run needs to continue, saved with the rows.
+        title: what the progress bar calls it.
+    """
+    results = _Results(n_rows)
+    resumed: dict[int, S] = {}
+    if saved:
+        results.add(saved.finished)
+        resumed = _states_by_row(task, saved.in_progress, results)
+        logger.info("continuing after an interruption: %d of %d rows are left", results.n_left(rows), len(rows))
+    unsaved: list[Rows] = []
+    workers: RowWorkers[S] | None = None
+
+    def attempt(size: int) -> Iterator[Turn[S]]:
+        nonlocal workers
+        left = rows[~results.finished[rows]]
+        if len(left):
+            sizes = batch_sizes(size, len(left), task.device)
+            workers = RowWorkers(task, left, batch_sizes=sizes, resumed=resumed)
+            yield from workers.turns()
+
+    def save() -> None:
+        in_progress = _saved_states(*workers.in_progress()) if workers else {"row": rows[:0]}
+        side.save(unsaved, in_progress, {**kept, "batch_size": batch_size.rows})
+        unsaved.clear()
+
+    if not saved:
+        save()
+    n_started = sum(int(states.step.sum()) for states in resumed.values())
+    done = task.steps * (len(rows) - results.n_left(rows)) + n_started
+    try:
+        with (
+            Progress(title, total=task.steps * len(rows), unit="steps", done=done) as bar,
+            closing(batch_size.fit_each(attempt)) as turns,
+        ):
+            for turn in turns:
+                if len(turn.rows):
+                    finished = {"row": turn.rows, **{n: t.cpu() for n, t in task.result(turn.states).items()}}
+                    unsaved.append(finished)
+                    results.add(finished)
+                bar.advance(turn.n_steps, turn.note)
+                if side.is_due:
+                    save()
+    finally:  # on Ctrl-C, too, and when a scheduler ends the job
+        save()
+    return results.tensors
+
+
+class _Results:
+    """Results of finished rows, tensors [n_rows, ...] by name."""
+
+    def __init__(self, n_rows: int) -> None:
+        self.finished = torch.zeros(n_rows, dtype=torch.bool)
+        self.tensors: dict[str, Tensor] = {}
+
+    def add(self, rows: Rows) -> None:
+        """Record finished rows."""
+        for name, values in rows.items():
+            if name != "row":
+                if name not in self.tensors:
+                    self.tensors[name] = torch.zeros((len(self.finished), *values.shape[1:]), dtype=values.dtype)
+                self.tensors[name][rows["row"]] = values
+        if rows:
+            self.finished[rows["row"]] = True
+
+    def n_left(self, rows: Tensor) -> int:
+        """Count those of ``rows`` that are not finished."""
+        return int((~self.finished[rows]).sum())
+
+
+def _saved_states(rows: Tensor, states: RowStates) -> Rows:
+    """Return states as they are saved: without what the number of a row gives again."""
+    saved = {name: values.cpu() for name, values in states.tensors().items() if name not in states.DERIVED}
+    return {"row": rows.cpu(), **saved}
+
+
+def _states_by_row(task: RowTask[S], saved: Rows, results: _Results) -> dict[int, S]:
+    """Return the states of the saved rows that are not finished, by row."""
+    rows = saved["row"]
+    if len(rows) == 0:
+        return {}
+    tensors = {name: values.to(task.device) for name, values in saved.items() if name != "row"}
+    states = replace(task.begin(rows.to(task.device)), **tensors)
+    places = (~results.finished[rows]).nonzero()[:, 0].tolist()
+    return {int(rows[place]): states.at(slice(place, place + 1)) for place in places}

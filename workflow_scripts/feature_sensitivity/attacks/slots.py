@@ -1,0 +1,203 @@
+"""A batch of slots: numbered rows of an attack in progress, each replaced by the next one once it is finished.
+
+The batch always has the same shape and the arithmetic of a row does not depend on its neighbours, so results are the
+same in whatever order rows come, however they are divided, and wherever they are interrupted.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from typing import ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class RowStates:
+    """What is known of each row: tensors [n, ...], or None for those that an attack does not need.
+
+    ``DERIVED`` names those that :meth:`RowTask.begin` computes from a row's number: they need not be saved.
+    ``step``: steps taken, int64 [n]. ``ended``: a further step changes nothing, bool [n]; ``evaluated``: the result of
+    the row is known, bool [n].
+    """
+
+    DERIVED: ClassVar[tuple[str, ...]] = ()
+
+    step: Tensor
+    ended: Tensor
+    evaluated: Tensor
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensors by name."""
+        return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
+
+    def at(self, places: Tensor | slice) -> Self:
+        """Return a copy of some rows, by their indices or as a mask."""
+        return replace(self, **{name: values[places] for name, values in self.tensors().items()})
+
+    def put(self, places: Tensor, rows: Self) -> None:
+        """Overwrite the rows at these places."""
+        for name, values in rows.tensors().items():
+            getattr(self, name)[places] = values
+
+    def joined(self, others: Self) -> Self:
+        """Return these rows followed by others."""
+        mine, theirs = self.tensors(), others.tensors()
+        return replace(self, **{name: torch.cat([mine[name], theirs[name]]) for name in mine})
+
+
+S = TypeVar("S", bound=RowStates)
+
+
+class RowTask(Protocol[S]):
+    """A computation on numbered rows, none of which depends on another.
+
+    ``steps``: the most steps that a row takes.
+    """
+
+    device: torch.device
+    steps: int
+
+    def begin(self, rows: Tensor) -> S:
+        """Return the states of these rows, int64 [n], before their first step."""
+
+    def advance(self, states: S) -> None:
+        """Take one step of every row, in place; one that has ``ended`` stays as it is.
+
+        A row that has taken its last step is ``ended``. Unless it is also ``evaluated``, :meth:`evaluate` follows.
+        """
+
+    def evaluate(self, states: S) -> None:
+        """Complete the results of rows that have ended, in place, without gradients."""
+
+    def result(self, states: S) -> dict[str, Tensor]:
+        """Return the results of finished rows, tensors [n, ...] by name."""
+
+    def note(self, states: S, busy: Tensor) -> str:
+        """Return a remark on the rows in progress, a mask [n]; empty for none."""
+
+
+class RowQueue:
+    """Numbers of rows, int64 [n], that wait; several threads may take from it.
+
+    Whoever sees it ``closed`` stops at once, whatever is unfinished.
+    """
+
+    def __init__(self, rows: Tensor) -> None:
+        self._rows = rows
+        self._lock = threading.Lock()
+        self.closed = False
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def take(self, n: int) -> Tensor:
+        """Return the next ``n`` rows, or fewer at the end."""
+        with self._lock:
+            taken, self._rows = self._rows[:n], self._rows[n:]
+        return taken
+
+
+class Turn(NamedTuple, Generic[S]):
+    """What a batch did between two looks at it.
+
+    ``rows`` finished, int64 [n] on the CPU, with their ``states``; ``n_steps`` were taken, or are no longer needed.
+    """
+
+    rows: Tensor
+    states: S
+    n_steps: int
+    note: str
+
+
+class Slots(Generic[S]):
+    """A batch of ``n`` slots; slot p works on row ``row[p]``, or on nothing where that is -1."""
+
+    def __init__(self, task: RowTask[S], n: int) -> None:
+        self._task = task
+        self._n = n
+        self._row = torch.full((n,), -1, device=task.device)
+        self._states = task.begin(torch.zeros(n, dtype=torch.int64, device=task.device))
+        self._states.ended[:] = True
+        # Rows that need an evaluation only wait here until they fill a batch.
+        self._waiting_row, self._waiting = self._row[:0], self._states.at(slice(0))
+        # Held while a batch changes, so that another thread sees it between two steps.
+        self._lock = threading.Lock()
+
+    def work(self, queue: RowQueue, resumed: dict[int, S]) -> Iterator[Turn[S]]:
+        """Work until the queue is empty and every row is finished; ``resumed`` are states to continue from, by row."""
+        looks = steps_between_looks(self._task.steps, self._task.device)
+        while not queue.closed:
+            with self._lock:
+                self._refill(queue, resumed)
+                busy = self._row >= 0
+                if not bool(busy.any()):
+                    break
+                before = self._states.step[busy].sum()
+                for _ in range(looks):
+                    self._task.advance(self._states)
+                n_steps = int(self._states.step[busy].sum() - before)
+                turn = self._collect(busy, n_steps)
+            yield turn
+        while not queue.closed and len(self._waiting_row):
+            with self._lock:
+                turn = self._evaluated(0)
+            yield turn
+
+    def in_progress(self) -> tuple[Tensor, S]:
+        """Return the rows in progress, int64 [n], and a copy of their states."""
+        with self._lock:
+            busy = self._row >= 0
+            rows = torch.cat([self._row[busy], self._waiting_row])
+            return rows, self._states.at(busy).joined(self._waiting)
+
+    def _refill(self, queue: RowQueue, resumed: dict[int, S]) -> None:
+        free = (self._row < 0).nonzero()[:, 0]
+        rows = queue.take(len(free)).to(self._row.device)
+        if len(rows) == 0:
+            return
+        free = free[: len(rows)]
+        self._row[free] = rows
+        self._states.put(free, self._task.begin(rows))
+        if resumed:
+            for place, row in zip(free, rows.tolist(), strict=True):
+                if row in resumed:
+                    self._states.put(place[None], resumed.pop(row))
+
+    def _collect(self, busy: Tensor, n_steps: int) -> Turn[S]:
+        """Free the slots of rows that have ended; a full batch of those that wait is evaluated."""
+        ended = self._states.ended & busy
+        if not bool(ended.any()):
+            return Turn(
+                self._waiting_row[:0].cpu(), self._waiting.at(slice(0)), n_steps, self._task.note(self._states, busy)
+            )
+        finished = ended & self._states.evaluated
+        waits = ended & ~self._states.evaluated
+        n_steps += int((self._task.steps - self._states.step[ended]).sum())
+        rows, states = self._row[finished], self._states.at(finished)
+        self._waiting_row = torch.cat([self._waiting_row, self._row[waits]])
+        self._waiting = self._waiting.joined(self._states.at(waits))
+        self._row[ended] = -1
+        if len(self._waiting_row) >= self._n:
+            evaluated = self._evaluated(n_steps)
+            rows = torch.cat([rows.cpu(), evaluated.rows])
+            states = states.joined(evaluated.states)
+        return Turn(rows.cpu(), states, n_steps, self._task.note(self._states, busy & ~ended))
+
+    def _evaluated(self, n_steps: int) -> Turn[S]:
+        """Evaluate the first of the rows that wait: a whole batch, filled up with what is in the slots."""
+        rows, self._waiting_row = self._waiting_row[: self._n], self._waiting_row[self._n :]
+        states, self._waiting = self._waiting.at(slice(self._n)), self._waiting.at(slice(self._n, None))
+        padded = states.joined(self._states.at(slice(self._n - len(rows))))
+        self._task.evaluate(padded)
+        return Turn(rows.cpu(), padded.at(slice(len(rows))), n_steps, "")
+
+
+def steps_between_looks(steps: int, device: torch.device) -> int:
+    """Return how many steps pass before finished rows are replaced.
+
+    Each look makes a GPU wait for the host, so there it is 4 to 7, whichever wastes the fewest steps of rows that have
+    ended. Results do not depend on it.
+    """
+    return 1 if device.type == "cpu" else min(range(4, 8), key=lambda looks: -steps % looks)

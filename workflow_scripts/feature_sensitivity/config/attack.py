@@ -1,0 +1,46 @@
+"""Settings of a projected gradient attack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Any, Self
+
+from feature_sensitivity.config.units import step_length
+
+NORMS = ("linf", "l2")
+SCHEDULES = ("constant", "cosine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attack:
+    """Projected gradient ascent; ``epsilon`` and ``step_size`` are in the units of the inputs.
+
+    ``schedule``: ``constant`` takes every step at ``step_size``; ``cosine`` lets the length fall from ``step_size``
+    towards 0. ``momentum``: by how much the sum of earlier gradients counts in each step (Dong et al. 2018); 0 is plain
+    PGD.
+    """
+
+    norm: str
+    epsilon: float
+    steps: int
+    step_size: float
+    schedule: str = "constant"
+    momentum: float = 0.0
+
+    @classmethod
+    def from_config(cls, section: Mapping[str, Any], epsilon: str | float) -> Self:
+        """Return the attack of a section such as ``accuracy``, at an epsilon as spelled in the config."""
+        return cls(
+            norm=section["norm"],
+            epsilon=float(epsilon),
+            steps=section["steps"],
+            step_size=step_length(section["relative_step_size"], epsilon),
+            schedule=section.get("schedule", "constant"),
+            momentum=section.get("momentum", 0.0),
+        )
+
+    def step_sizes(self) -> list[float]:
+        """Return the length of each step."""
+        if self.schedule == "constant":
+            return [self.step_size] * self.steps
+        return [self.step_size * (1 + cos(pi * i / self.steps)) / 2 for i in range(self.steps)]

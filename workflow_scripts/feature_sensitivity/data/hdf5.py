@@ -1,0 +1,27 @@
+"""A dataset that is already in the common form."""
+
+from pathlib import Path
+
+import h5py
+
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.split import Source
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import sha256_of_file
+
+
+def load_hdf5(path: Path) -> Source:
+    """Read the train split of a dataset file, and its test split if it has one.
+
+    Raises :class:`UserError` when the file does not exist or is malformed.
+    """
+    if not path.is_file():
+        raise UserError(
+            f"{path}, named in the config, does not exist; name an HDF5 file with train/images and train/labels"
+        )
+    splits = {"train": read_split(path, "train")}
+    with h5py.File(path, "r") as file:
+        has_test = "test" in file
+    if has_test:
+        splits["test"] = read_split(path, "test")
+    return Source(splits, path.name, sha256_of_file(path))

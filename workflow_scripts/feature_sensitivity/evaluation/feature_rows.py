@@ -1,0 +1,174 @@
+"""One attack on one feature of one image, as a row of a batch: where it starts, a step, its result."""
+
+import copy
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient, take_step
+from feature_sensitivity.attacks.projection import Bounds, clip, per_row
+from feature_sensitivity.attacks.random_starts import random_start
+from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.networks.classifier import Classifier
+
+MAXIMIZE, MINIMIZE = 0, 1
+
+
+@dataclass
+class FeatureRows(RowStates):
+    """Rows of the attack: ``sign`` is 1 where ``feature`` is maximized, -1 where it is minimized, [n].
+
+    ``best`` is the largest float32 value of sign * feature so far. A search in low precision leaves it alone
+    and keeps the largest value that it ``found`` and the perturbation, ``candidate``, that gave it.
+    """
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("feature", "sign", "x")
+
+    feature: Tensor
+    sign: Tensor
+    x: Tensor
+    perturbation: Tensor
+    best: Tensor
+    zero_gradient: Tensor
+    velocity: Tensor | None
+    found: Tensor | None
+    candidate: Tensor | None
+
+
+class FeatureTask:
+    """The rows (image, feature, direction, restart), numbered in this order.
+
+    Args:
+        network: a folded copy on the device of ``x``.
+        x: standardized images [n_images, channels, height, width].
+        image_index: int64 [n_images]; names the random starts.
+        features: int64 [n_features].
+        clean: the features without attack, [n_images, n_features].
+        bounds: the pixel box, if perturbed images are to stay in it.
+    """
+
+    def __init__(
+        self,
+        *,
+        network: Classifier,
+        x: Tensor,
+        image_index: Tensor,
+        features: Tensor,
+        clean: Tensor,
+        bounds: Bounds | None,
+        settings: ExtremaSettings,
+    ) -> None:
+        self._network = self._search_network = network
+        self._x = x
+        self._image_index = image_index
+        self._features = features
+        self._clean = clean
+        self._bounds = bounds
+        self._settings = settings
+        self._low_precision = settings.search_dtype == "bfloat16"
+        self._search_dtype = torch.bfloat16 if self._low_precision else torch.float32
+        if self._low_precision:
+            self._search_network = copy.deepcopy(network).to(self._search_dtype)
+        self._lengths = torch.tensor([*settings.attack.step_sizes(), 0.0, 0.0], device=x.device)
+        self.device = x.device
+        self.shape = (len(x), len(features), 2, settings.restarts)
+        # A search in low precision has to see its last iterate, too.
+        self.steps = settings.attack.steps + self._low_precision
+
+    def begin(self, rows: Tensor) -> FeatureRows:
+        """Return rows at their random starts."""
+        image, column, direction, restart = torch.unravel_index(rows, self.shape)
+        x = self._x[image].contiguous(memory_format=torch.channels_last)
+        feature = self._features[column]
+        start = random_start(
+            seed=self._settings.seed,
+            image=self._image_index[image],
+            feature=feature,
+            direction=direction,
+            restart=restart,
+            shape=x.shape[1:],
+            epsilon=self._settings.attack.epsilon,
+            norm=self._settings.attack.norm,
+        )
+        sign = 1.0 - 2.0 * direction
+        none = torch.zeros_like(rows, dtype=torch.bool)
+        return FeatureRows(
+            step=torch.zeros_like(rows),
+            ended=none.clone(),
+            evaluated=none.clone(),
+            feature=feature,
+            sign=sign,
+            x=x,
+            # In the ball already, and not projected: the rounding of a norm may depend on how many rows there are.
+            perturbation=clip(start, x, self._bounds).contiguous(memory_format=torch.channels_last),
+            best=sign * self._clean[image, column],
+            zero_gradient=none.clone(),
+            velocity=torch.zeros_like(x) if self._settings.attack.momentum else None,
+            found=torch.full_like(sign, -torch.inf) if self._low_precision else None,
+            candidate=torch.zeros_like(x) if self._low_precision else None,
+        )
+
+    def advance(self, states: FeatureRows) -> None:
+        """Take one step of every row that has not ended."""
+        values, gradient = input_gradient(
+            lambda points: self._search_network.selected_features(
+                points.to(self._search_dtype), states.feature, surrogate_relu=self._settings.surrogate_relu
+            ).float(),
+            states.x + states.perturbation,
+        )
+        moving = ~states.ended
+        self._keep_best(states, states.sign * values)
+        velocity = self._velocity(states, gradient * per_row(states.sign, gradient))
+        # Without a direction a row stays where it is for good.
+        fixed = velocity.abs().amax(dim=(1, 2, 3)) == 0
+        states.zero_gradient |= fixed & (states.step == 0) & moving
+        states.ended |= fixed
+        if self._settings.iterate == "best":
+            states.ended |= (states.sign < 0) & (values <= self._network.feature_minimum)
+        states.evaluated |= states.ended & (not self._low_precision)
+        self._move(states, velocity)
+        states.ended |= states.step >= self.steps
+
+    def _keep_best(self, states: FeatureRows, signed: Tensor) -> None:
+        if states.found is not None and states.candidate is not None:
+            better = signed > states.found
+            states.found = torch.where(better, signed, states.found)
+            states.candidate = torch.where(per_row(better, states.x), states.perturbation, states.candidate)
+        elif self._settings.iterate == "best":
+            states.best = torch.maximum(states.best, signed)
+        else:
+            states.best = signed
+
+    def _velocity(self, states: FeatureRows, gradient: Tensor) -> Tensor:
+        if states.velocity is None:
+            return gradient
+        states.velocity = accumulated(gradient, states.velocity, self._settings.attack)
+        return states.velocity
+
+    def _move(self, states: FeatureRows, velocity: Tensor) -> None:
+        """Take the step of the rows that have not ended."""
+        attack = self._settings.attack
+        length = per_row(self._lengths[states.step], states.x)
+        moved = take_step(states.perturbation, velocity, states.x, length=length, attack=attack, bounds=self._bounds)
+        states.perturbation = torch.where(per_row(states.ended, moved), states.perturbation, moved)
+        states.step += ~states.ended
+
+    @torch.no_grad()
+    def evaluate(self, states: FeatureRows) -> None:
+        """Take the float32 value of each row's last point into account, or that of the best one found."""
+        perturbation = states.perturbation if states.candidate is None else states.candidate
+        points = (states.x + perturbation).contiguous(memory_format=torch.channels_last)
+        signed = states.sign * self._network.selected_features(points, states.feature)
+        states.best = torch.maximum(states.best, signed) if self._settings.iterate == "best" else signed
+        states.evaluated[:] = True
+
+    def result(self, states: FeatureRows) -> dict[str, Tensor]:
+        """Return sign * extremum, and whether the gradient was exactly zero at the start, each [n]."""
+        return {"value": states.best, "zero_gradient": states.zero_gradient}
+
+    def note(self, states: FeatureRows, busy: Tensor) -> str:
+        """Return nothing: a row is too short for a remark."""
+        return ""

@@ -1,0 +1,77 @@
+"""What a long queue of rows saves beside its outputs: finished rows, each once, and after them those in progress."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from feature_sensitivity.runtime.side_checkpoints import load_side_checkpoint, save_side_checkpoint
+
+logger = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_SAVES = 15.0
+LARGEST_SHARE_OF_TIME = 0.05
+"""Of the time that passes, at most this share is spent on saving."""
+
+Rows = dict[str, Tensor]
+"""Tensors [n, ...] by name, an entry for each of n rows; ``row`` holds their numbers, int64 [n]."""
+
+
+class Saved(NamedTuple):
+    """What an earlier run left: rows that are finished, rows in progress, and what else it kept."""
+
+    finished: Rows
+    in_progress: Rows
+    kept: Mapping[str, Any]
+
+
+class SideFolder:
+    """A folder of side checkpoints with one key. Without a folder nothing is saved and nothing is found."""
+
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self._folder, self._key = folder, key
+        self._n_files = 0
+        self._next_save = time.monotonic() + SECONDS_BETWEEN_SAVES
+
+    def load(self) -> Saved | None:
+        """Return what fits the key, if anything."""
+        if self._folder is None:
+            return None
+        state = load_side_checkpoint(self._folder / "in_progress.pt", self._key)
+        if state is None:
+            return None
+        parts: list[Rows] = []
+        while (part := load_side_checkpoint(self._finished_file(len(parts)), self._key)) is not None:
+            parts.append(part["rows"])
+        self._n_files = len(parts)
+        finished = {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
+        return Saved(finished, state["rows"], state["kept"])
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time to save again."""
+        return self._folder is not None and time.monotonic() >= self._next_save
+
+    def save(self, newly_finished: Sequence[Rows], in_progress: Rows, kept: Mapping[str, Any]) -> None:
+        """Add the newly finished rows, then replace those in progress.
+
+        A kill between the two leaves rows that are both; they count as finished.
+        """
+        if self._folder is None:
+            return
+        started = time.monotonic()
+        if newly_finished:
+            rows = {name: torch.cat([part[name] for part in newly_finished]) for name in newly_finished[0]}
+            save_side_checkpoint(self._finished_file(self._n_files), self._key, {"rows": rows})
+            self._n_files += 1
+        save_side_checkpoint(self._folder / "in_progress.pt", self._key, {"rows": in_progress, "kept": dict(kept)})
+        ended = time.monotonic()
+        self._next_save = ended + max(SECONDS_BETWEEN_SAVES, (ended - started) / LARGEST_SHARE_OF_TIME)
+
+    def _finished_file(self, number: int) -> Path:
+        assert self._folder is not None
+        return self._folder / f"finished_{number:05d}.pt"

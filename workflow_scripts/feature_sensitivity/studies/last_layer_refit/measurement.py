@@ -1,0 +1,104 @@
+"""Re-fits of the last layer of the normal model, and their accuracy under attack."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from feature_sensitivity.analysis.shares import accuracy_columns
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.evaluation.accuracy import correct_under_attack
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.networks.checkpoints import Checkpoint
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.training.last_layer import (
+    fit_last_layer,
+    fit_last_layer_adversarially,
+    least_sensitive,
+    penultimate_features,
+)
+
+logger = logging.getLogger(__name__)
+
+
+def refitted_heads(
+    *,
+    normal: Checkpoint,
+    adversarial: Checkpoint,
+    file: SensitivityFile,
+    train_split: Split,
+    study: Mapping[str, Any],
+    attack: Attack,
+    seed: int,
+    device: torch.device,
+) -> dict[str, tuple[Classifier, int]]:
+    """Return networks by name, with the number of features that their last layer uses.
+
+    Both models as trained; the normal one with its last layer fitted on ``study["shares"]`` percent of the features,
+    those least sensitive by ``file``; and with its last layer trained under ``attack``.
+
+    Raises :class:`UserError` when the file lacks features.
+    """
+    network = normal.network
+    n_features = network.fc.in_features
+    if len(file.feature_index) < n_features:
+        raise UserError("the study needs every feature; set sensitivity.features to null in the config")
+    heads = {
+        "normal as trained": (network, n_features),
+        "adversarial as trained": (adversarial.network, n_features),
+    }
+    features = penultimate_features(network, train_split, normal.standardization, device=device)
+    for percent in study["shares"]:
+        columns = least_sensitive(file.sensitivity, percent)
+        fitted = fit_last_layer(network, features, train_split.labels, columns)
+        heads[f"{percent:g} % least sensitive"] = (fitted, len(columns))
+        logger.info("fitted the layer on %d of %d features", len(columns), n_features)
+    first = slice(study["images"])
+    fitted = fit_last_layer_adversarially(
+        network,
+        Split(train_split.images[first], train_split.labels[first]),
+        normal.standardization,
+        attack=attack,
+        epochs=study["epochs"],
+        learning_rate=study["learning_rate"],
+        seed=seed,
+        device=device,
+    )
+    heads["all, adversarially"] = (fitted, n_features)
+    return heads
+
+
+def measure_heads(
+    heads: Mapping[str, tuple[Classifier, int]],
+    *,
+    normal: Checkpoint,
+    test_split: Split,
+    image_index: NDArray[np.int64],
+    settings: AccuracySettings,
+    device: torch.device,
+) -> pd.DataFrame:
+    """Return the accuracy of each network without attack, and under the attack of the settings."""
+    without = replace(settings, attack=replace(settings.attack, epsilon=0.0, step_size=0.0))
+    rows = []
+    for head, (network, n_features) in heads.items():
+        for chosen in (without, settings):
+            correct = correct_under_attack(
+                network=network,
+                split=test_split.subset(image_index),
+                image_index=image_index,
+                standardization=normal.standardization,
+                settings=chosen,
+                device=device,
+            )
+            epsilon = chosen.attack.epsilon
+            rows.append({"head": head, "n_features": n_features, "epsilon": epsilon, **accuracy_columns(correct)})
+            logger.info("%s: %.2f %% at epsilon %g", head, 100 * correct.mean(), epsilon)
+    return pd.DataFrame(rows)

@@ -1,0 +1,119 @@
+"""One image of a constructed dataset, as a row of a batch: where it starts, a step, its result."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from feature_sensitivity.attacks.pgd import input_gradient
+from feature_sensitivity.attacks.projection import per_row, row_norms, unit_direction
+from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.config.construction import ConstructionSettings
+from feature_sensitivity.data.standardization import Standardization, to_unit_range
+from feature_sensitivity.networks.classifier import Classifier
+
+
+@dataclass
+class ConstructionRows(RowStates):
+    """Images in progress: ``pixels`` in [0, 1], and ``target``, the representation [n, n_features] to be matched.
+
+    ``relative``: the present distance from it divided by ``first_distance``, [n].
+    """
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("target",)
+
+    pixels: Tensor
+    target: Tensor
+    first_distance: Tensor
+    relative: Tensor
+
+
+class ConstructionTask:
+    """The images to construct, numbered as ``originals`` and ``starts``, [n, channels, height, width] each."""
+
+    def __init__(
+        self,
+        *,
+        network: Classifier,
+        originals: NDArray[Any],
+        starts: NDArray[Any],
+        standardization: Standardization,
+        settings: ConstructionSettings,
+        batch_size: int,
+        device: torch.device,
+    ) -> None:
+        self._network = network
+        self._starts = starts
+        self._standardization = standardization
+        self._settings = settings
+        self.device = device
+        # One more than are taken: the pass that gives a gradient also gives the distance of the step before.
+        self.steps = settings.steps + 1
+        self._target = self._representations(originals, batch_size)
+
+    @torch.no_grad()
+    def _representations(self, images: NDArray[Any], batch_size: int) -> Tensor:
+        """Return what the teacher makes of the images, [n, n_features]."""
+        parts = []
+        for first in range(0, len(images), batch_size):
+            # The last batch is filled up with the first image, so that all have the same shape.
+            rows = np.arange(first, first + batch_size)
+            rows[rows >= len(images)] = 0
+            parts.append(self._features(self._pixels(images, rows)))
+        return torch.cat(parts)[: len(images)]
+
+    def _pixels(self, images: NDArray[Any], rows: NDArray[np.int64]) -> Tensor:
+        """Return images in [0, 1] on the device."""
+        chosen = to_unit_range(torch.from_numpy(images[rows]).to(self.device))
+        return chosen.contiguous(memory_format=torch.channels_last)
+
+    def _features(self, pixels: Tensor) -> Tensor:
+        """Return the teacher's features of images in [0, 1], with the surrogate gradient: [n, n_features]."""
+        return self._network.features(self._standardization.standardize(pixels), surrogate_relu=True)
+
+    def begin(self, rows: Tensor) -> ConstructionRows:
+        """Return images as they start."""
+        none = torch.zeros_like(rows, dtype=torch.bool)
+        return ConstructionRows(
+            step=torch.zeros_like(rows),
+            ended=none.clone(),
+            evaluated=none.clone(),
+            pixels=self._pixels(self._starts, rows.cpu().numpy()),
+            target=self._target[rows],
+            first_distance=torch.zeros(len(rows), device=rows.device),
+            relative=torch.ones(len(rows), device=rows.device),
+        )
+
+    def advance(self, states: ConstructionRows) -> None:
+        """Take one step of every image that has not ended."""
+
+        def distance_from_target(pixels: Tensor) -> Tensor:
+            return row_norms(self._features(pixels) - states.target)
+
+        distance, gradient = input_gradient(distance_from_target, states.pixels)
+        states.first_distance = torch.where(states.step == 0, distance, states.first_distance)
+        # A start that the teacher cannot distinguish from the original is at relative distance 0.
+        states.relative = distance / states.first_distance.clamp(min=torch.finfo(distance.dtype).tiny)
+        ended = states.step >= self._settings.steps
+        if self._settings.tolerance is not None:
+            ended |= states.relative <= self._settings.tolerance
+        # An image that ends with this pass counts it as a step, but does not move any more.
+        states.step += ~states.ended
+        states.ended |= ended
+        states.evaluated |= states.ended
+        moved = (states.pixels - self._settings.step_size * unit_direction(gradient, "l2")).clamp(0, 1)
+        states.pixels = torch.where(per_row(states.ended, moved), states.pixels, moved)
+
+    def evaluate(self, states: ConstructionRows) -> None:
+        """Do nothing: the last pass has given the distance."""
+
+    def result(self, states: ConstructionRows) -> dict[str, Tensor]:
+        """Return the images and their relative distances."""
+        return {"pixels": states.pixels, "relative_distance": states.relative}
+
+    def note(self, states: ConstructionRows, busy: Tensor) -> str:
+        """Return the mean relative distance of the images in progress."""
+        return f"mean relative distance {float(states.relative[busy].mean()):.3f}" if bool(busy.any()) else ""
