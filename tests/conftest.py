@@ -14,7 +14,7 @@ import pytest
 # On few cores one thread for each small computation is fastest; torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from feature_sensitivity.networks.checkpoints import build
+from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 import torch
-from test_accuracy import MEAN, STD, correct, data  # noqa: F401
+from test_accuracy import STANDARDIZATION, correct, data  # noqa: F401
 
 from feature_sensitivity.analysis import sanity_checks as diagnosis
 from feature_sensitivity.analysis.estimates import wilson_interval
@@ -91,9 +91,10 @@ def test_no_error_at_all_is_no_odd_clean_accuracy():
 
 
 def one_step(network: Classifier, data: dict, *epsilons: float, **changes):  # noqa: F811
-    settings = {"mean": MEAN, "std": STD, "norm": "linf", "device": torch.device("cpu"), "batch_size": 16, **changes}
-    given = {name: data[name] for name in ("images", "labels")}
-    return correct_under_one_step(network=network, epsilons=epsilons, **given, **settings)
+    settings = {"norm": "linf", "device": torch.device("cpu"), "batch_size": 16, **changes}
+    return correct_under_one_step(
+        network=network, split=data["split"], standardization=STANDARDIZATION, epsilons=epsilons, **settings
+    )
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])

@@ -3,17 +3,19 @@ import sys
 import numpy as np
 import pytest
 import torch
-from test_accuracy import MEAN, STD, correct, data  # noqa: F401
+from test_accuracy import STANDARDIZATION, correct, data  # noqa: F401
 
 from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
+from feature_sensitivity.data.split import Split
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.errors import UserError
 
 
 def stronger(network: Classifier, data: dict, epsilon: float, **changes) -> np.ndarray:  # noqa: F811
-    settings = {"mean": MEAN, "std": STD, "norm": "linf", "seed": 0, "device": torch.device("cpu"), **changes}
-    given = {name: data[name] for name in ("images", "labels")}
-    return correct_under_apgd(network=network, epsilon=epsilon, **given, **settings)
+    settings = {"norm": "linf", "seed": 0, "device": torch.device("cpu"), **changes}
+    return correct_under_apgd(
+        network=network, split=data["split"], standardization=STANDARDIZATION, epsilon=epsilon, **settings
+    )
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
@@ -31,9 +33,10 @@ def test_a_tiny_ball_changes_no_decision(network: Classifier, data: dict):  # no
 
 
 def test_the_pixel_box_leaves_the_attack_less_room(network: Classifier, data: dict):  # noqa: F811
-    data["images"] = np.where(data["images"] < 128, 0, 255).astype(np.uint8)
+    images = np.where(data["split"].images < 128, 0, 255).astype(np.uint8)
     with torch.no_grad():
-        data["labels"] = network((torch.from_numpy(data["images"]).float() / 255 - 0.5) / 0.25).argmax(1).numpy()
+        labels = network((torch.from_numpy(images).float() / 255 - 0.5) / 0.25).argmax(1).numpy()
+    data["split"] = Split(images, labels)
     free, boxed = (stronger(network, data, 0.1, clip_to_pixel_box=clip).sum() for clip in (False, True))
     assert free < boxed
 

@@ -9,15 +9,15 @@ import torch
 from test_train import ARCHITECTURE, SETTINGS, STANDARD
 
 from feature_sensitivity.analysis.estimates import wilson_interval
-from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import standardize
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.training.train import train
 
-MEAN, STD, CPU = STANDARD["mean"], STANDARD["std"], STANDARD["device"]
+STANDARDIZATION, CPU = STANDARD["standardization"], STANDARD["device"]
 STEPS, FAR_AWAY = 20, 100.0
 ATTACKS = {
     "linf": fb.attacks.LinfProjectedGradientDescentAttack,
@@ -43,18 +43,15 @@ def test_foolbox_finds_the_same_accuracy(digits: dict[str, Split], trained: Clas
     test = digits["test"]
     correct = correct_under_attack(
         network=trained,
-        images=test.images,
-        labels=test.labels,
+        split=test,
         image_index=np.arange(len(test.labels)),
-        mean=MEAN,
-        std=STD,
-        attack=PGD(norm=norm, epsilon=epsilon, steps=STEPS, step_size=epsilon / 8),
-        seed=0,
+        standardization=STANDARDIZATION,
+        settings=AccuracySettings(attack=Attack(norm=norm, epsilon=epsilon, steps=STEPS, step_size=epsilon / 8)),
         device=CPU,
     )
     torch.manual_seed(0)
     model = fb.PyTorchModel(trained.eval(), bounds=(-FAR_AWAY, FAR_AWAY), device=CPU)
-    x, y = standardize(torch.from_numpy(test.images), MEAN, STD), torch.from_numpy(test.labels)
+    x, y = STANDARDIZATION.standardize(torch.from_numpy(test.images)), torch.from_numpy(test.labels)
     attack = ATTACKS[norm](abs_stepsize=epsilon / 8, steps=STEPS, random_start=True)
     attacked = attack.run(model, x, fb.criteria.Misclassification(y), epsilon=epsilon)
     theirs = float((model(attacked).argmax(1) == y).float().mean())

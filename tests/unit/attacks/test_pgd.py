@@ -1,14 +1,16 @@
 import pytest
 import torch
 
-from feature_sensitivity.attacks.pgd import PGD, input_gradient
-from feature_sensitivity.attacks.projection import Bounds, pixel_box, row_norms, unit_direction
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient, run_pgd, take_step
+from feature_sensitivity.attacks.projection import Bounds, pixel_box, project, row_norms, unit_direction
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.data.standardization import Standardization
 
 SLACK = 1e-6
 
 
-def attack(norm: str, *, epsilon: float = 0.3, steps: int = 12) -> PGD:
-    return PGD(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 4)
+def attack(norm: str, *, epsilon: float = 0.3, steps: int = 12) -> Attack:
+    return Attack(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 4)
 
 
 def size(perturbation: torch.Tensor, norm: str) -> torch.Tensor:
@@ -19,7 +21,7 @@ def size(perturbation: torch.Tensor, norm: str) -> torch.Tensor:
 def test_a_linear_objective_rises_by_epsilon_times_the_dual_norm(norm: str, dual: int):
     torch.manual_seed(0)
     weight, x = torch.randn(3, 4, 4), torch.randn(5, 3, 4, 4)
-    perturbation = attack(norm).run(lambda points: (points * weight).sum((1, 2, 3)), x, torch.zeros_like(x))
+    perturbation = run_pgd(lambda points: (points * weight).sum((1, 2, 3)), x, torch.zeros_like(x), attack=attack(norm))
     gain = (perturbation * weight).sum((1, 2, 3))
     expected = 0.3 * weight.flatten().norm(dual)
     torch.testing.assert_close(gain, expected.expand(5), rtol=1e-5, atol=1e-5)
@@ -33,25 +35,26 @@ def test_no_point_leaves_the_ball_or_the_box(norm: str, clipped: bool):
     bounds = Bounds(torch.zeros(3, 1, 1), torch.ones(3, 1, 1)) if clipped else None
     direction = torch.randn(64, 3, 5, 5)
     pgd = attack(norm)
-    perturbation = pgd.project(torch.randn_like(x), x, bounds)
+    perturbation = project(torch.randn_like(x), x, norm=norm, epsilon=pgd.epsilon, bounds=bounds)
     for _ in range(10):
         assert size(perturbation, norm).max() <= pgd.epsilon * (1 + SLACK)
         if clipped:
             assert (x + perturbation).min() >= -SLACK
             assert (x + perturbation).max() <= 1 + SLACK
-        perturbation = pgd.step(perturbation, direction * torch.rand_like(x), x, bounds)
+        gradient = direction * torch.rand_like(x)
+        perturbation = take_step(perturbation, gradient, x, length=pgd.step_size, attack=pgd, bounds=bounds)
 
 
 def test_l2_projection_leaves_points_inside_the_ball_alone():
     inside = torch.full((2, 3), 0.01)
-    assert torch.equal(attack("l2").project(inside, inside), inside)
+    assert torch.equal(project(inside, inside, norm="l2", epsilon=0.3), inside)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_a_zero_gradient_is_a_fixed_point(norm: str):
     x = torch.randn(3, 3, 4, 4)
-    start = attack(norm).project(torch.randn_like(x), x)
-    moved = attack(norm).step(start, torch.zeros_like(x), x)
+    start = project(torch.randn_like(x), x, norm=norm, epsilon=0.3)
+    moved = take_step(start, torch.zeros_like(x), x, length=0.1, attack=attack(norm))
     torch.testing.assert_close(moved, start, rtol=0, atol=1e-7)
 
 
@@ -69,6 +72,33 @@ def test_input_gradient_of_a_row_depends_on_that_row_alone():
 
 
 def test_pixel_box_is_the_standardized_unit_range():
-    low, high = pixel_box([0.5, 0.25], [0.5, 0.25], torch.device("cpu"))
+    low, high = pixel_box(Standardization((0.5, 0.25), (0.5, 0.25)), torch.device("cpu"))
     assert low.flatten().tolist() == [-1.0, -1.0]
     assert high.flatten().tolist() == [1.0, 3.0]
+
+
+def test_cosine_steps_fall_from_the_first_length_towards_0():
+    lengths = Attack(norm="linf", epsilon=0.1, steps=4, step_size=0.2, schedule="cosine").step_sizes()
+    assert lengths == pytest.approx([0.2, 0.2 * (1 + 0.5**0.5) / 2, 0.1, 0.2 * (1 - 0.5**0.5) / 2])
+    assert attack("linf").step_sizes() == [0.075] * 12
+
+
+def test_momentum_sums_gradients_of_unit_mean_size():
+    chosen = Attack(norm="linf", epsilon=0.1, steps=4, step_size=0.2, momentum=0.5)
+    first = accumulated(torch.tensor([[3.0, -1.0], [0.0, 0.0]]), torch.zeros(2, 2), chosen)
+    torch.testing.assert_close(first, torch.tensor([[1.5, -0.5], [0.0, 0.0]]))
+    second = accumulated(torch.tensor([[0.2, 0.2], [0.0, 0.0]]), first, chosen)
+    torch.testing.assert_close(second, torch.tensor([[1.75, 0.75], [0.0, 0.0]]))
+
+
+def test_annealed_steps_settle_where_constant_ones_cannot():
+    """A narrow peak between two iterates of constant steps."""
+    peak = torch.full((1, 3, 4, 4), 0.0317)
+    x, start = torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), -0.3)
+
+    def distance(**changes) -> float:
+        chosen = Attack(norm="linf", epsilon=0.3, steps=20, step_size=0.0375, **changes)
+        found = run_pgd(lambda points: -(points - peak).abs().sum((1, 2, 3)), x, start, attack=chosen)
+        return float((found - peak).abs().max())
+
+    assert distance(schedule="cosine") < 0.3 * distance()

@@ -2,12 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation import accuracy as module
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.networks.classifier import Classifier
 
-MEAN, STD = [0.5] * 3, [0.25] * 3
+STANDARDIZATION = Standardization((0.5,) * 3, (0.25,) * 3)
 N = 40
 
 
@@ -20,13 +23,20 @@ def data(network: Classifier) -> dict:
     with torch.no_grad():
         labels = network(x).argmax(1).numpy()
     labels[::4] = (labels[::4] + 1) % 5
-    return {"images": images, "labels": labels, "image_index": np.arange(N)}
+    return {"split": Split(images, labels), "image_index": np.arange(N)}
 
 
 def correct(network: Classifier, data: dict, epsilon: float, *, norm: str = "linf", **changes) -> np.ndarray:
-    attack = PGD(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
-    arguments = {"mean": MEAN, "std": STD, "seed": 0, "device": torch.device("cpu"), "batch_size": 16, **changes}
-    return correct_under_attack(network=network, attack=attack, **data, **arguments)
+    attack = Attack(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
+    batch_size = changes.pop("batch_size", 16)
+    return correct_under_attack(
+        network=network,
+        settings=AccuracySettings(attack=attack, **changes),
+        standardization=STANDARDIZATION,
+        device=torch.device("cpu"),
+        batch_size=batch_size,
+        **data,
+    )
 
 
 @pytest.mark.parametrize("iterate", ["last", "any"])
@@ -70,15 +80,15 @@ def test_images_that_were_fooled_leave_the_attack(network: Classifier, data: dic
 
 
 def test_attacked_points_stay_in_ball_and_box(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):
-    clean = (torch.from_numpy(data["images"]).float() / 255 - 0.5) / 0.25
+    clean = (torch.from_numpy(data["split"].images).float() / 255 - 0.5) / 0.25
     final = []
-    original = module._is_correct
+    original = module.is_correct
 
     def spy(model, x, y):
         final.append(x)
         return original(model, x, y)
 
-    monkeypatch.setattr(module, "_is_correct", spy)
+    monkeypatch.setattr(module, "is_correct", spy)
     correct(network, data, 0.2, clip_to_pixel_box=True, batch_size=N)
     assert (final[-1] - clean).abs().max() <= 0.2 * (1 + 1e-5)
     assert final[-1].abs().max() <= 2 * (1 + 1e-6)
@@ -89,5 +99,5 @@ def test_attacked_points_stay_in_ball_and_box(network: Classifier, data: dict, m
 
 def test_an_image_is_attacked_from_the_same_start_in_any_batch(network: Classifier, data: dict):
     whole = correct(network, data, 0.1)
-    half = {name: values[20:] for name, values in data.items()}
+    half = {"split": data["split"].subset(np.arange(20, N)), "image_index": data["image_index"][20:]}
     assert np.array_equal(correct(network, half, 0.1), whole[20:])

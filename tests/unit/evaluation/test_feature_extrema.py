@@ -10,16 +10,21 @@ import torch
 from scipy.optimize import LinearConstraint, milp
 from torch import Tensor, nn
 
-from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.attacks import slots
 from feature_sensitivity.attacks.random_starts import random_start
-from feature_sensitivity.evaluation import feature_extrema as engine
-from feature_sensitivity.evaluation.feature_extrema import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
+from feature_sensitivity.evaluation.feature_rows import FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import frozen
+from feature_sensitivity.networks.folding import folded_copy
+from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
 
 CPU = torch.device("cpu")
-STANDARD = {"mean": [0.5] * 3, "std": [0.25] * 3, "device": CPU}
+STANDARD = {"standardization": Standardization((0.5,) * 3, (0.25,) * 3), "device": CPU}
 
 
 class Dense(Classifier):
@@ -34,18 +39,18 @@ class Dense(Classifier):
         return self.layers(x)
 
 
-def settings(norm: str = "linf", *, epsilon: float = 0.3, steps: int = 20, **changes) -> ExtremesSettings:
-    attack = PGD(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 8)
-    return ExtremesSettings(attack=attack, **{"batch_size": 16, **changes})
+def settings(norm: str = "linf", *, epsilon: float = 0.3, steps: int = 20, **changes) -> ExtremaSettings:
+    attack = Attack(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 8)
+    return ExtremaSettings(attack=attack, **{"batch_size": 16, **changes})
 
 
-def measure(network: Classifier, x: Tensor, chosen: ExtremesSettings, **changes) -> Extremes:
+def measure(network: Classifier, x: Tensor, chosen: ExtremaSettings, **changes) -> FeatureExtrema:
     n_features = network.features(x[:1]).shape[1]
     arguments = {"image_index": np.arange(len(x)), "features": np.arange(n_features), **STANDARD, **changes}
-    return measure_extremes(network=network, x=x, settings=chosen, **arguments)
+    return measure_extrema(network=network, x=x, settings=chosen, **arguments)
 
 
-def same(first: Extremes, second: Extremes) -> bool:
+def same(first: FeatureExtrema, second: FeatureExtrema) -> bool:
     return all(
         np.array_equal(getattr(first, name), getattr(second, name))
         for name in ("clean", "maximum", "minimum", "zero_gradient")
@@ -115,7 +120,7 @@ def test_engine_stays_below_the_exact_supremum_and_comes_close():
     assert np.sum(reached) >= 0.95 * np.sum(possible)
 
 
-def reference(network: Classifier, x: Tensor, chosen: ExtremesSettings) -> tuple[np.ndarray, np.ndarray]:
+def reference(network: Classifier, x: Tensor, chosen: ExtremaSettings) -> tuple[np.ndarray, np.ndarray]:
     """What the engine computes, the slow and obvious way: one row at a time, nothing folded, nothing dropped."""
     attack = chosen.attack
     n_features = network.features(x[:1]).shape[1]
@@ -175,13 +180,13 @@ def test_minimum_clean_and_maximum_are_in_order(network: Classifier, images: Ten
 
 def test_every_recorded_point_lies_in_the_ball(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
     seen = []
-    original = engine._Batch.advance
+    original = FeatureTask.advance
 
-    def spy(batch, problem):
-        original(batch, problem)
-        seen.append(batch.perturbation.abs().amax().item())
+    def spy(task, states):
+        original(task, states)
+        seen.append(states.perturbation.abs().amax().item())
 
-    monkeypatch.setattr(engine._Batch, "advance", spy)
+    monkeypatch.setattr(FeatureTask, "advance", spy)
     measure(network, images, settings(epsilon=0.1))
     assert max(seen) <= 0.1 * (1 + 1e-6)
     assert max(seen) == pytest.approx(0.1)
@@ -209,8 +214,7 @@ def test_values_do_not_depend_on_how_often_rows_are_replaced(
     network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ):
     plain = measure(network, images, settings())
-    original = engine.attack_rows
-    monkeypatch.setattr(engine, "attack_rows", lambda problem, todo: original(problem, todo, settle_every=4))
+    monkeypatch.setattr(slots, "steps_between_looks", lambda steps, device: 4)
     assert same(measure(network, images, settings()), plain)
 
 
@@ -234,10 +238,10 @@ def test_other_batch_sizes_agree_on_average(network: Classifier, images: Tensor)
 def test_an_interrupted_run_goes_on_to_the_same_bits(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    plain, path = measure(network, images, settings()), tmp_path / "side.pt"
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    plain, path = measure(network, images, settings()), tmp_path / "side"
+    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
     saves = 0
-    original = engine.save_side_checkpoint
+    original = side_folder.save_side_checkpoint
 
     def save_then_die(*arguments):
         nonlocal saves
@@ -246,11 +250,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         if saves % 3 == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "save_side_checkpoint", save_then_die)
+    monkeypatch.setattr(side_folder, "save_side_checkpoint", save_then_die)
     interruptions = 0
     while True:
         try:
-            resumed = measure(network, images, settings(), side_checkpoint=path)
+            resumed = measure(network, images, settings(), side_folder=path)
             break
         except KeyboardInterrupt:
             interruptions += 1
@@ -265,45 +269,46 @@ def test_an_interruption_keeps_every_finished_row(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
-    plain, path = measure(network, images, settings()), tmp_path / "side.pt"
-    advance, calls = engine.Progress.advance, iter(range(1000))
+    plain, path = measure(network, images, settings()), tmp_path / "side"
+    advance, calls = Progress.advance, iter(range(1000))
 
-    def interrupt(self: engine.Progress, n: int, note: str = "") -> None:
+    def interrupt(self: Progress, n: int, note: str = "") -> None:
         if next(calls) == 5:
             raise KeyboardInterrupt
         advance(self, n, note)
 
-    monkeypatch.setattr(engine.Progress, "advance", interrupt)
+    monkeypatch.setattr(Progress, "advance", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images, settings(), side_checkpoint=path)
+        measure(network, images, settings(), side_folder=path)
     with caplog.at_level("INFO"):
-        resumed = measure(network, images, settings(), side_checkpoint=path)
-    assert "going on from an interruption" in caplog.text
+        resumed = measure(network, images, settings(), side_folder=path)
+    assert "continuing after an interruption" in caplog.text
     assert same(resumed, plain)
 
 
 def test_a_run_that_goes_on_where_rounding_differs_stays_in_order(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    path, features = tmp_path / "side.pt", type(network).features
+    path, features = tmp_path / "side", type(network).features
     expected = measure(network, images, settings()).clean
-    monkeypatch.setattr(engine.Progress, "advance", Mock(side_effect=[None, None, None, KeyboardInterrupt]))
+    monkeypatch.setattr(Progress, "advance", Mock(side_effect=[None, None, None, KeyboardInterrupt]))
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images, settings(), side_checkpoint=path)
+        measure(network, images, settings(), side_folder=path)
     monkeypatch.undo()
     monkeypatch.setattr(type(network), "features", lambda self, x: features(self, x) * (1 + 1e-5))
-    resumed = measure(network, images, settings(), side_checkpoint=path)
+    resumed = measure(network, images, settings(), side_folder=path)
     assert np.array_equal(resumed.clean, expected)
     assert (resumed.minimum <= resumed.clean).all()
     assert (resumed.clean <= resumed.maximum).all()
 
 
 def test_a_side_checkpoint_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
-    path = tmp_path / "side.pt"
-    torch.save({"key": "another", "values": torch.zeros(7, 32, 2, 1), "stuck": torch.zeros(7, 32, 2, 1)}, path)
-    got = measure(network, images, settings(), side_checkpoint=path)
+    path = tmp_path / "side"
+    path.mkdir()
+    torch.save({"key": "another", "rows": {"row": torch.arange(3)}, "kept": {}}, path / "in_progress.pt")
+    got = measure(network, images, settings(), side_folder=path)
     assert same(got, measure(network, images, settings()))
-    assert (tmp_path / "side.pt.other").exists()
+    assert (path / "in_progress.pt.other").exists()
 
 
 def test_features_without_gradient_are_counted_and_the_surrogate_moves_them(network: Classifier, images: Tensor):
@@ -338,16 +343,16 @@ def test_more_restarts_never_lower_an_extreme(network: Classifier, images: Tenso
 def test_running_out_of_memory_halves_the_batch_and_goes_on(
     network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ):
-    original = engine._Batch.advance
+    original = FeatureTask.advance
 
-    def hungry(batch, problem):
-        if problem.batch_size > 4:
+    def hungry(task, states):
+        if len(states.step) > 4:
             raise torch.OutOfMemoryError
-        original(batch, problem)
+        original(task, states)
 
-    monkeypatch.setattr(engine._Batch, "advance", hungry)
+    monkeypatch.setattr(FeatureTask, "advance", hungry)
     got = measure(network, images[:2], settings(steps=4))
-    assert "going on with 4 rows at a time; write sensitivity.batch_size: 4" in caplog.text
+    assert "continuing with 4 rows at a time; write sensitivity.batch_size: 4" in caplog.text
     assert got.batch_size == 4
     expected = measure(network, images[:2], settings(steps=4, batch_size=4))
     # Clean values were computed before, at the larger batch size, which rounds differently.
@@ -382,52 +387,56 @@ def test_memory_may_run_out_before_the_attack_and_in_other_words(
 def test_a_batch_that_was_halved_stays_so_after_an_interruption(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    original, path = engine._Batch.advance, tmp_path / "side.pt"
+    path = tmp_path / "side"
+    original = FeatureTask.advance
 
-    def hungry_then_interrupted(batch, problem):
-        if problem.batch_size > 4:
+    def hungry(task, states):
+        if len(states.step) > 4:
             raise torch.OutOfMemoryError
-        raise KeyboardInterrupt
+        original(task, states)
 
-    monkeypatch.setattr(engine._Batch, "advance", hungry_then_interrupted)
+    monkeypatch.setattr(FeatureTask, "advance", hungry)
+    monkeypatch.setattr(Progress, "advance", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images[:2], settings(steps=4), side_checkpoint=path)
-    monkeypatch.setattr(engine._Batch, "advance", original)
-    assert measure(network, images[:2], settings(steps=4), side_checkpoint=path).batch_size == 4
+        measure(network, images[:2], settings(steps=4), side_folder=path)
+    monkeypatch.undo()
+    assert measure(network, images[:2], settings(steps=4), side_folder=path).batch_size == 4
 
 
 def test_another_error_is_not_taken_for_lack_of_memory(
     network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ):
-    def fail(batch, problem):
+    def fail(task, states):
         raise RuntimeError("sizes differ")
 
-    monkeypatch.setattr(engine._Batch, "advance", fail)
+    monkeypatch.setattr(FeatureTask, "advance", fail)
     with pytest.raises(RuntimeError, match="sizes differ"):
         measure(network, images[:1], settings(steps=1))
 
 
-def test_a_closed_queue_ends_the_attack_in_the_middle_of_its_rows(
-    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+def test_whoever_stops_listening_stops_the_attack_in_the_middle_of_its_rows(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    original, queues, steps = engine._Batch.advance, [], []
+    original, steps = FeatureTask.advance, []
 
-    class Watched(engine.Queue):
-        def __init__(self, rows: Tensor) -> None:
-            super().__init__(rows)
-            queues.append(self)
-
-    def close_after_two(batch, problem):
-        original(batch, problem)
+    def counted(task, states):
+        original(task, states)
         steps.append(1)
-        queues[0].closed = len(steps) == 2
 
-    monkeypatch.setattr(engine, "Queue", Watched)
-    monkeypatch.setattr(engine._Batch, "advance", close_after_two)
-    monkeypatch.setattr(engine, "attack_on_every_core", engine.attack_rows)
-    got = measure(network, images[:1], settings())
-    assert len(steps) == 2
-    assert np.isnan(got.maximum).any()
+    monkeypatch.setattr(FeatureTask, "advance", counted)
+    whole = measure(network, images[:1], settings())
+    n_steps = len(steps)
+    steps.clear()
+    monkeypatch.setattr(Progress, "advance", Mock(side_effect=[None, KeyboardInterrupt]))
+    with pytest.raises(KeyboardInterrupt):
+        measure(network, images[:1], settings(), side_folder=tmp_path)
+    assert 2 <= len(steps) < n_steps
+    n_before = len(steps)
+    monkeypatch.undo()
+    monkeypatch.setattr(FeatureTask, "advance", counted)
+    assert same(measure(network, images[:1], settings(), side_folder=tmp_path), whole)
+    # Rows in progress go on from the step at which they were interrupted.
+    assert len(steps) - n_before <= n_steps - n_before + 2
 
 
 def test_a_network_that_is_not_finite_is_told(network: Classifier, images: Tensor):
@@ -438,10 +447,10 @@ def test_a_network_that_is_not_finite_is_told(network: Classifier, images: Tenso
 
 
 def test_too_little_memory_for_one_image_is_told(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
-    def starve(batch, problem):
+    def starve(task, states):
         raise torch.OutOfMemoryError
 
-    monkeypatch.setattr(engine._Batch, "advance", starve)
+    monkeypatch.setattr(FeatureTask, "advance", starve)
     with pytest.raises(UserError, match="too little memory for a single image"):
         measure(network, images[:1], settings(steps=1))
 
@@ -472,4 +481,4 @@ def test_the_network_is_left_as_it_was(network: Classifier, images: Tensor):
     before = {name: value.clone() for name, value in network.state_dict().items()}
     measure(network, images, settings(steps=2))
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
-    assert frozen(network) is not network
+    assert folded_copy(network) is not network

@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from test_feature_extrema import measure, same, settings
 
-from feature_sensitivity.evaluation import feature_extrema as engine
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime import side_folder
 from feature_sensitivity.runtime.console import Progress
 from kills import killed_until_done
 
@@ -17,9 +18,9 @@ KILLS = 20
 
 
 def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(engine, "SECONDS_BETWEEN_CHECKPOINTS", 0.05)
+    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.05)
     torch.manual_seed(2)
-    images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side.pt", tmp_path / "result.npz"
+    images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side", tmp_path / "result.npz"
     chosen = settings(restarts=4, steps=10)
 
     advance = Progress.advance
@@ -30,18 +31,18 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
 
     def work() -> None:
         monkeypatch.setattr(Progress, "advance", advance_slowly)  # in a process of its own
-        got = measure(network, images, chosen, side_checkpoint=path)
+        got = measure(network, images, chosen, side_folder=path)
         np.savez(result, clean=got.clean, maximum=got.maximum, minimum=got.minimum, zero_gradient=got.zero_gradient)
 
-    rows_left: list[int] = []
+    rows_done: list[int] = []
 
     def note() -> None:
-        if path.exists():
-            rows_left.append(int(torch.load(path, weights_only=True)["values"].isnan().sum()))
+        finished = [torch.load(file, weights_only=True)["rows"]["row"] for file in path.glob("finished_*.pt")]
+        rows_done.append(sum(map(len, finished)))
 
     kills = killed_until_done(work, result, kills=KILLS, seconds=(0.02, 0.3), after_each=note)
     assert kills == KILLS
-    assert rows_left == sorted(rows_left, reverse=True), "no kill may lose what was saved"
+    assert rows_done == sorted(rows_done), "no kill may lose what was saved"
     with np.load(result) as arrays:
-        assert same(engine.Extremes(**arrays, batch_size=16), measure(network, images, chosen))
-    assert not list(tmp_path.glob("side.pt.*")), "no side checkpoint was damaged or refused"
+        assert same(FeatureExtrema(**arrays, batch_size=16), measure(network, images, chosen))
+    assert not list(path.glob("[!.]*.pt.*")), "no side checkpoint was damaged or refused"

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18, resnet50
 
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.foreign_weights import network_with, read_weights
 from feature_sensitivity.runtime.errors import UserError
 
 State = dict[str, Tensor]
+
+STANDARDIZATION = Standardization((0.5,) * 3, (0.25,) * 3)
 
 
 def kuangliu(state: State) -> State:
@@ -56,7 +59,7 @@ def test_the_network_computes_what_it_computed_elsewhere(
 
 
 def test_a_checkpoint_of_this_workflow_is_read_too(network: Classifier, tmp_path: Path):
-    save_checkpoint(tmp_path / "own.pt", network, {"architecture": {"name": "resnet18"}})
+    save_checkpoint(tmp_path / "own.pt", network, STANDARDIZATION, {"architecture": {"name": "resnet18"}})
     weights, left_out = read_weights(tmp_path / "own.pt")
     assert weights.keys() == network.state_dict().keys()
     assert left_out == []

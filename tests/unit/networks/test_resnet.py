@@ -6,12 +6,16 @@ from torch import nn
 from torchvision.models import resnet18
 
 from feature_sensitivity.config.costs import forward_macs
-from feature_sensitivity.networks.checkpoints import build, load_checkpoint, save_checkpoint
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.checkpoints import load_checkpoint, save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import frozen
+from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.errors import UserError
 
 PAPER = {"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": 64}
+
+STANDARDIZATION = Standardization((0.5,) * 3, (0.25,) * 3)
 
 
 def count_macs(network: nn.Module, x: torch.Tensor) -> int:
@@ -63,9 +67,9 @@ def test_network_agrees_with_torchvision_given_its_stem_and_weights():
     torch.testing.assert_close(results[1], results[0], rtol=1e-5, atol=1e-5)
 
 
-def test_frozen_network_has_the_same_values_and_no_weight_gradients(network: Classifier):
+def test_a_folded_copy_has_the_same_values_and_no_weight_gradients(network: Classifier):
     x = torch.randn(4, 3, 8, 8)
-    folded = frozen(network)
+    folded = folded_copy(network)
     torch.testing.assert_close(folded(x), network(x), rtol=1e-4, atol=1e-5)
     assert not any(isinstance(m, nn.BatchNorm2d) for m in folded.modules())
     assert not any(p.requires_grad for p in folded.parameters())
@@ -74,7 +78,7 @@ def test_frozen_network_has_the_same_values_and_no_weight_gradients(network: Cla
 
 @pytest.mark.parametrize("surrogate", [False, True])
 def test_selected_features_and_their_gradients_are_those_of_all_features(network: Classifier, surrogate: bool):
-    folded, index = frozen(network), torch.randint(0, 32, (16,))
+    folded, index = folded_copy(network), torch.randint(0, 32, (16,))
     x = torch.randn(16, 3, 8, 8)
     results = []
     for select in (
@@ -115,13 +119,14 @@ def test_narrow_networks_train_on_odd_batches(n: int):
 def test_checkpoint_round_trip_is_plain_data(network: Classifier, tmp_path: Path):
     path = tmp_path / "model.pt"
     metadata = {"architecture": {"name": "resnet18", "in_channels": 3, "n_classes": 5, "width": 4}, "seed": 3}
-    save_checkpoint(path, network, metadata)
+    save_checkpoint(path, network, STANDARDIZATION, metadata)
     content = torch.load(path, weights_only=True)
-    assert {"state_dict", "architecture", "seed"} == content.keys()
-    loaded, described = load_checkpoint(path)
+    assert {"state_dict", "architecture", "seed", "mean", "std"} == content.keys()
+    loaded, standardization, described = load_checkpoint(path)
+    assert standardization == STANDARDIZATION
     x = torch.randn(2, 3, 8, 8)
     assert torch.equal(loaded(x), network(x))
-    assert described == metadata
+    assert described == {**metadata, **STANDARDIZATION.as_lists()}
 
 
 def test_damaged_checkpoint_is_named_in_one_sentence(tmp_path: Path):

@@ -41,7 +41,8 @@ import torch
 from feature_sensitivity.data.split import Source
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.dataset_file import write_dataset
-from feature_sensitivity.networks.checkpoints import build
+from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.side_checkpoints import save_side_checkpoint
@@ -64,9 +65,9 @@ except OSError as error:
     "writer",
     [
         "save_side_checkpoint(path, 'key', {'values': torch.from_numpy(noise)})",
-        "save_checkpoint(path, network, {})",
+        "save_checkpoint(path, network, Standardization((), ()), {})",
         "write_sensitivity(path, clean=noise, maximum=noise, minimum=noise, weight=noise, **arrays, attributes={})",
-        "write_dataset(path, Source({'train': split}, 'noise', ''), mean=[0] * 3, std=[1] * 3)",
+        "write_dataset(path, Source({'train': split}, 'noise', ''), Standardization((0,) * 3, (1,) * 3))",
     ],
     ids=["side checkpoint", "checkpoint", "sensitivity", "dataset"],
 )

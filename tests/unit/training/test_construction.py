@@ -4,23 +4,22 @@ import numpy as np
 import pytest
 import torch
 
+from feature_sensitivity.config.construction import ConstructionSettings
+from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.dataset_file import join_splits
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import standardize
-from feature_sensitivity.networks.checkpoints import build
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.training import construction
-from feature_sensitivity.training.construction import (
-    ConstructionSettings,
-    construct,
-    images_of_part,
-    random_other_images,
-)
-from feature_sensitivity.training.train import TrainingSettings, train
+from feature_sensitivity.training.construction import construct, images_of_part, random_other_images
+from feature_sensitivity.training.construction_rows import ConstructionTask
+from feature_sensitivity.training.train import train
 
 CPU = torch.device("cpu")
-STANDARD = {"mean": [0.4] * 3, "std": [0.3] * 3}
+STANDARDIZATION = Standardization((0.4,) * 3, (0.3,) * 3)
 N = 21
 
 
@@ -48,7 +47,13 @@ def settings(**changes):
 def run(teacher, split, folder, chosen, index=None):
     index = np.arange(len(split.labels)) if index is None else index
     return construct(
-        teacher=teacher, split=split, index=index, settings=chosen, device=CPU, side_folder=folder, **STANDARD
+        teacher=teacher,
+        split=split,
+        index=index,
+        settings=chosen,
+        device=CPU,
+        side_folder=folder,
+        standardization=STANDARDIZATION,
     )
 
 
@@ -63,12 +68,12 @@ def plain_loop(teacher, split, chosen):
     """The method as one would write it down: images [n, ...] and distances [steps + 1, n]."""
     teacher.eval()
     pixels = torch.from_numpy(split.images).float() / 255
-    target = teacher.features(standardize(pixels, **STANDARD)).detach()
+    target = teacher.features(STANDARDIZATION.standardize(pixels)).detach()
     pixels = pixels[random_other_images(len(pixels), chosen.seed)]
     distances = []
     for step in range(chosen.steps + 1):
         pixels = pixels.detach().requires_grad_()
-        distance = (teacher.features(standardize(pixels, **STANDARD), surrogate_relu=True) - target).norm(dim=1)
+        distance = (teacher.features(STANDARDIZATION.standardize(pixels), surrogate_relu=True) - target).norm(dim=1)
         distances.append(distance.detach())
         if step < chosen.steps:
             distance.sum().backward()
@@ -138,16 +143,22 @@ def test_an_image_does_not_depend_on_its_neighbours(tmp_path, threads):
 def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tmp_path, monkeypatch, tolerance):
     chosen = settings(tolerance=tolerance)
     expected = run(network, split, tmp_path / "expected", chosen)
-    monkeypatch.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    advance, n_steps = construction._Batch.advance, []
+    advance, n_steps = ConstructionTask.advance, []
 
-    def advance_or_die(*arguments):
+    def counted(*arguments):
         n_steps.append(None)
-        if len(n_steps) % 5 == 0:
-            raise KeyboardInterrupt
         advance(*arguments)
 
-    monkeypatch.setattr(construction._Batch, "advance", advance_or_die)
+    monkeypatch.setattr(ConstructionTask, "advance", counted)
+    show, n_shown = Progress.advance, []
+
+    def show_or_die(*arguments):
+        n_shown.append(None)
+        if len(n_shown) % 5 == 0:
+            raise KeyboardInterrupt
+        show(*arguments)
+
+    monkeypatch.setattr(Progress, "advance", show_or_die)
     n_interruptions = 0
     while True:
         try:
@@ -157,30 +168,30 @@ def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tm
             n_interruptions += 1
     assert_same(made, expected)
     assert n_interruptions > 4
-    # Between two interruptions 4 steps are made, and none of them is lost.
-    assert len(n_steps) <= 6 * (chosen.steps + 1) + n_interruptions
+    # No step is made twice: a batch is at most one step further when it is interrupted.
+    assert len(n_steps) <= 6 * (chosen.steps + 1) + 2 * n_interruptions
 
 
 def test_a_kill_between_the_two_files_of_a_checkpoint_loses_nothing(network, split, tmp_path, monkeypatch):
     expected = run(network, split, tmp_path / "expected", settings())
-    monkeypatch.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
-    save = construction.save_side_checkpoint
+    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
+    save = side_folder.save_side_checkpoint
 
     def save_or_die(path, key, content):
-        if path.name == "in_work.pt" and (path.parent / "finished_00001.pt").exists():
+        if path.name == "in_progress.pt" and (path.parent / "finished_00001.pt").exists():
             raise KeyboardInterrupt
         save(path, key, content)
 
-    monkeypatch.setattr(construction, "save_side_checkpoint", save_or_die)
+    monkeypatch.setattr(side_folder, "save_side_checkpoint", save_or_die)
     with pytest.raises(KeyboardInterrupt):
         run(network, split, tmp_path / "side", settings())
-    monkeypatch.setattr(construction, "save_side_checkpoint", save)
+    monkeypatch.setattr(side_folder, "save_side_checkpoint", save)
     assert_same(run(network, split, tmp_path / "side", settings()), expected)
 
 
 def test_what_other_settings_left_behind_is_not_used(network, split, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(construction, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+        patched.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
         run(network, split, tmp_path / "side", settings(steps=1))
     assert_same(run(network, split, tmp_path / "side", settings()), run(network, split, tmp_path / "new", settings()))
 
@@ -224,7 +235,7 @@ def test_representations_of_digits_are_matched_to_a_fifth_of_their_first_distanc
         ),
         device=CPU,
         side_checkpoint=tmp_path / "training.pt",
-        **STANDARD,
+        standardization=STANDARDIZATION,
     )
     chosen = settings(steps=60, step_size=0.2, batch_size=50)
     made = run(teacher, splits["train"], tmp_path / "side", chosen, np.arange(50))

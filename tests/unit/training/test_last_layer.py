@@ -4,18 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.training.last_layer import (
-    fit_linear_layer,
-    fit_linear_layer_adversarially,
+    fit_last_layer,
+    fit_last_layer_adversarially,
     least_sensitive,
     penultimate_features,
 )
 
 CPU = torch.device("cpu")
-UNIT = {"mean": [0.5] * 3, "std": [0.25] * 3}
+UNIT = Standardization((0.5,) * 3, (0.25,) * 3)
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_the_least_sensitive_features_are_chosen():
 
 
 def test_features_are_those_of_the_network(network: Classifier, split: Split):
-    features = penultimate_features(network, split, **UNIT, device=CPU)
+    features = penultimate_features(network, split, UNIT, device=CPU)
     with torch.no_grad():
         expected = network.features((torch.from_numpy(split.images) - 0.5) / 0.25)
     np.testing.assert_allclose(features, expected.numpy(), rtol=1e-4, atol=1e-4)
@@ -57,7 +58,7 @@ def test_a_fitted_layer_uses_its_features_only_and_leaves_the_network_alone():
     network.fc = torch.nn.Linear(6, 4)
     before = network.fc.weight.clone()
     columns = np.array([2, 4])
-    fitted = fit_linear_layer(network, features, labels, columns)
+    fitted = fit_last_layer(network, features, labels, columns)
     assert torch.equal(network.fc.weight, before)
     assert not fitted.fc.weight[:, [0, 1, 3, 5]].any()
     with torch.no_grad():
@@ -66,13 +67,13 @@ def test_a_fitted_layer_uses_its_features_only_and_leaves_the_network_alone():
 
 
 def test_adversarial_fitting_changes_the_last_layer_only(binary: Classifier, split: Split):
-    attack = PGD(norm="linf", epsilon=0.1, steps=2, step_size=0.05)
+    attack = Attack(norm="linf", epsilon=0.1, steps=2, step_size=0.05)
     settings = {"attack": attack, "epochs": 30, "learning_rate": 0.05, "seed": 0, "device": CPU}
-    fitted = fit_linear_layer_adversarially(binary, split, **UNIT, **settings)
+    fitted = fit_last_layer_adversarially(binary, split, UNIT, **settings)
     for name, value in fitted.state_dict().items():
         assert torch.equal(value, binary.state_dict()[name]) == (not name.startswith("fc."))
     with torch.no_grad():
         predicted = fitted((torch.from_numpy(split.images) - 0.5) / 0.25).argmax(1).numpy()
     assert (predicted == split.labels).mean() > 0.9
-    again = fit_linear_layer_adversarially(binary, split, **UNIT, **settings)
+    again = fit_last_layer_adversarially(binary, split, UNIT, **settings)
     assert torch.equal(again.fc.weight, fitted.fc.weight)

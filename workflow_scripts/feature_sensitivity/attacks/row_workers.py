@@ -32,13 +32,15 @@ def batch_for_all_cores(batch_size: int, n_rows: int, device: torch.device) -> l
 class RowWorkers(Generic[S]):
     """Workers, each with its own slots, that take from one queue of rows, int64 [n].
 
-    ``resumed``: the states of rows in progress, by row, from which to continue.
+    ``resumed``: the states of rows in progress, by row, from which to continue. ``failed``: an error ended a worker,
+    perhaps in the middle of a step, so that its rows in progress are of no use.
     """
 
     def __init__(self, task: RowTask[S], rows: Tensor, *, batch_sizes: Sequence[int], resumed: Mapping[int, S]) -> None:
         self._device = task.device
         self._queue = RowQueue(rows)
         self._resumed = dict(resumed)
+        self.failed = False
         self._slots = [Slots(task, size) for size in batch_sizes]
 
     def turns(self) -> Iterator[Turn[S]]:
@@ -51,7 +53,7 @@ class RowWorkers(Generic[S]):
                     for turn in slots.work(self._queue, self._resumed):
                         turns.put(turn)
             except BaseException:
-                self._queue.closed = True
+                self.failed = self._queue.closed = True
                 raise
             finally:
                 turns.put(None)

@@ -63,7 +63,9 @@ def run_rows(
             yield from workers.turns()
 
     def save() -> None:
-        in_progress = _saved_states(*workers.in_progress()) if workers else {"row": rows[:0]}
+        in_progress: Rows | None = {"row": rows[:0]}
+        if workers:
+            in_progress = None if workers.failed else _saved_states(*workers.in_progress())
         side.save(unsaved, in_progress, {**kept, "batch_size": batch_size.rows})
         unsaved.clear()
 

@@ -56,8 +56,8 @@ class SideFolder:
         """Whether it is time to save again."""
         return self._folder is not None and time.monotonic() >= self._next_save
 
-    def save(self, newly_finished: Sequence[Rows], in_progress: Rows, kept: Mapping[str, Any]) -> None:
-        """Add the newly finished rows, then replace those in progress.
+    def save(self, newly_finished: Sequence[Rows], in_progress: Rows | None, kept: Mapping[str, Any]) -> None:
+        """Add the newly finished rows, then replace those in progress, or leave them as they are where None is given.
 
         A kill between the two leaves rows that are both; they count as finished.
         """
@@ -68,7 +68,9 @@ class SideFolder:
             rows = {name: torch.cat([part[name] for part in newly_finished]) for name in newly_finished[0]}
             save_side_checkpoint(self._finished_file(self._n_files), self._key, {"rows": rows})
             self._n_files += 1
-        save_side_checkpoint(self._folder / "in_progress.pt", self._key, {"rows": in_progress, "kept": dict(kept)})
+        if in_progress is not None:
+            content = {"rows": in_progress, "kept": dict(kept)}
+            save_side_checkpoint(self._folder / "in_progress.pt", self._key, content)
         ended = time.monotonic()
         self._next_save = ended + max(SECONDS_BETWEEN_SAVES, (ended - started) / LARGEST_SHARE_OF_TIME)
 
