@@ -22,12 +22,14 @@ from machine import describe, seconds
 from peers import Features
 from torch import Tensor
 
+from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import standardize
-from feature_sensitivity.networks.checkpoints import build, load_checkpoint
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.training.construction import ConstructionSettings, construct, random_other_images
+from feature_sensitivity.training.construction import construct, random_other_images
 
 BATCH_SIZES = (32, 64, 128)
 
@@ -39,8 +41,7 @@ class Work:
     width: int
     weights: dict[str, Tensor]
     split: Split
-    mean: list[float]
-    std: list[float]
+    standardization: Standardization
     settings: ConstructionSettings
 
 
@@ -56,10 +57,10 @@ def move_plainly(work: Work, *, weight_gradients: bool) -> float:
         for original, x in zip(*images, strict=True):
             x = x.to(device).float() / 255
             with torch.no_grad():
-                target = network(standardize(original.to(device), work.mean, work.std))
+                target = network(work.standardization.standardize(original.to(device)))
             for _ in range(work.settings.steps):
                 x = x.clone().detach().requires_grad_(True)
-                z = network.pre_activation(standardize(x, work.mean, work.std))
+                z = network.pre_activation(work.standardization.standardize(x))
                 representation = network.avgpool(z + (z.relu() - z).detach()).flatten(1)
                 loss = ((representation - target).norm(dim=1) / target.norm(dim=1)).mean()
                 if weight_gradients:
@@ -86,8 +87,7 @@ def move(work: Work) -> float:
             teacher=teacher,
             split=work.split,
             index=np.arange(len(work.split.labels)),
-            mean=work.mean,
-            std=work.std,
+            standardization=work.standardization,
             settings=work.settings,
             device=device,
             side_folder=Path(folder),
@@ -158,14 +158,14 @@ def main() -> None:
     noise = Split(images, np.zeros(n, np.int64))
     for width in arguments.widths:
         network = build({"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": width})
-        work = Work(width, network.state_dict(), noise, [0.5] * 3, [0.25] * 3, settings)
+        work = Work(width, network.state_dict(), noise, Standardization((0.5,) * 3, (0.25,) * 3), settings)
         compare(work, processes, rounds=arguments.rounds, tolerance=None)
     if arguments.checkpoint:
-        network, metadata = load_checkpoint(arguments.checkpoint)
+        model = load_checkpoint(arguments.checkpoint)
         whole = read_split(arguments.dataset, "train")
         split = Split(whole.images[:n], whole.labels[:n])
-        width = metadata["architecture"]["width"]
-        work = Work(width, network.state_dict(), split, metadata["mean"], metadata["std"], settings)
+        width = model.metadata["architecture"]["width"]
+        work = Work(width, model.network.state_dict(), split, model.standardization, settings)
         compare(work, processes, rounds=arguments.rounds, tolerance=arguments.tolerance)
 
 

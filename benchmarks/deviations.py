@@ -30,8 +30,8 @@ def main() -> None:
     problem = load(arguments.checkpoint, arguments.dataset, arguments.images)
 
     def sensitivity(epsilon: float, device: torch.device, **settings: object) -> NDArray[np.floating]:
-        extremes = problem.measure(epsilon, device, features=arguments.features, **settings)  # type: ignore[arg-type]
-        return DEFINITIONS["max_abs"](extremes.clean, extremes.maximum, extremes.minimum).mean(axis=0)
+        extrema = problem.measure(epsilon, device, features=arguments.features, **settings)  # type: ignore[arg-type]
+        return DEFINITIONS["max_abs"](extrema.clean, extrema.maximum, extrema.minimum).mean(axis=0)
 
     changes: dict[str, tuple[torch.device, dict[str, object]]] = {
         "batch of 32 in place of 64": (cpu, {"batch_size": 32}),

@@ -8,7 +8,6 @@ same; the engine attacks all of them, since some finish early. The peers have a 
 import argparse
 import multiprocessing
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -21,7 +20,8 @@ from problem import STEPS, load
 from torch import Tensor
 
 from feature_sensitivity.config.costs import forward_macs
-from feature_sensitivity.evaluation import feature_extrema as engine
+from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES
+from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
 from feature_sensitivity.runtime.devices import best_device
 
 
@@ -31,25 +31,24 @@ class Counter:
     def __init__(self) -> None:
         self.steps = self.forwards = 0
         self._lock = threading.Lock()
-        self._advance, self._evaluate = engine._Batch.advance, engine._LastIterates.evaluate
+        self._advance, self._evaluate = FeatureTask.advance, FeatureTask.evaluate
 
     def __enter__(self) -> "Counter":
-        def advance(batch: engine._Batch, problem: engine._Problem) -> None:
+        def advance(task: FeatureTask, states: FeatureRows) -> None:
             with self._lock:
-                self.steps += problem.batch_size
-            self._advance(batch, problem)
+                self.steps += len(states.step)
+            self._advance(task, states)
 
-        def evaluate(last: engine._LastIterates, *, at_least: int) -> Iterator[engine.Finished]:
-            for finished in self._evaluate(last, at_least=at_least):
-                with self._lock:
-                    self.forwards += last._problem.batch_size
-                yield finished
+        def evaluate(task: FeatureTask, states: FeatureRows) -> None:
+            with self._lock:
+                self.forwards += len(states.step)
+            self._evaluate(task, states)
 
-        engine._Batch.advance, engine._LastIterates.evaluate = advance, evaluate  # type: ignore[method-assign]
+        FeatureTask.advance, FeatureTask.evaluate = advance, evaluate  # type: ignore[method-assign]
         return self
 
     def __exit__(self, *error: object) -> None:
-        engine._Batch.advance, engine._LastIterates.evaluate = self._advance, self._evaluate  # type: ignore[method-assign]
+        FeatureTask.advance, FeatureTask.evaluate = self._advance, self._evaluate  # type: ignore[method-assign]
 
 
 def main() -> None:
@@ -96,7 +95,7 @@ def main() -> None:
     first, names = arguments.epsilons[0], peers.names(device)
     peer_seconds(names[0], first, min(sizes))
     chosen = {name: min(sizes, key=partial(peer_seconds, name, first)) for name in names}
-    chosen["this engine"] = engine.BATCH_SIZES[device.type]
+    chosen["this engine"] = BATCH_SIZES[device.type]
 
     n_rows = 2 * len(index) * n_features
     print(f"{describe(device)}; width {problem.width}, {STEPS} steps; {arguments.rounds} rounds, in each of which")

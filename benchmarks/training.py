@@ -25,11 +25,13 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.training.train import TrainingSettings, train
+from feature_sensitivity.training.train import train
 
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
 EPSILON, STEPS = 4 / 255, 7
@@ -96,7 +98,7 @@ def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool) 
         schedule="constant",
         horizontal_flip=True,
         seed=0,
-        attack=PGD(norm="linf", epsilon=epsilon, steps=STEPS, step_size=epsilon * 5 / 14) if adversarial else None,
+        attack=Attack(norm="linf", epsilon=epsilon, steps=STEPS, step_size=epsilon * 5 / 14) if adversarial else None,
         **SGD,
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -104,8 +106,7 @@ def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool) 
             architecture={"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": width},
             train_split=split,
             test_split=Split(split.images[:1], split.labels[:1]),
-            mean=MEAN,
-            std=STD,
+            standardization=Standardization(tuple(MEAN), tuple(STD)),
             settings=settings,
             device=best_device(),
             side_checkpoint=Path(folder) / "side.pt",

@@ -41,32 +41,39 @@ class RowWorkers(Generic[S]):
         self._queue = RowQueue(rows)
         self._resumed = dict(resumed)
         self.failed = False
+        self._turns: SimpleQueue[Turn[S] | None] = SimpleQueue()
         self._slots = [Slots(task, size) for size in batch_sizes]
 
     def turns(self) -> Iterator[Turn[S]]:
         """Yield what the workers do, as they do it; whoever stops listening stops them, at the end of their step."""
-        turns: SimpleQueue[Turn[S] | None] = SimpleQueue()
 
         def work(slots: Slots[S]) -> None:
             try:
                 with torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext():
                     for turn in slots.work(self._queue, self._resumed):
-                        turns.put(turn)
+                        self._turns.put(turn)
             except BaseException:
                 self.failed = self._queue.closed = True
                 raise
             finally:
-                turns.put(None)
+                self._turns.put(None)
 
         with one_core_each(len(self._slots)) as pool:
             workers = [pool.submit(work, slots) for slots in self._slots]
             try:
                 for _ in workers:
-                    yield from iter(turns.get, None)
+                    yield from iter(self._turns.get, None)
             finally:
                 self._queue.closed = True
         for worker in workers:
             worker.result()
+
+    def unheard(self) -> Iterator[Turn[S]]:
+        """Yield what workers that were stopped had done already, but nobody had listened to yet."""
+        while not self._turns.empty():
+            turn = self._turns.get()
+            if turn is not None:
+                yield turn
 
     def in_progress(self) -> tuple[Tensor, S]:
         """Return the numbers, int64 [n], and the states of the rows in progress, each between two steps."""

@@ -69,6 +69,12 @@ def run_rows(
         side.save(unsaved, in_progress, {**kept, "batch_size": batch_size.rows})
         unsaved.clear()
 
+    def record(turn: Turn[S]) -> None:
+        if len(turn.rows):
+            finished = {"row": turn.rows, **{name: t.cpu() for name, t in task.result(turn.states).items()}}
+            unsaved.append(finished)
+            results.add(finished)
+
     if not saved:
         save()
     n_started = sum(int(states.step.sum()) for states in resumed.values())
@@ -79,14 +85,13 @@ def run_rows(
             closing(batch_size.fit_each(attempt)) as turns,
         ):
             for turn in turns:
-                if len(turn.rows):
-                    finished = {"row": turn.rows, **{n: t.cpu() for n, t in task.result(turn.states).items()}}
-                    unsaved.append(finished)
-                    results.add(finished)
+                record(turn)
                 bar.advance(turn.n_steps, turn.note)
                 if side.is_due:
                     save()
     finally:  # on Ctrl-C, too, and when a scheduler ends the job
+        for turn in workers.unheard() if workers else ():
+            record(turn)
         save()
     return results.tensors
 

@@ -1,0 +1,217 @@
+"""The machine that serves every attack, on a task whose results are plain arithmetic."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from feature_sensitivity.attacks import run_rows as driver
+from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_all_cores, batch_for_each_core
+from feature_sensitivity.attacks.run_rows import run_rows
+from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, steps_between_looks
+from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.memory import BatchSize
+from feature_sensitivity.runtime.side_folder import SideFolder
+
+CPU = torch.device("cpu")
+STEPS = 5
+
+
+@dataclass
+class Counts(RowStates):
+    """Rows that count to their own number, or to the last step."""
+
+    DERIVED: ClassVar[tuple[str, ...]] = ("goal",)
+
+    goal: Tensor
+    total: Tensor
+
+
+class CountingTask:
+    """Row r ends at step r % 7 without an evaluation, or at the last step with one, which adds 100."""
+
+    device, steps = CPU, STEPS
+
+    def __init__(self) -> None:
+        self.advanced: Counter[int] = Counter()
+        self.sizes: set[int] = set()
+
+    def begin(self, rows: Tensor) -> Counts:
+        none = torch.zeros_like(rows, dtype=torch.bool)
+        return Counts(
+            step=torch.zeros_like(rows), ended=none, evaluated=none.clone(), goal=rows, total=torch.zeros_like(rows)
+        )
+
+    def advance(self, states: Counts) -> None:
+        self.sizes.add(len(states.step))
+        self.advanced.update(states.goal[~states.ended].tolist())
+        early = (states.step >= states.goal % 7) & ~states.ended
+        states.ended |= early
+        states.evaluated |= early
+        states.step += ~states.ended
+        states.total += states.goal * ~states.ended
+        states.ended |= states.step >= STEPS
+
+    def evaluate(self, states: Counts) -> None:
+        self.sizes.add(len(states.step))
+        states.total += 100
+        states.evaluated[:] = True
+
+    def result(self, states: Counts) -> dict[str, Tensor]:
+        return {"total": states.total}
+
+    def note(self, states: Counts, busy: Tensor) -> str:
+        return ""
+
+
+def expected(rows: range) -> list[int]:
+    return [row * (row % 7) if row % 7 < STEPS else row * STEPS + 100 for row in rows]
+
+
+def run(task: CountingTask, n: int, *, batch: int = 4, folder: Path | None = None, sizes=batch_for_each_core) -> list:
+    side = SideFolder(folder, "key")
+    results = run_rows(
+        task,
+        torch.arange(n),
+        n_rows=n,
+        batch_size=BatchSize(batch, key="batch_size"),
+        batch_sizes=sizes,
+        side=side,
+        saved=side.load(),
+        kept={},
+        title="counting",
+    )
+    return results["total"].tolist()
+
+
+@pytest.mark.parametrize("n", [1, 3, 4, 29, 64])
+@pytest.mark.parametrize("batch", [1, 4, 50])
+def test_every_row_gets_its_own_result_in_batches_of_one_size(n: int, batch: int):
+    task = CountingTask()
+    assert run(task, n, batch=batch) == expected(range(n))
+    assert task.sizes == {batch}
+
+
+def test_rows_that_are_not_asked_for_are_0():
+    side = SideFolder(None, "key")
+    results = run_rows(
+        CountingTask(),
+        torch.tensor([3, 9]),
+        n_rows=12,
+        batch_size=BatchSize(4, key="batch_size"),
+        batch_sizes=batch_for_each_core,
+        side=side,
+        saved=None,
+        kept={},
+        title="counting",
+    )
+    assert results["total"].nonzero()[:, 0].tolist() == [3, 9]
+
+
+def test_several_workers_share_one_queue():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert batch_for_each_core(4, 100, CPU) == [4, 4, 4]
+        assert batch_for_each_core(4, 7, CPU) == [4]
+        assert batch_for_all_cores(8, 100, CPU) == [3, 3, 3]
+        assert run(CountingTask(), 100) == expected(range(100))
+        assert run(CountingTask(), 100, batch=9, sizes=batch_for_all_cores) == expected(range(100))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_an_interruption_repeats_no_step_of_any_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    n, task, shown = 60, CountingTask(), []
+    undisturbed = CountingTask()
+    run(undisturbed, n)
+    show = Progress.advance
+
+    def show_or_die(*arguments):
+        shown.append(1)
+        if len(shown) % 2 == 0:
+            raise KeyboardInterrupt
+        show(*arguments)
+
+    monkeypatch.setattr(Progress, "advance", show_or_die)
+    interruptions = 0
+    while True:
+        try:
+            results = run(task, n, folder=tmp_path)
+            break
+        except KeyboardInterrupt:
+            interruptions += 1
+    assert results == expected(range(n))
+    assert interruptions > 0
+    assert task.advanced == undisturbed.advanced
+
+
+def test_a_failed_step_is_never_continued_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    class Failing(CountingTask):
+        def advance(self, states: Counts) -> None:
+            super().advance(states)
+            if self.advanced[9]:
+                states.total += 1000  # a step half done
+                raise RuntimeError("broken")
+
+    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
+    with pytest.raises(RuntimeError, match="broken"):
+        run(Failing(), 20, folder=tmp_path)
+    assert run(CountingTask(), 20, folder=tmp_path) == expected(range(20))
+
+
+def test_memory_that_runs_out_halves_the_batch(caplog: pytest.LogCaptureFixture):
+    class Hungry(CountingTask):
+        def advance(self, states: Counts) -> None:
+            if len(states.step) > 3:
+                raise torch.OutOfMemoryError
+            super().advance(states)
+
+    task = Hungry()
+    assert run(task, 30, batch=12) == expected(range(30))
+    assert task.sizes == {3}
+    assert "write batch_size: 3" in caplog.text
+
+
+def test_a_closed_queue_stops_a_batch_in_the_middle():
+    queue, turns = RowQueue(torch.arange(40)), []
+    slots = Slots(CountingTask(), 4)
+    for turn in slots.work(queue, {}):
+        turns.append(turn)
+        queue.closed = len(turns) == 2
+    rows, states = slots.in_progress()
+    assert len(turns) == 2
+    assert len(rows) == len(states.step) > 0
+    assert len(queue) > 0
+
+
+def test_workers_that_nobody_listens_to_stop():
+    workers = RowWorkers(CountingTask(), torch.arange(10_000), batch_sizes=[4, 4], resumed={})
+    turns: Iterator = workers.turns()
+    next(turns)
+    turns.close()
+    assert not workers.failed
+    rows, _ = workers.in_progress()
+    assert len(np.unique(rows)) == len(rows)
+
+
+@pytest.mark.parametrize("steps", [1, 7, 20, 100])
+def test_a_gpu_is_looked_at_where_it_wastes_least(steps: int):
+    looks = steps_between_looks(steps, torch.device("cuda"))
+    assert 4 <= looks <= 7
+    assert -steps % looks == min(-steps % other for other in range(4, 8))
+    assert steps_between_looks(steps, CPU) == 1
+
+
+def test_the_progress_counts_every_step_once(monkeypatch: pytest.MonkeyPatch):
+    counted = []
+    monkeypatch.setattr(driver.Progress, "advance", lambda bar, n, note="": counted.append(n))
+    run(CountingTask(), 33)
+    assert sum(counted) == 33 * STEPS
