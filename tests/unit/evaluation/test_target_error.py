@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
+from feature_sensitivity.evaluation.default_definition import relative_standard_error
 from feature_sensitivity.evaluation.feature_extrema import Extremes
-from feature_sensitivity.evaluation.sensitivity import relative_standard_error, standard_error
+from feature_sensitivity.evaluation.sensitivity import standard_error
 from feature_sensitivity.evaluation.target_error import IMAGES_PER_BLOCK, measure_until_precise
 
 
@@ -19,7 +20,7 @@ def test_standard_error_by_hand():
     zero = np.zeros_like(maximum)
     deviation = np.sqrt((4 + 1 + 0 + 9) / 3)
     assert standard_error(zero, maximum, zero, definition="max_abs")[0] == pytest.approx(deviation / 2)
-    assert relative_standard_error(zero, maximum, zero, definition="max_abs") == pytest.approx(deviation / 2 / 3)
+    assert relative_standard_error(zero, maximum, zero) == pytest.approx(deviation / 2 / 3)
 
 
 def test_one_image_has_no_standard_error():
@@ -32,7 +33,7 @@ def test_it_stops_when_the_precision_is_reached(spread: float, precision: float)
     got = measure_until_precise(lambda images: made_up(images, spread), 4000, precision=precision)
     needed = (spread / precision) ** 2
     assert 0.6 * needed < len(got.clean) < 1.7 * needed
-    assert relative_standard_error(got.clean, got.maximum, got.minimum, definition="max_abs") <= precision
+    assert relative_standard_error(got.clean, got.maximum, got.minimum) <= precision
 
 
 @pytest.mark.parametrize("first_move", [None, 200, 350])
