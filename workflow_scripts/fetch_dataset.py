@@ -1,12 +1,13 @@
 """Fetch a dataset and write it in the common form."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from feature_sensitivity.data.cifar10 import load_cifar10
+from feature_sensitivity.data.dataset_file import write_dataset
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.downloads import fetch_archive
-from feature_sensitivity.data.dataset_file import write_dataset
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.robust_archive import read_release
 from feature_sensitivity.data.split import Source
@@ -14,8 +15,11 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.console import job
 
 
-def load(source: dict[str, Any], downloads: Path) -> Source:
-    """The dataset of one entry of ``datasets`` in the config."""
+def load_source(source: Mapping[str, Any], downloads: Path) -> Source:
+    """Return the dataset of one entry of ``datasets`` in the config; what is downloaded stays in ``downloads``.
+
+    Raises :class:`UserError` when it is missing, damaged or not what it should be.
+    """
     path = Path(source["path"]) if source.get("path") else None
     match source["source"]:
         case "cifar10":
@@ -32,8 +36,8 @@ def load(source: dict[str, Any], downloads: Path) -> Source:
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
-        dataset = load(snakemake.params.source, Path(snakemake.params.downloads))
         standardization = Standardization.from_mapping(snakemake.params.standardization)
+        dataset = load_source(snakemake.params.source, Path(snakemake.params.downloads))
         write_dataset(Path(snakemake.output[0]), dataset, standardization)
 
 

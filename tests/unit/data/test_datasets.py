@@ -1,3 +1,4 @@
+import hashlib
 import io
 import pickle
 import tarfile
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from feature_sensitivity.data.cifar10 import CIFAR10_MEMBERS, load_cifar10
-from feature_sensitivity.data.dataset_file import load_hdf5, read_split, write_dataset
+from feature_sensitivity.data import cifar10
+from feature_sensitivity.data.cifar10 import load_cifar10
+from feature_sensitivity.data.dataset_file import read_split, write_dataset
 from feature_sensitivity.data.digits import load_digits
+from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.standardization import standardize
@@ -25,7 +28,7 @@ def cifar_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     rng = np.random.default_rng(0)
-    for name in CIFAR10_MEMBERS:
+    for name in (*cifar10.TRAIN_MD5, *cifar10.TEST_MD5):
         batch = {"data": rng.integers(0, 256, (PER_BATCH, 3072), dtype=np.uint8), "labels": [3, 1, 4, 1]}
         (folder / name).write_bytes(pickle.dumps(batch))
     return folder
@@ -47,6 +50,25 @@ def test_folder_parent_and_archive_give_the_same_images(cifar_folder: Path, tmp_
     batch = pickle.loads((cifar_folder / "data_batch_2").read_bytes())
     # Rows are channel-first: the second channel begins at value 1024.
     assert sources[0].splits["train"].images[PER_BATCH, 1, 0, 5] == batch["data"][0, 1024 + 5]
+
+
+def test_a_copy_with_other_bytes_is_read_with_a_warning(
+    cifar_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    for official in (cifar10.TRAIN_MD5, cifar10.TEST_MD5):
+        for name in official:
+            md5 = hashlib.md5((cifar_folder / name).read_bytes()).hexdigest()
+            monkeypatch.setitem(official, name, md5)
+    load_cifar10(cifar_folder, tmp_path)
+    assert caplog.text == ""
+    monkeypatch.setitem(cifar10.TRAIN_MD5, "data_batch_4", "0" * 32)
+    assert load_cifar10(cifar_folder, tmp_path).splits["train"].images.shape == (5 * PER_BATCH, 3, 32, 32)
+    assert "is not the official CIFAR-10: the MD5 of data_batch_4 differs" in caplog.text
+
+
+def test_the_official_batches_are_those_of_torchvision():
+    assert list(cifar10.TRAIN_MD5) == [f"data_batch_{k}" for k in range(1, 6)]
+    assert list(cifar10.TEST_MD5) == ["test_batch"]
 
 
 def test_a_missing_batch_is_named(cifar_folder: Path, tmp_path: Path):
@@ -80,7 +102,7 @@ def test_a_batch_that_would_run_code_does_not(cifar_folder: Path, tmp_path: Path
     assert not (tmp_path / "executed").exists()
 
 
-def test_no_network_is_told_with_the_other_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_failed_download_names_the_other_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def fail(*arguments: object, **options: object) -> None:
         raise OSError("no route to host")
 
