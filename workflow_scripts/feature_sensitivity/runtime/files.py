@@ -13,7 +13,7 @@ CHANGES_NO_RESULT = True
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; it becomes ``path`` once the block ends without an error."""
+    """Yield a temporary path beside ``path``, which replaces ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
