@@ -33,13 +33,10 @@ def load_source(source: Mapping[str, Any], downloads: Path) -> Source:
             return read_release(archive)
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
-        standardization = Standardization.from_mapping(snakemake.params.standardization)
-        dataset = load_source(snakemake.params.source, Path(snakemake.params.downloads))
-        write_dataset(Path(snakemake.output[0]), dataset, standardization)
-
-
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
+        write_dataset(
+            Path(snakemake.output[0]),
+            load_source(snakemake.params.source, Path(snakemake.params.downloads)),
+            Standardization.from_mapping(snakemake.params.standardization),
+        )

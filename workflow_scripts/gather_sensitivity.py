@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -14,8 +13,8 @@ from feature_sensitivity.runtime.console import job
 OF_IMAGES = ["clean", "maximum", "minimum", "label", "image_index"]
 
 
-def gather_sensitivity(shards: Sequence[Path], path: Path) -> None:
-    """Write the images of all ``shards`` to ``path``, in the order of the dataset, with sensitivities from all of them.
+def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:
+    """Write the images of all ``shards`` to ``output``, in the dataset's order, with sensitivities from all of them.
 
     Raises :class:`UserError` when a shard is damaged.
     """
@@ -23,7 +22,7 @@ def gather_sensitivity(shards: Sequence[Path], path: Path) -> None:
     images = xr.concat([part[OF_IMAGES] for part in parts], dim="image").sortby("image_index")
     first = parts[0]
     write_sensitivity(
-        path,
+        output,
         **{name: images[name].values for name in OF_IMAGES},
         zero_gradient=joined_shares(parts),
         weight=first["weight"].values,
@@ -40,12 +39,6 @@ def joined_shares(parts: Sequence[xr.Dataset]) -> NDArray[np.float32]:
     return (counts / sum(n_images)).astype(np.float32)
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    path = Path(snakemake.output[0])
-    with job(Path(snakemake.log[0]), f"gather_sensitivity {path.stem}"):
-        gather_sensitivity([Path(shard) for shard in snakemake.input.shards], path)
-
-
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), f"gather_sensitivity {Path(snakemake.output[0]).stem}"):
+        gather_sensitivity([Path(shard) for shard in snakemake.input.shards], Path(snakemake.output[0]))

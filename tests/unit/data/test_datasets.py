@@ -16,10 +16,12 @@ from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.data.split import Source, Split
-from feature_sensitivity.data.standardization import standardize
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
 
 PER_BATCH = 4
+
+RGB = Standardization(mean=(0.5,) * 3, std=(0.2,) * 3)
 
 
 @pytest.fixture
@@ -124,7 +126,7 @@ def test_digits_are_what_they_say():
 
 def test_a_dataset_file_gives_back_what_was_written(tmp_path: Path):
     path, source = tmp_path / "data.h5", load_digits(size=8)
-    write_dataset(path, source, mean=[0.3] * 3, std=[0.2, 0.3, 0.4])
+    write_dataset(path, source, Standardization(mean=(0.3,) * 3, std=(0.2, 0.3, 0.4)))
     assert np.array_equal(read_split(path, "test").images, source.splits["test"].images)
     with h5py.File(path) as file:
         assert file.attrs["std"].tolist() == [0.2, 0.3, 0.4]
@@ -151,32 +153,34 @@ def split(images: np.ndarray, labels: np.ndarray) -> Source:
 )
 def test_a_malformed_dataset_is_refused(tmp_path: Path, images: np.ndarray, labels: np.ndarray, message: str):
     with pytest.raises(UserError, match=message):
-        write_dataset(tmp_path / "data.h5", split(images, labels), mean=[0.5] * 3, std=[0.2] * 3)
+        write_dataset(tmp_path / "data.h5", split(images, labels), RGB)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_test_split_is_named(tmp_path: Path):
     path = tmp_path / "data.h5"
-    write_dataset(path, split(np.zeros((1, 1, 4, 4), np.uint8), np.array([0])), mean=[0.5], std=[0.2])
+    grey = Standardization(mean=(0.5,), std=(0.2,))
+    write_dataset(path, split(np.zeros((1, 1, 4, 4), np.uint8), np.array([0])), grey)
     with pytest.raises(UserError, match="has no test split"):
         read_split(path, "test")
 
 
 def test_standardization_by_hand():
     images = torch.tensor([[[[0]], [[255]]]], dtype=torch.uint8)
-    got = standardize(images, [0.5, 0.25], [0.25, 0.5])
+    standardization = Standardization(mean=(0.5, 0.25), std=(0.25, 0.5))
+    got = standardization.standardize(images)
     assert got.flatten().tolist() == [-2.0, 1.5]
-    assert torch.equal(standardize(images.float() / 255, [0.5, 0.25], [0.25, 0.5]), got)
+    assert torch.equal(standardization.standardize(images.float() / 255), got)
 
 
 def test_random_test_images_are_a_function_of_their_arguments():
-    chosen = random_test_images(1000, 50, 3, "key")
-    assert np.array_equal(chosen, random_test_images(1000, 50, 3, "key"))
-    assert not np.array_equal(chosen, random_test_images(1000, 50, 4, "key"))
+    chosen = random_test_images(1000, 50, seed=3, key="key")
+    assert np.array_equal(chosen, random_test_images(1000, 50, seed=3, key="key"))
+    assert not np.array_equal(chosen, random_test_images(1000, 50, seed=4, key="key"))
     assert len(set(chosen)) == 50
     assert (np.diff(chosen) > 0).all()
     with pytest.raises(UserError, match="key asks for 11 images, but the test split has 10"):
-        random_test_images(10, 11, 0, "key")
+        random_test_images(10, 11, seed=0, key="key")
 
 
 def test_archive_members_elsewhere_are_not_taken(cifar_folder: Path, tmp_path: Path):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from feature_sensitivity.attacks import pgd, projection
-from feature_sensitivity.attacks.pgd import PGD
+from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 
 
@@ -71,11 +71,11 @@ CODE = Path(pgd.__file__)
 
 
 def test_the_key_depends_on_everything():
-    attack = PGD(norm="linf", epsilon=0.1, steps=2, step_size=0.1)
+    attack = Attack(norm="linf", epsilon=0.1, steps=2, step_size=0.1)
     base = checkpoint_key(attack, [1], np.zeros(3), code=CODE)
     assert base == checkpoint_key(attack, [1], np.zeros(3), code=CODE)
     others = [
-        checkpoint_key(PGD(norm="linf", epsilon=0.1, steps=3, step_size=0.1), [1], np.zeros(3), code=CODE),
+        checkpoint_key(Attack(norm="linf", epsilon=0.1, steps=3, step_size=0.1), [1], np.zeros(3), code=CODE),
         checkpoint_key(attack, [2], np.zeros(3), code=CODE),
         checkpoint_key(attack, [1], np.ones(3), code=CODE),
         checkpoint_key(attack, [1], np.zeros(3), code=Path(projection.__file__)),
