@@ -18,6 +18,8 @@ lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check .
 	$(BIN)/mypy
+	PYTHONPATH=workflow_scripts $(BIN)/lint-imports
+	$(BIN)/codespell
 	$(BIN)/snakemake --lint
 
 .venv/%: envs/pip/%.txt
@@ -26,7 +28,7 @@ lint: .venv/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-# Renew the pinned versions.
+# Update the pinned versions.
 lock:
 	for set in run dev; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
 	    --no-emit-index-url --custom-compile-command "make lock" --quiet envs/pip/$$set.in -o envs/pip/$$set.txt; done

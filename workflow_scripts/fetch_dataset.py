@@ -1,5 +1,6 @@
 """Fetch a dataset and write it in the common form."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.console import job
 
 
-def load(source: dict[str, Any], downloads: Path) -> Source:
-    """The dataset of one entry of ``datasets`` in the config."""
+def load_source(source: Mapping[str, Any], downloads: Path) -> Source:
+    """Return the dataset of one entry of ``datasets`` in the config; what is downloaded stays in ``downloads``.
+
+    Raises :class:`UserError` when it is missing, damaged or not what it should be.
+    """
     path = Path(source["path"]) if source.get("path") else None
     match source["source"]:
         case "cifar10":
@@ -29,13 +33,10 @@ def load(source: dict[str, Any], downloads: Path) -> Source:
             return read_release(archive)
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
-        dataset = load(snakemake.params.source, Path(snakemake.params.downloads))
-        standardization = Standardization.from_mapping(snakemake.params.standardization)
-        write_dataset(Path(snakemake.output[0]), dataset, standardization)
-
-
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), f"fetch_dataset {snakemake.wildcards.dataset}"):
+        write_dataset(
+            Path(snakemake.output[0]),
+            load_source(snakemake.params.source, Path(snakemake.params.downloads)),
+            Standardization.from_mapping(snakemake.params.standardization),
+        )

@@ -1,48 +1,44 @@
-"""Put the shards of a sensitivity measurement together: the same file as without shards."""
+"""Join the shards of a sensitivity measurement: the same file as without shards."""
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity, write_sensitivity
+from feature_sensitivity.evaluation.sensitivity_file import load_sensitivity, write_sensitivity
 from feature_sensitivity.runtime.console import job
 
-
-def joined_shares(shards: Sequence[SensitivityFile]) -> NDArray[np.float32]:
-    """The share of images without a gradient over all shards, by way of their counts, which are exact."""
-    sizes = [len(shard.image_index) for shard in shards]
-    counts = sum(np.rint(shard.zero_gradient * size) for shard, size in zip(shards, sizes, strict=True))
-    return (counts / sum(sizes)).astype(np.float32)
+OF_IMAGES = ["clean", "maximum", "minimum", "label", "image_index"]
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    with job(Path(snakemake.log[0]), f"gather_sensitivity {Path(snakemake.output[0]).stem}"):
-        shards = [read_sensitivity(Path(path)) for path in snakemake.input.shards]
-        image_index = np.concatenate([shard.image_index for shard in shards])
-        order = np.argsort(image_index)
-        first = shards[0]
-        by_image = {
-            name: np.concatenate([getattr(shard, name) for shard in shards])[order]
-            for name in ("clean", "maximum", "minimum", "label")
-        }
-        write_sensitivity(
-            Path(snakemake.output[0]),
-            **by_image,
-            zero_gradient=joined_shares(shards),
-            weight=first.weight,
-            image_index=image_index[order],
-            feature_index=first.feature_index,
-            # A shard whose memory ran out has a smaller batch than the others.
-            attributes={
-                **first.attributes,
-                "batch_size": min(shard.attributes["batch_size"] for shard in shards),
-            },
-        )
+def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:
+    """Write the images of all ``shards`` to ``output``, in the dataset's order, with sensitivities from all of them.
+
+    Raises :class:`UserError` when a shard is damaged.
+    """
+    parts = [load_sensitivity(shard) for shard in shards]
+    images = xr.concat([part[OF_IMAGES] for part in parts], dim="image").sortby("image_index")
+    first = parts[0]
+    write_sensitivity(
+        output,
+        **{name: images[name].values for name in OF_IMAGES},
+        zero_gradient=joined_shares(parts),
+        weight=first["weight"].values,
+        feature_index=first["feature_index"].values,
+        # A shard whose memory ran out has a smaller batch than the others.
+        attributes={**first.attrs, "batch_size": min(part.attrs["batch_size"] for part in parts)},
+    )
+
+
+def joined_shares(parts: Sequence[xr.Dataset]) -> NDArray[np.float32]:
+    """Return the share of images without a gradient over all shards, from their counts, which are exact."""
+    n_images = [part.sizes["image"] for part in parts]
+    counts = sum(np.rint(part["zero_gradient"].values * n) for part, n in zip(parts, n_images, strict=True))
+    return (counts / sum(n_images)).astype(np.float32)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), f"gather_sensitivity {Path(snakemake.output[0]).stem}"):
+        gather_sensitivity([Path(shard) for shard in snakemake.input.shards], Path(snakemake.output[0]))

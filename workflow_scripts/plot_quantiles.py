@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivities
+from feature_sensitivity.evaluation.sensitivity import read_sensitivities
 from feature_sensitivity.reporting.figures.quantiles import plot_quantiles
 from feature_sensitivity.reporting.protocol import sensitivity_settings
 from feature_sensitivity.reporting.style import save_figure

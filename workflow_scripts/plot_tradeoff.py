@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivities
+from feature_sensitivity.evaluation.sensitivity import read_sensitivities
 from feature_sensitivity.reporting.figures.tradeoff import plot_tradeoff
 from feature_sensitivity.reporting.protocol import accuracy_settings, bars_settings, sensitivity_settings
 from feature_sensitivity.reporting.style import save_figure

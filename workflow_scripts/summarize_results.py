@@ -11,7 +11,8 @@ from feature_sensitivity.analysis.estimates import describe
 from feature_sensitivity.analysis.sanity_checks import diagnose
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
 from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivities
+from feature_sensitivity.evaluation.sensitivity import read_sensitivities
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.pages import heading, html_table, page, paragraphs
 from feature_sensitivity.reporting.protocol import accuracy_settings, sensitivity_settings
 from feature_sensitivity.runtime.console import job, logger

@@ -13,9 +13,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from feature_sensitivity.data import downloads
-from feature_sensitivity.data.downloads import CHUNK, fetch_archive
+from feature_sensitivity.data import transfer
+from feature_sensitivity.data.downloads import fetch_archive
 from feature_sensitivity.data.robust_archive import read_release
+from feature_sensitivity.data.transfer import CHUNK
+from feature_sensitivity.runtime.console import logger
 from feature_sensitivity.runtime.errors import UserError
 
 
@@ -221,14 +223,14 @@ def test_a_server_without_ranges_starts_over(server, tmp_path):
 def interrupt(folder, url):
     """End a download as Ctrl-C would, after four chunks; returns the part that it leaves."""
 
-    class Interrupts(downloads.Progress):
+    class Interrupts(transfer.Progress):
         def advance(self, n, note=""):
             super().advance(n, note)
             if self._done >= 4 * CHUNK:
                 raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(downloads, "Progress", Interrupts)
+        patch.setattr(transfer, "Progress", Interrupts)
         with pytest.raises(KeyboardInterrupt):
             fetch(folder, url)
     (part,) = folder.iterdir()
@@ -237,7 +239,7 @@ def interrupt(folder, url):
     return part
 
 
-def test_an_interrupted_download_goes_on(server, tmp_path):
+def test_an_interrupted_download_continues(server, tmp_path):
     interrupt(tmp_path, server.url("/datasets.tar"))
     fetch(tmp_path, server.url("/datasets.tar"))
     assert_complete(tmp_path)
@@ -275,7 +277,7 @@ def test_a_connection_that_always_breaks_is_given_up(server, tmp_path):
     assert len(server.log) == 3
 
 
-def test_a_truncation_that_the_server_does_not_tell(server, tmp_path):
+def test_a_truncation_that_the_server_does_not_report(server, tmp_path):
     assert "the file is not a whole tar archive" in refusal(tmp_path, server.url("/cut-without-size"))
     assert names(tmp_path) == []
 
@@ -321,8 +323,8 @@ def test_no_address_at_all(tmp_path):
 
 
 def test_the_checksum_of_the_first_download_is_recorded_and_shown(server, tmp_path, caplog, monkeypatch):
-    monkeypatch.setattr(downloads.logger, "propagate", True)
-    with caplog.at_level(logging.INFO, logger=downloads.logger.name):
+    monkeypatch.setattr(logger, "propagate", True)
+    with caplog.at_level(logging.INFO, logger=logger.name):
         fetch(tmp_path, server.url("/datasets.tar"), expected_sha256=None)
     assert names(tmp_path) == ["datasets.tar", "datasets.tar.sha256"]
     assert (tmp_path / "datasets.tar.sha256").read_text() == f"{GOOD_SHA256}  datasets.tar\n"

@@ -13,6 +13,7 @@ import torch
 from feature_sensitivity.data.dataset_file import write_dataset
 from feature_sensitivity.data.robust_archive import read_release
 from feature_sensitivity.data.split import Source
+from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 
@@ -140,7 +141,8 @@ def test_a_compressed_archive(tmp_path):
 
 def test_an_hdf5_file_in_the_common_form(tmp_path):
     released = read_release(make_archive(tmp_path / "datasets.tar", good_files()))
-    write_dataset(tmp_path / "robust.h5", released, mean=[0.5] * 3, std=[0.2] * 3)
+    standardization = Standardization(mean=(0.5,) * 3, std=(0.2,) * 3)
+    write_dataset(tmp_path / "robust.h5", released, standardization)
     source = read_release(tmp_path / "robust.h5")
     assert_is_the_dataset(source)
     assert source.sha256 == sha256_of_file(tmp_path / "robust.h5")

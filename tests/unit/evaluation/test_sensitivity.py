@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from feature_sensitivity.evaluation.sensitivity import raw_sensitivity, weight_factor
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity, rederived, write_sensitivity
+from conftest import ROOT
+from feature_sensitivity.evaluation import sensitivity
+from feature_sensitivity.evaluation.sensitivity import raw_sensitivity, rederived, weight_factor
+from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity, write_sensitivity
+from feature_sensitivity.runtime.code_closure import source_files
 from feature_sensitivity.runtime.errors import UserError
+from gather_sensitivity import gather_sensitivity
 
 CLEAN = np.array([[1.0, 0.0], [3.0, 2.0]], np.float32)
 MAXIMUM = np.array([[2.0, 0.0], [3.5, 5.0]], np.float32)
@@ -42,7 +46,7 @@ def path(tmp_path: Path) -> Path:
         image_index=np.array([4, 9]),
         label=np.array([0, 1]),
         feature_index=np.array([0, 1]),
-        attributes={"iterate": "best", "epsilon": 0.08},
+        attributes={"iterate": "best", "epsilon": 0.08, "steps": 20, "clip_to_pixel_box": True, "batch_size": 64},
     )
     return path
 
@@ -54,6 +58,56 @@ def test_a_file_gives_back_what_was_written(path: Path):
     assert file.sensitivity_raw.tolist() == [1.5, 1.5]
     assert file.zero_gradient.tolist() == [0.5, 0.0]
     assert file.attributes["epsilon"] == 0.08
+
+
+def test_settings_are_plain_numbers_and_strings_in_h5py_too(path: Path):
+    with h5py.File(path) as file:
+        attributes = dict(file.attrs)
+        assert file["maximum"].compression == "gzip"
+        assert [dimension.label or dimension[0].name for dimension in file["weight"].dims] == ["/class", "/feature"]
+    assert attributes["iterate"] == "best"
+    for name, value in (("epsilon", 0.08), ("steps", 20), ("clip_to_pixel_box", 1)):
+        assert attributes[name] == value
+        assert np.isscalar(attributes[name])
+    assert bool(read_sensitivity(path).attributes["clip_to_pixel_box"]) is True
+
+
+def test_one_image_has_an_infinite_standard_error(path: Path, tmp_path: Path):
+    part_of(path, np.array([1]), tmp_path / "one.h5")
+    assert read_sensitivity(tmp_path / "one.h5").standard_error.tolist() == [np.inf, np.inf]
+
+
+def part_of(path: Path, rows: np.ndarray, part: Path, **attributes: int) -> None:
+    """Write some images of a file, as a shard has them; the first one is without a gradient in feature 0."""
+    file = read_sensitivity(path)
+    write_sensitivity(
+        part,
+        clean=file.clean[rows],
+        maximum=file.maximum[rows],
+        minimum=file.minimum[rows],
+        zero_gradient=np.array([np.mean(rows == 0), 0], np.float32),
+        weight=file.weight,
+        image_index=file.image_index[rows],
+        label=file.label[rows],
+        feature_index=file.feature_index,
+        attributes={**file.attributes, **attributes},
+    )
+
+
+def test_gathered_shards_are_the_whole_file(path: Path, tmp_path: Path):
+    shards = [tmp_path / "2.h5", tmp_path / "1.h5"]
+    part_of(path, np.array([1]), shards[0], batch_size=64)
+    part_of(path, np.array([0]), shards[1], batch_size=32)
+    gather_sensitivity(shards, tmp_path / "gathered.h5")
+    whole, gathered = read_sensitivity(path), read_sensitivity(tmp_path / "gathered.h5")
+    for name in DIMENSIONS:
+        assert getattr(whole, name).dtype == getattr(gathered, name).dtype
+        assert np.array_equal(getattr(whole, name), getattr(gathered, name)), name
+    assert gathered.attributes == {**whole.attributes, "batch_size": 32}
+
+
+def test_a_new_definition_or_normalization_repeats_no_attack():
+    assert Path(sensitivity.__file__) not in source_files(ROOT / "workflow_scripts/measure_sensitivity.py")
 
 
 def test_another_definition_needs_no_new_attack(path: Path):

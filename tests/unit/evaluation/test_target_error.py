@@ -1,13 +1,14 @@
 import numpy as np
 import pytest
 
+from feature_sensitivity.evaluation.default_definition import relative_standard_error
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
-from feature_sensitivity.evaluation.sensitivity import relative_standard_error, standard_error
+from feature_sensitivity.evaluation.sensitivity import standard_error
 from feature_sensitivity.evaluation.target_error import IMAGES_PER_BLOCK, measure_to_target
 
 
 def made_up(images: slice, spread: float) -> FeatureExtrema:
-    """FeatureExtrema of two features whose distances from the clean value are normal around 1."""
+    """Extrema of two features whose distances from the clean value are normal around 1."""
     n = images.stop - images.start
     moved = np.random.default_rng(images.start).normal(1, spread, (n, 2)).astype(np.float32)
     zero = np.zeros((n, 2), np.float32)
@@ -19,7 +20,7 @@ def test_standard_error_by_hand():
     zero = np.zeros_like(maximum)
     deviation = np.sqrt((4 + 1 + 0 + 9) / 3)
     assert standard_error(zero, maximum, zero, definition="max_abs")[0] == pytest.approx(deviation / 2)
-    assert relative_standard_error(zero, maximum, zero, definition="max_abs") == pytest.approx(deviation / 2 / 3)
+    assert relative_standard_error(zero, maximum, zero) == pytest.approx(deviation / 2 / 3)
 
 
 def test_one_image_has_no_standard_error():
@@ -32,7 +33,7 @@ def test_it_stops_when_the_target_is_reached(spread: float, target: float):
     got = measure_to_target(lambda images: made_up(images, spread), 4000, target_relative_error=target)
     needed = (spread / target) ** 2
     assert 0.6 * needed < len(got.clean) < 1.7 * needed
-    assert relative_standard_error(got.clean, got.maximum, got.minimum, definition="max_abs") <= target
+    assert relative_standard_error(got.clean, got.maximum, got.minimum) <= target
 
 
 @pytest.mark.parametrize("first_move", [None, 200, 350])

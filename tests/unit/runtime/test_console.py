@@ -25,32 +25,32 @@ def test_messages_go_to_the_log_and_the_terminal(tmp_path: Path, capsys: pytest.
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "message"),
     [
         (UserError("the file is gone; fetch it again"), "the file is gone; fetch it again"),
         (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
     ],
 )
-def test_an_error_for_people_is_one_sentence(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, told: str
+def test_a_users_mistake_or_a_full_disk_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], error: Exception, message: str
 ):
     with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
         raise error
     assert ended.value.code == 1
-    assert capsys.readouterr().err == f"job: {told}\n"
+    assert capsys.readouterr().err == f"job: {message}\n"
     assert "Traceback" not in (tmp_path / "a.log").read_text()
 
 
-def test_a_fault_of_the_program_leaves_its_traceback_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+def test_a_bug_leaves_its_traceback_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit), job(tmp_path / "a.log", "job"):
         raise ZeroDivisionError
     assert "Traceback" in (tmp_path / "a.log").read_text()
-    told = capsys.readouterr().err
-    assert "Traceback" not in told
-    assert str(tmp_path / "a.log") in told
+    shown = capsys.readouterr().err
+    assert "Traceback" not in shown
+    assert str(tmp_path / "a.log") in shown
 
 
-def test_a_log_that_cannot_be_written_is_told(tmp_path: Path):
+def test_a_log_that_cannot_be_written_is_named(tmp_path: Path):
     (tmp_path / "logs").write_text("a file where a folder should be")
     with pytest.raises(SystemExit, match="the log cannot be written"), job(tmp_path / "logs/a.log", "job"):
         pass
@@ -66,13 +66,13 @@ def end_as_a_scheduler_does() -> None:
 
 
 @pytest.mark.parametrize("interrupt", [press_ctrl_c, end_as_a_scheduler_does])
-def test_an_interruption_says_how_to_go_on(
+def test_an_interruption_says_how_to_continue(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], interrupt: Callable[[], None]
 ):
     with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
         interrupt()
     assert ended.value.code == 130
-    assert "the same command goes on" in capsys.readouterr().err
+    assert "the same command continues" in capsys.readouterr().err
 
 
 def test_progress_states_share_rate_and_time_left(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
@@ -99,6 +99,28 @@ def test_progress_of_a_resumed_job_counts_its_own_rate(tmp_path: Path):
         assert "60 %" in progress.line()
         assert "1.00 rows/s" in progress.line()
         assert "00:40 left" in progress.line()
+
+
+def test_messages_stand_above_the_bar_and_its_plain_line_is_in_the_log_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(console.sys.stderr, "isatty", lambda: True, raising=False)
+    now = 0.0
+    with (
+        job(tmp_path / "a.log", "train_model normal"),
+        Progress("training", total=10, unit="images", clock=lambda: now) as progress,
+    ):
+        now = 60.0
+        progress.advance(5)
+        logger.info("epoch 1")
+        progress.advance(1)
+    screen = capsys.readouterr().err
+    assert "\rtrain_model normal: epoch 1\n" in screen, "the bar is erased before a message and drawn again below it"
+    assert "training: 50 %, " not in screen
+    lines = (tmp_path / "a.log").read_text().splitlines()
+    assert len(lines) == 2
+    assert "training: 50 %, 5.00 of 10.0 images" in lines[0]
+    assert lines[1].endswith(" epoch 1")
 
 
 def test_the_terminal_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):

@@ -19,7 +19,7 @@ sys.stdin.read()
 
 
 class Job:
-    """A process that takes a device and keeps it until told to end."""
+    """A process that takes a device and keeps it until it is ended."""
 
     def __init__(self, folder: Path, *names: str):
         self.process = subprocess.Popen(
@@ -96,7 +96,7 @@ def test_two_jobs_in_a_process_take_two_devices(monkeypatch: pytest.MonkeyPatch,
     assert take_free_device(["GPU-2", "GPU-0"], next(tmp_path.iterdir())) == 0
 
 
-def test_a_build_without_cuda_beside_a_gpu_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+def test_a_build_without_cuda_beside_a_gpu_is_shown(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
     monkeypatch.setattr(torch.version, "cuda", None)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")

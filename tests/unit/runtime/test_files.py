@@ -41,8 +41,8 @@ import torch
 from feature_sensitivity.data.split import Source
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.dataset_file import write_dataset
-from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.side_checkpoints import save_side_checkpoint
@@ -52,7 +52,7 @@ images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
 whole = np.arange(64)
 arrays = dict(image_index=whole, label=whole, feature_index=whole, zero_gradient=noise[0])
 network = build({"name": "resnet18", "in_channels": 3, "n_classes": 5, "width": 4})
-split = Split(images, whole)
+split, standardization = Split(images, whole), Standardization((0,) * 3, (1,) * 3)
 resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000))
 try:
     %s
@@ -65,9 +65,9 @@ except OSError as error:
     "writer",
     [
         "save_side_checkpoint(path, 'key', {'values': torch.from_numpy(noise)})",
-        "save_checkpoint(path, network, Standardization((), ()), {})",
+        "save_checkpoint(path, network, standardization, {})",
         "write_sensitivity(path, clean=noise, maximum=noise, minimum=noise, weight=noise, **arrays, attributes={})",
-        "write_dataset(path, Source({'train': split}, 'noise', ''), Standardization((0,) * 3, (1,) * 3))",
+        "write_dataset(path, Source({'train': split}, 'noise', ''), standardization)",
     ],
     ids=["side checkpoint", "checkpoint", "sensitivity", "dataset"],
 )

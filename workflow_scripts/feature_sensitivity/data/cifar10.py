@@ -1,53 +1,66 @@
 """CIFAR-10 (Krizhevsky 2009), downloaded or from a local copy."""
 
 import hashlib
-import io
-import pickle
+import logging
 import tarfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from torchvision.datasets import CIFAR10
 
+from feature_sensitivity.data.safe_pickle import load_arrays
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import sha256_of_parts
+
+logger = logging.getLogger(__name__)
+
+TRAIN_MD5: dict[str, str] = dict(CIFAR10.train_list)
+TEST_MD5: dict[str, str] = dict(CIFAR10.test_list)
+"""The official batches by name, in their order, and their MD5, as torchvision knows them."""
 
 
 def load_cifar10(path: Path | None, download_folder: Path) -> Source:
-    """CIFAR-10 (Krizhevsky 2009), read from a local folder or archive, or else downloaded.
+    """Read CIFAR-10 from a local folder or archive, or else download it.
+
+    A local copy with other bytes than the official ones is read too, with a warning.
 
     Args:
         path: a ``cifar-10-batches-py`` folder, a folder that holds one, or ``cifar-10-python.tar.gz``.
         download_folder: where torchvision puts the archive, whose MD5 it checks, when there is no ``path``.
+
+    Raises:
+        UserError: the data is missing, damaged or unsafe, or the download failed.
     """
-    if path is None:
-        from torchvision.datasets import CIFAR10
-
-        try:
-            CIFAR10(str(download_folder), download=True)
-        except (OSError, RuntimeError) as error:
-            raise UserError(
-                f"CIFAR-10 could not be downloaded ({error}); fetch cifar-10-python.tar.gz by hand "
-                "and name it in the config, datasets.cifar10.path"
-            ) from error
-        path = download_folder / "cifar-10-python.tar.gz"
-    members = _read_members(path, CIFAR10_MEMBERS)
-    batches = {name: _unpickle(content, f"{path}, {name}") for name, content in members.items()}
+    path = path or _download(download_folder)
+    contents = _read_batches(path)
+    _warn_of_other_bytes(contents, path)
     splits = {}
-    for split, names in (("train", CIFAR10_MEMBERS[:5]), ("test", CIFAR10_MEMBERS[5:])):
-        images = np.concatenate([np.asarray(batches[name]["data"], np.uint8).reshape(-1, 3, 32, 32) for name in names])
-        labels = np.concatenate([np.asarray(batches[name]["labels"], np.int64) for name in names])
-        splits[split] = Split(images, labels)
-    return Source(splits, f"CIFAR-10 ({path.name})", _sha256(members.values()))
+    for split, names in (("train", TRAIN_MD5), ("test", TEST_MD5)):
+        batches = [_parse_batch(contents[name], f"{path}, {name}") for name in names]
+        splits[split] = Split(
+            images=np.concatenate([batch.images for batch in batches]),
+            labels=np.concatenate([batch.labels for batch in batches]),
+        )
+    return Source(splits, f"CIFAR-10 ({path.name})", sha256_of_parts(contents.values()))
 
 
-CIFAR10_MEMBERS = [*(f"data_batch_{k}" for k in range(1, 6)), "test_batch"]
+def _download(folder: Path) -> Path:
+    try:
+        CIFAR10(str(folder), download=True)
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"CIFAR-10 could not be downloaded ({error}); fetch {CIFAR10.filename} by hand "
+            "and name it in the config, datasets.cifar10.path"
+        ) from error
+    return folder / CIFAR10.filename
 
 
-def _read_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
-    """The named files of a folder or tar archive, by base name; nothing is extracted."""
+def _read_batches(path: Path) -> dict[str, bytes]:
+    """Return the content of each batch, found by its base name at any depth of a folder or archive."""
+    names = [*TRAIN_MD5, *TEST_MD5]
     if not path.exists():
         raise UserError(
             f"{path}, named in the config, does not exist; correct datasets.cifar10.path or set it to null to download"
@@ -56,13 +69,7 @@ def _read_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
         if path.is_dir():
             found = {file.name: file.read_bytes() for file in sorted(path.glob("**/*")) if file.name in names}
         else:
-            found = {}
-            with tarfile.open(path) as archive:
-                for member in archive:
-                    name = Path(member.name).name
-                    handle = archive.extractfile(member) if name in names else None
-                    if handle:
-                        found[name] = handle.read()
+            found = _read_members(path, names)
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is not a whole tar archive ({error}); fetch it again") from error
     missing = [name for name in names if name not in found]
@@ -71,38 +78,40 @@ def _read_members(path: Path, names: Sequence[str]) -> dict[str, bytes]:
     return {name: found[name] for name in names}
 
 
-class _ArraysOnly(pickle.Unpickler):
-    """Loads NumPy arrays and builtins, and nothing that could run code."""
-
-    ALLOWED = frozenset(
-        [
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy._core.numeric", "_frombuffer"),
-            ("_codecs", "encode"),
-        ]
-    )
-
-    def find_class(self, module: str, name: str) -> Any:
-        if (module, name) not in self.ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+def _read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
+    """Return the content of an archive's files of these base names; nothing is extracted."""
+    found = {}
+    with tarfile.open(path) as archive:
+        for member in archive:
+            name = Path(member.name).name
+            handle = archive.extractfile(member) if name in names else None
+            if handle:
+                found[name] = handle.read()
+    return found
 
 
-def _unpickle(content: bytes, where: str) -> dict[str, Any]:
+def _warn_of_other_bytes(contents: Mapping[str, bytes], path: Path) -> None:
+    official = TRAIN_MD5 | TEST_MD5
+    others = [
+        name
+        for name, content in contents.items()
+        if hashlib.md5(content, usedforsecurity=False).hexdigest() != official[name]
+    ]
+    if others:
+        logger.warning(
+            "%s is not the official CIFAR-10: the MD5 of %s differs; results are those of this copy, "
+            "for the official one set datasets.cifar10.path to null in the config",
+            path,
+            ", ".join(others),
+        )
+
+
+def _parse_batch(content: bytes, where: str) -> Split:
     try:
-        batch = _ArraysOnly(io.BytesIO(content), encoding="latin1").load()
-    except Exception as error:
+        batch = load_arrays(content)
+    except Exception as error:  # whatever a damaged pickle makes the reader raise
         raise UserError(f"{where} is not a CIFAR-10 batch ({error}); fetch the archive again") from error
     if not (isinstance(batch, dict) and {"data", "labels"} <= batch.keys()):
         raise UserError(f"{where} is not a CIFAR-10 batch (no data and labels in it); fetch the archive again")
-    return batch
-
-
-def _sha256(contents: Iterable[bytes]) -> str:
-    digest = hashlib.sha256()
-    for content in contents:
-        digest.update(content)
-    return digest.hexdigest()
+    images = np.asarray(batch["data"], np.uint8).reshape(-1, 3, 32, 32)
+    return Split(images, np.asarray(batch["labels"], np.int64))

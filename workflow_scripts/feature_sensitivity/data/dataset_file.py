@@ -15,7 +15,10 @@ from feature_sensitivity.runtime.files import write_whole
 
 
 def write_dataset(path: Path, source: Source, standardization: Standardization) -> None:
-    """Write the splits in the common form, with the constants that standardize them."""
+    """Write the splits in the common form, whole or not at all, with the constants that standardize their images.
+
+    Raises :class:`UserError` when a split is malformed or the constants are for another number of channels.
+    """
     n_channels = len(standardization.mean)
     for name, split in source.splits.items():
         check_split(split, f"{source.description}, {name} split")
@@ -42,7 +45,7 @@ def write_dataset(path: Path, source: Source, standardization: Standardization) 
 
 
 def read_split(path: Path, name: str) -> Split:
-    """One split of a dataset file; :class:`UserError` when it is missing or malformed."""
+    """Read one split of a dataset file; raise :class:`UserError` when it is missing or malformed."""
     try:
         with h5py.File(path, "r") as file:
             if name not in file:
@@ -58,7 +61,7 @@ def read_split(path: Path, name: str) -> Split:
 
 
 def join_splits(parts: Sequence[Split]) -> Split:
-    """One split from its parts, in their order."""
+    """Return one split of all images, in the order of the parts."""
     return Split(
         np.concatenate([part.images for part in parts]),
         np.concatenate([part.labels for part in parts]),

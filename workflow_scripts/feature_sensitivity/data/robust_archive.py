@@ -2,7 +2,7 @@
 
 import hashlib
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, cast
 
@@ -19,7 +19,7 @@ from feature_sensitivity.runtime.tensor_files import load_tensors
 
 FOLDERS = ("d_robust_CIFAR", "robust_CIFAR")  # as in the archive, and as in older texts
 
-FILES = ("CIFAR_ims", "CIFAR_lab")
+FILES = ("CIFAR_ims", "CIFAR_lab")  # images, labels
 
 N_CLASSES = 10
 
@@ -32,7 +32,7 @@ OTHER_WAYS = (
 
 
 def read_release(path: Path) -> Source:
-    """The train split (there is no other) of the released dataset, images as [n, 3, 32, 32].
+    """Read the train split (there is no other) of the released dataset, images as [n, 3, 32, 32].
 
     Args:
         path: the tar archive, of which only the two needed files are read, in place; a folder that
@@ -56,13 +56,13 @@ def _read_folder(path: Path) -> Source:
     names = (PurePosixPath(file.relative_to(path)) for file in path.rglob("CIFAR_*") if file.is_file())
     folder = path / _choose(names, path)
     digest = hashlib.sha256()
-    contents = []
+    contents = {}
     for name in FILES:
         with (folder / name).open("rb") as file:
             hashlib.file_digest(file, lambda: digest)  # one digest over both files
             file.seek(0)
-            contents.append(_load(file, str(folder / name)))
-    return _source(*contents, where=str(folder), description=folder.resolve().name, sha256=digest.hexdigest())
+            contents[name] = _load(file, str(folder / name))
+    return _source(contents, where=str(folder), description=folder.resolve().name, sha256=digest.hexdigest())
 
 
 def _read_archive(path: Path) -> Source:
@@ -72,14 +72,14 @@ def _read_archive(path: Path) -> Source:
         with tarfile.open(path) as archive:
             members = {PurePosixPath(member.name): member for member in archive if member.isfile()}
             folder = _choose(members, path)
-            contents = [
-                _load(cast(IO[bytes], archive.extractfile(members[folder / name])), f"{path}, {folder / name}")
+            contents = {
+                name: _load(cast(IO[bytes], archive.extractfile(members[folder / name])), f"{path}, {folder / name}")
                 for name in FILES
-            ]
+            }
     except NOT_A_WHOLE_TAR as error:
         raise UserError(f"{path} is not a whole tar archive; delete it and fetch it again") from error
     return _source(
-        *contents,
+        contents,
         where=f"{path}, {folder}",
         description=f"{path.name}, {folder}",
         sha256=sha256_of_file(path),
@@ -87,7 +87,7 @@ def _read_archive(path: Path) -> Source:
 
 
 def _choose(names: Iterable[PurePosixPath], where: Path) -> PurePosixPath:
-    """The folder that holds both files: the top one, or the best of the accepted names nearest to it."""
+    """Return the folder that holds both files: the top one, or the best of the accepted names nearest to it."""
     ranks = {folder: rank for rank, folder in enumerate(("", *FOLDERS))}
     found = set(names)
     folders = [
@@ -108,8 +108,8 @@ def _load(file: Path | IO[bytes], where: str) -> Any:
     return load_tensors(file, where=where, advice="fetch it again, from a source that you trust")
 
 
-def _source(images: Any, labels: Any, *, where: str, description: str, sha256: str) -> Source:
-    images, labels = _joined(images, f"{where}, {FILES[0]}"), _joined(labels, f"{where}, {FILES[1]}")
+def _source(contents: Mapping[str, Any], *, where: str, description: str, sha256: str) -> Source:
+    images, labels = (_joined(contents[name], f"{where}, {name}") for name in FILES)
     if images.shape[1:] == (32, 32, 3):
         images = images.permute(0, 3, 1, 2)
     if images.shape[1:] != (3, 32, 32):
@@ -126,7 +126,7 @@ def _source(images: Any, labels: Any, *, where: str, description: str, sha256: s
 
 
 def _joined(content: Any, where: str) -> Tensor:
-    """One tensor from one, or from a list or tuple of batches."""
+    """Return one tensor for a tensor, or for a list or tuple of batches."""
     batches = content if isinstance(content, list | tuple) else [content]
     if not batches or not all(isinstance(batch, Tensor | int) for batch in batches):
         kinds = ", ".join(sorted({type(batch).__name__ for batch in batches})) or "nothing"

@@ -26,7 +26,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """Where splits came from: a phrase for people, and the SHA-256 of what was read."""
+    """Splits by name, a phrase that says where they come from, and the SHA-256 of what was read."""
 
     splits: Mapping[str, Split]
     description: str

@@ -1,4 +1,4 @@
-"""Is a split what the common form asks for?"""
+"""The check that a split is what the common form asks for."""
 
 import numpy as np
 

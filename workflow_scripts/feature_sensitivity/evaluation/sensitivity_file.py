@@ -1,26 +1,42 @@
-"""The file of a sensitivity measurement: feature extrema, and what is derived from them."""
+"""The file of a sensitivity measurement, netCDF in HDF5: feature extrema, and the default sensitivity from them."""
 
-import dataclasses
-import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
+import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.sensitivity import (
+from feature_sensitivity.evaluation.default_definition import (
     DEFAULT_DEFINITION,
     DEFAULT_NORMALIZATION,
     Array,
-    raw_sensitivity,
-    standard_error,
-    weight_factor,
+    derived_arrays,
+    max_abs_movement,
+    max_abs_weight,
 )
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import write_whole
+
+DIMENSIONS = {
+    "clean": ("image", "feature"),
+    "maximum": ("image", "feature"),
+    "minimum": ("image", "feature"),
+    "sensitivity": ("feature",),
+    "sensitivity_raw": ("feature",),
+    "standard_error": ("feature",),
+    "weight": ("class", "feature"),
+    "image_index": ("image",),
+    "label": ("image",),
+    "feature_index": ("feature",),
+    "zero_gradient": ("feature",),
+}
+
+INTEGERS = ("image_index", "label", "feature_index")
+
+ADVICE = "delete it and run the same command again"
 
 
 @dataclass(frozen=True)
@@ -41,24 +57,6 @@ class SensitivityFile:
     attributes: Mapping[str, Any]
 
 
-# The dimensions of each member, by which xarray labels them.
-DIMENSIONS = {
-    "clean": ("image", "feature"),
-    "maximum": ("image", "feature"),
-    "minimum": ("image", "feature"),
-    "sensitivity": ("feature",),
-    "sensitivity_raw": ("feature",),
-    "standard_error": ("feature",),
-    "weight": ("class", "feature"),
-    "image_index": ("image",),
-    "label": ("image",),
-    "feature_index": ("feature",),
-    "zero_gradient": ("feature",),
-}
-
-INTEGERS = ("image_index", "label", "feature_index")
-
-
 def write_sensitivity(
     path: Path,
     *,
@@ -72,91 +70,90 @@ def write_sensitivity(
     feature_index: NDArray[np.int64],
     attributes: Mapping[str, Any],
 ) -> None:
-    """Write the extremes and what is derived from them.
+    """Write the feature extrema and the default sensitivity derived from them.
 
-    The extremes are [n_images, n_features]; ``zero_gradient`` [n_features] is the share of images on which
-    maximization had no gradient to begin with; ``weight`` is the linear layer's [n_classes, n_features].
+    Args:
+        path: the file, written whole or not at all.
+        clean: values of the features at the images, [n_images, n_features]; ``maximum`` and ``minimum`` likewise.
+        maximum: largest values found in the ball around each image.
+        minimum: smallest values found there.
+        zero_gradient: share of the images at which a feature has no gradient, [n_features].
+        weight: weights of the features in the linear layer, [n_classes, n_features].
+        image_index: which test images these are, [n_images].
+        label: their classes, [n_images].
+        feature_index: which features of the network these are, [n_features].
+        attributes: numbers and strings; booleans are stored as 0 and 1, since netCDF has none.
     """
-    derived = _derived(clean, maximum, minimum, weight, DEFAULT_DEFINITION, DEFAULT_NORMALIZATION)
-    members: dict[str, NDArray[Any]] = {
+    arrays: dict[str, NDArray[Any]] = {
         "clean": clean,
         "maximum": maximum,
         "minimum": minimum,
-        **derived,
+        **derived_arrays(max_abs_movement(clean, maximum, minimum), max_abs_weight(weight)),
         "weight": weight,
         "image_index": image_index,
         "label": label,
         "feature_index": feature_index,
         "zero_gradient": zero_gradient,
     }
-    sizes = {"image": len(image_index), "feature": len(feature_index), "class": len(weight)}
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        for dimension, size in sizes.items():
-            # A bare dimension in netCDF-4's convention: xarray reads its name and invents no coordinate.
-            scale = file.create_dataset(dimension, shape=(size,), dtype=">f4")
-            scale.make_scale(f"This is a netCDF dimension but not a netCDF variable.{size:10d}")
-        for name, values in members.items():
-            compression = "gzip" if values.ndim == 2 else None
-            dataset = file.create_dataset(name, data=values, compression=compression, shuffle=values.ndim == 2)
-            for axis, dimension in enumerate(DIMENSIONS[name]):
-                dataset.dims[axis].attach_scale(file[dimension])
-        file.attrs.update(
-            {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": DEFAULT_NORMALIZATION}
-        )
-    write_whole(path, buffer.getvalue())
-
-
-def rederived(file: SensitivityFile, *, definition: str, normalization: str) -> SensitivityFile:
-    """The same measurement under another definition of sensitivity and normalization of weights."""
-    derived = _derived(file.clean, file.maximum, file.minimum, file.weight, definition, normalization)
-    attributes = {**file.attributes, "definition": definition, "weight_normalization": normalization}
-    return dataclasses.replace(file, attributes=attributes, **derived)  # type: ignore[arg-type]
-
-
-def read_sensitivities(paths: Iterable[str], *, definition: str, normalization: str) -> list[SensitivityFile]:
-    """Several files, :func:`rederived`."""
-    return [
-        rederived(read_sensitivity(Path(path)), definition=definition, normalization=normalization) for path in paths
-    ]
-
-
-def _derived(
-    clean: Array, maximum: Array, minimum: Array, weight: Array, definition: str, normalization: str
-) -> dict[str, Array]:
-    """The members that follow from the others."""
-    raw = raw_sensitivity(clean, maximum, minimum, definition=definition)
-    factor = weight_factor(weight, normalization=normalization)
-    error = standard_error(clean, maximum, minimum, definition=definition)
-    return {"sensitivity": raw * factor, "sensitivity_raw": raw, "standard_error": error * factor}
+    settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": DEFAULT_NORMALIZATION}
+    data = xr.Dataset(
+        {name: (DIMENSIONS[name], values) for name, values in arrays.items()},
+        attrs={name: _as_attribute(value) for name, value in settings.items()},
+    )
+    compressed = {"zlib": True, "shuffle": True}
+    encoding = {
+        name: {"_FillValue": None, **(compressed if values.ndim == 2 else {})} for name, values in arrays.items()
+    }
+    write_whole(path, bytes(data.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 
 def read_sensitivity(path: Path) -> SensitivityFile:
-    """A sensitivity file that was checked: every member there, of the right type and shape, finite, in order.
+    """Return the arrays and settings of :func:`load_sensitivity`."""
+    data = load_sensitivity(path)
+    arrays: dict[str, Any] = {name: data[name].values for name in DIMENSIONS}
+    return SensitivityFile(**arrays, attributes=data.attrs)
 
-    Raises :class:`UserError` that names the first fault.
+
+def load_sensitivity(path: Path) -> xr.Dataset:
+    """Return a checked sensitivity file: each array there, of the right type and shape, finite, and in order.
+
+    Raises:
+        UserError: names the first fault.
     """
-    advice = "delete it and run the same command again"
     try:
-        with h5py.File(path, "r") as file:
-            missing = [name for name in DIMENSIONS if name not in file]
-            if missing:
-                raise UserError(f"{path} lacks {', '.join(missing)}; {advice}")
-            members = {name: file[name][:] for name in DIMENSIONS}
-            attributes = dict(file.attrs)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read as HDF5 ({error}); {advice}") from error
-    n_images, n_features = len(members["image_index"]), len(members["feature_index"])
-    sizes = {"image": n_images, "feature": n_features, "class": len(members["weight"])}
-    for name, values in members.items():
-        expected = f"{'int64' if name in INTEGERS else 'float32'} {[sizes[d] for d in DIMENSIONS[name]]}"
+        # Arrays without named dimensions get phony ones here, so that the checks below name what is wrong with them.
+        data = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort", decode_cf=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as HDF5 ({error}); {ADVICE}") from error
+    if fault := _fault(data):
+        raise UserError(f"{path}{fault}; {ADVICE}")
+    return data
+
+
+def _as_attribute(value: Any) -> Any:
+    """Return a number as HDF5 stores it best: h5netcdf makes an array of one element of any other."""
+    if isinstance(value, str):
+        return value
+    return np.asarray(int(value) if isinstance(value, bool | np.bool_) else value)
+
+
+def _fault(data: xr.Dataset) -> str | None:
+    missing = [name for name in DIMENSIONS if name not in data]
+    if missing:
+        return f" lacks {', '.join(missing)}"
+    n_images = data["image_index"].size
+    sizes = {"image": n_images, "feature": data["feature_index"].size, "class": len(data["weight"])}
+    for name, dimensions in DIMENSIONS.items():
+        values = data[name].values
+        expected = f"{'int64' if name in INTEGERS else 'float32'} {[sizes[d] for d in dimensions]}"
         found = f"{values.dtype} {list(values.shape)}"
         if found != expected:
-            raise UserError(f"{path}: {name} is {found}, expected {expected}; {advice}")
+            return f": {name} is {found}, expected {expected}"
         if not np.isfinite(values).all() and (name != "standard_error" or n_images > 1):
-            raise UserError(f"{path}: {name} holds {np.sum(~np.isfinite(values))} values that are not finite; {advice}")
-    if attributes.get("iterate") == "best":
-        disorder = (members["minimum"] > members["clean"]) | (members["clean"] > members["maximum"])
+            return f": {name} holds {np.sum(~np.isfinite(values))} values that are not finite"
+    if data.attrs.get("iterate") == "best":
+        minimum, clean, maximum = (data[name].values for name in ("minimum", "clean", "maximum"))
+        disorder = (minimum > clean) | (clean > maximum)
         if disorder.any():
-            raise UserError(f"{path}: minimum <= clean <= maximum fails at {disorder.sum()} places; {advice}")
-    return SensitivityFile(**members, attributes=attributes)
+            return f": minimum <= clean <= maximum fails at {disorder.sum()} places"
+    return None

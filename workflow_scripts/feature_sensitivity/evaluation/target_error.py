@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from feature_sensitivity.evaluation.default_definition import relative_standard_error
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
-from feature_sensitivity.evaluation.sensitivity import DEFAULT_DEFINITION, relative_standard_error
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def measure_to_target(
     for block in blocks(n_images):
         parts.append(measure(block))
         whole = _joined(parts)
-        error = relative_standard_error(whole.clean, whole.maximum, whole.minimum, definition=DEFAULT_DEFINITION)
+        error = relative_standard_error(whole.clean, whole.maximum, whole.minimum)
         unmoved = int((whole.maximum == whole.minimum).all(axis=0).sum())
         logger.info(
             "%d of at most %d images: the largest standard error is %.2f %% of its feature's sensitivity%s",

@@ -1,4 +1,4 @@
-"""What a long job tells the person who waits for it: a bar on the terminal, plain lines in its log."""
+"""Messages and progress of a long job: a bar on the terminal, plain lines in its log."""
 
 import logging
 import signal
@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from feature_sensitivity.runtime.errors import UserError
 
@@ -19,63 +20,64 @@ logger = logging.getLogger("feature_sensitivity")
 CHANGES_NO_RESULT = True
 SECONDS_BETWEEN_LINES = 30.0
 
+ONLY_IN_LOG = {"only_in_log": True}
+"""The ``extra`` of a message that the terminal does not show."""
+
 LINE = "{desc}: {percentage:.0f} %, {n_fmt} of {total_fmt} {unit}, {rate_fmt}, {remaining} left{postfix}"
 
 # Several jobs may share a terminal, so a bar names its job as messages do.
 _job_title = ""
 
 
-class _Terminal(logging.Handler):
-    """Prints above a progress bar rather than through it."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if not getattr(record, "only_in_log", False):
-            tqdm.write(self.format(record), file=sys.stderr)
-
-
 @contextmanager
 def job(log_path: Path, title: str) -> Iterator[None]:
     """Log the block to ``log_path`` and the terminal, and end the process with status 1 if it fails.
 
-    A :class:`UserError` or a full disk is told in one sentence. Any other error is a fault of the
-    program: its traceback goes to the log. SIGTERM, with which a scheduler announces the end, interrupts
-    like Ctrl-C.
+    A :class:`UserError`, a full disk and a lack of memory are reported in one sentence. Any other error is a bug: its
+    traceback goes to the log. SIGTERM, with which a scheduler announces the end, interrupts like Ctrl-C, with status
+    130.
     """
     global _job_title
     _job_title = f"{title}: "
-    try:
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        file, terminal = logging.FileHandler(log_path, mode="w"), _Terminal()
-    except OSError as error:
-        sys.exit(f"{title}: the log cannot be written ({error}); make its folder writable")
-    file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    terminal.setFormatter(logging.Formatter(f"{title}: %(message)s"))
-    logger.handlers[:] = [file, terminal]
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
+    _log_to(log_path, title)
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        yield
+        with logging_redirect_tqdm([logger]):  # lines appear above a progress bar
+            yield
     except (UserError, OSError, MemoryError) as error:
         logger.error("%s", error if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
         sys.exit(1)
     except KeyboardInterrupt:
-        logger.error("interrupted; the same command goes on from here")
+        logger.error("interrupted; the same command continues from here")
         sys.exit(130)
     except Exception:
-        logger.exception(
-            "stopped by a fault in the program; please report it with this log", extra={"only_in_log": True}
-        )
-        logger.error("stopped by a fault in the program; its traceback is in %s", log_path)
+        logger.exception("stopped by a bug in the program; please report it with this log", extra=ONLY_IN_LOG)
+        logger.error("stopped by a bug in the program; its traceback is in %s", log_path)
         sys.exit(1)
     finally:
         signal.signal(signal.SIGTERM, previous)
 
 
-class Progress:
-    """Counts work done, with rate and time left.
+def _log_to(path: Path, title: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = logging.FileHandler(path, mode="w")
+    except OSError as error:
+        sys.exit(f"{title}: the log cannot be written ({error}); make its folder writable")
+    file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+    terminal = logging.StreamHandler(sys.stderr)
+    terminal.setFormatter(logging.Formatter(f"{title}: %(message)s"))
+    terminal.addFilter(lambda record: not hasattr(record, "only_in_log"))
+    logger.handlers[:] = [file, terminal]
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
 
-    On a terminal a bar moves; elsewhere, and in the log, a plain line follows every half minute.
+
+class Progress:
+    """Count work done, and show its share, rate and time left.
+
+    A terminal shows a moving bar; the log, and whatever else is in the terminal's place, get a plain line every half
+    minute.
     """
 
     def __init__(
@@ -92,7 +94,7 @@ class Progress:
             disable=None,
         )
         self._title, self._total, self._unit, self._first, self._done = title, total, unit, done, done
-        self._clock, self._started, self._said = clock, clock(), clock()
+        self._clock, self._started, self._last_line = clock, clock(), clock()
 
     def __enter__(self) -> Self:
         return self
@@ -103,18 +105,18 @@ class Progress:
         self._bar.close()
 
     def advance(self, n: int, note: str = "") -> None:
-        """``n`` more units are done; ``note`` is a remark such as the current loss."""
+        """Count ``n`` more units as done; ``note`` is a remark such as the current loss."""
         self._done += n
         if note:
             self._bar.set_postfix_str(note, refresh=False)
         self._bar.update(n)
-        if self._clock() - self._said >= SECONDS_BETWEEN_LINES:
-            self._said = self._clock()
-            on_terminal = not self._bar.disable
-            logger.info("%s", self.line(note), extra={"only_in_log": on_terminal})
+        if self._clock() - self._last_line >= SECONDS_BETWEEN_LINES:
+            self._last_line = self._clock()
+            bar_is_shown = not self._bar.disable
+            logger.info("%s", self.line(note), extra=ONLY_IN_LOG if bar_is_shown else None)
 
     def line(self, note: str = "") -> str:
-        """The plain line, such as ``training: 50 %, 30 of 60 epochs, 2.0epochs/s, 00:15 left, loss 0.31``."""
+        """Return the plain line, such as ``training: 50 %, 30 of 60 epochs, 2.0epochs/s, 00:15 left, loss 0.31``."""
         return tqdm.format_meter(
             n=self._done,
             total=self._total,

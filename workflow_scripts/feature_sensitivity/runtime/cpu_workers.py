@@ -1,6 +1,6 @@
-"""The cores of a CPU, each at work on rows of its own.
+"""CPU workers: a thread for each core, each with rows of its own.
 
-This way no core waits for another after every operation, and the activations of its rows stay in its cache.
+This way no core waits for the others after every operation, and the activations of its rows stay in its cache.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,20 +11,21 @@ import torch
 from torch import Tensor
 
 Share = Callable[..., tuple[Tensor, ...]]
-"""``share(work, *rows)`` does ``work`` on tensors [n, ...] and gives its results, which are of n rows, too."""
+"""``share(work, *rows)`` does ``work`` on tensors [n, ...] and returns its results, tensors of n rows."""
 
 
 def one_core_each(n: int) -> ThreadPoolExecutor:
-    """``n`` threads, in each of which PyTorch does an operation on one core."""
-    # PyTorch's number of threads is one for each thread, but who has not yet asked for it takes the last one set.
+    """Return a pool of ``n`` threads, in each of which PyTorch uses one core."""
+    # Each thread has its own number of PyTorch threads, and starts with the number that any thread set last.
     return ThreadPoolExecutor(n, initializer=torch.set_num_threads, initargs=(1,))
 
 
 @contextmanager
 def every_core(device: torch.device, *, row_wise: bool = True) -> Iterator[Share]:
-    """Give a function that shares rows out to all cores that PyTorch may use.
+    """Yield a function that does work on rows with all cores that PyTorch may use: each core takes some of the rows.
 
-    A GPU gets them all at once, and so does work that is not ``row_wise``.
+    On a GPU the function does the work on all rows at once. So it does if ``row_wise`` is false: when the result of a
+    row depends on the others, as in BatchNorm during training.
     """
     n_cores = torch.get_num_threads() if device.type == "cpu" and row_wise else 1
     if n_cores == 1:

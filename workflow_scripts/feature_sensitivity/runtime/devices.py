@@ -1,4 +1,4 @@
-"""Where things are computed."""
+"""The device that a job computes on."""
 
 import ctypes
 import fcntl
@@ -21,9 +21,9 @@ _held: list[IO[str]] = []
 
 
 def best_device() -> torch.device:
-    """A visible CUDA device, the one that the fewest other jobs of this user work on, or the CPU, made ready.
+    """Choose and set up the visible CUDA device on which the fewest other jobs of this user run, or else the CPU.
 
-    Float32 means float32 on both: TensorFloat-32 is switched off. cuDNN is told to use deterministic algorithms.
+    Float32 means float32 on both: TensorFloat-32 is switched off. cuDNN uses deterministic algorithms.
     """
     torch.backends.cuda.matmul.allow_tf32 = False
     torch.backends.cudnn.allow_tf32 = False
@@ -36,7 +36,7 @@ def best_device() -> torch.device:
     if shutil.which("nvidia-smi"):
         logger.warning(
             "this machine seems to have a GPU, but this PyTorch (%s) cannot use it and runs on the CPU; for the GPU, "
-            "write pytorch: cuda, or renew the driver",
+            "write pytorch: cuda, or update the driver",
             torch.__version__,
         )
     _keep_freed_memory()
@@ -44,12 +44,16 @@ def best_device() -> torch.device:
 
 
 def take_free_device(names: Sequence[str], folder: Path) -> int:
-    """The index of the named device that the fewest processes have taken; it is taken until this process ends.
+    """Take the named device that the fewest processes have taken, until this process ends, and return its index.
 
-    A device is known by a name that no other has, and that is the same in every process, whatever CUDA_VISIBLE_DEVICES
-    leaves visible and in whatever order. The first process on a device locks the file ``{name}.1`` in ``folder``,
-    which must be on this machine, the second ``{name}.2``, and so on: the kernel releases the locks of a process that
-    ends, however it ends. No process waits: what to do with more jobs than devices is up to who starts them.
+    This never waits for a free device: with more processes than devices, devices are shared evenly. How many processes
+    run at a time is the scheduler's decision, such as Snakemake's with its resource ``gpu``.
+
+    Args:
+        names: one for each visible device, unique and the same in every process, whatever CUDA_VISIBLE_DEVICES leaves
+            visible and in whatever order.
+        folder: for lock files; on this machine's own disk. The first process on a device locks ``{name}.1``, the second
+            ``{name}.2``, and so on. The kernel releases the locks of a process however it ends.
     """
     folder.mkdir(mode=0o700, exist_ok=True)
     for share in itertools.count(1):
@@ -66,7 +70,7 @@ def take_free_device(names: Sequence[str], folder: Path) -> int:
 
 
 def _keep_freed_memory() -> None:
-    """Make glibc reuse large blocks: handing each activation back to the kernel costs a quarter of an attack's time."""
+    """Make glibc reuse large blocks: returning each activation to the kernel costs a quarter of an attack's time."""
     if platform.libc_ver()[0] == "glibc":
         trim_threshold, mmap_max, arena_max = -1, -4, -8  # the names' values in malloc.h
         mallopt = ctypes.CDLL(None).mallopt
@@ -76,7 +80,7 @@ def _keep_freed_memory() -> None:
 
 
 def device_name(device: torch.device) -> str:
-    """A name for people, such as ``NVIDIA H200`` or ``CPU, 2 threads``."""
+    """Return a human-readable name, such as ``NVIDIA H200`` or ``CPU, 2 threads``."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return f"CPU, {torch.get_num_threads()} threads"

@@ -4,4 +4,4 @@ CHANGES_NO_RESULT = True
 
 
 class UserError(Exception):
-    """A mistake that a person can mend: one sentence with what, where, and what to do."""
+    """A mistake of the user, in one sentence: what is wrong, where, and what to do."""

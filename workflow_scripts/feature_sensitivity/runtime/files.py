@@ -1,9 +1,9 @@
-"""Files are written whole or not at all."""
+"""Files that are written whole or not at all, and their checksums."""
 
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ CHANGES_NO_RESULT = True
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; it becomes ``path`` once the block ends without an error."""
+    """Yield a temporary path beside ``path``, which replaces ``path`` when the block ends without an error."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -28,19 +28,27 @@ def whole_file(path: Path) -> Iterator[Path]:
 def write_whole(path: Path, content: bytes) -> None:
     """Write ``content``, whole or not at all.
 
-    What torch and HDF5 write goes through here: on a full disk they fail in ways of their own, up to a crash, where
-    Python raises an OSError.
+    torch and HDF5 write into memory first and their bytes come here: when the disk is full, this raises an OSError,
+    whereas torch and HDF5 themselves raise other errors or crash.
     """
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
 
 
 def sha256_of_file(path: Path) -> str:
-    """The file's SHA-256 in hexadecimal."""
+    """Return the file's SHA-256 in hexadecimal."""
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
+def sha256_of_parts(parts: Iterable[bytes]) -> str:
+    """Return the SHA-256, in hexadecimal, of the parts one after another."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()
+
+
 def sha256_of_settings(settings: Mapping[str, Any]) -> str:
-    """A key for plain-builtin settings: equal settings, equal key, whatever their order."""
+    """Return a key for settings of plain builtins: equal settings have equal keys, in any order."""
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()

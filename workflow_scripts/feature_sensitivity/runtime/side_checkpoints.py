@@ -1,4 +1,4 @@
-"""What a long job saves beside its outputs, so that the same command goes on after an interruption.
+"""What a long job saves beside its outputs, so that the same command continues after an interruption.
 
 A side checkpoint carries a key made of everything that its content depends on. One with another
 key, or a damaged one, is set aside with a message and never used.
@@ -42,7 +42,7 @@ def save_side_checkpoint(path: Path, key: str, content: Mapping[str, Any]) -> No
 
 
 def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
-    """The content of a whole side checkpoint with this key, else None."""
+    """Return the content of an undamaged side checkpoint with this key, else None."""
     if not path.exists():
         return None
     try:
@@ -56,5 +56,5 @@ def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
     aside = path.with_name(f"{path.name}.{'damaged' if damaged else 'other'}")
     path.replace(aside)
     reason = "is damaged" if damaged else "belongs to other settings, data or code"
-    logger.warning("%s %s; set aside as %s, starting anew", path, reason, aside.name)
+    logger.warning("%s %s; set aside as %s, starting again", path, reason, aside.name)
     return None

@@ -1,4 +1,4 @@
-"""Files of tensors: read without running what they hold, written whole or not at all."""
+"""Files of tensors: read without running code that they hold, written whole or not at all."""
 
 import io
 import re
@@ -20,10 +20,10 @@ def save_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def load_tensors(file: Path | IO[bytes], *, where: str, advice: str) -> Any:
-    """What ``torch.save`` wrote, on the CPU.
+    """Return what ``torch.save`` wrote, on the CPU.
 
-    Raises :class:`UserError`, which names the file as ``where`` and advises ``advice``, when the file is damaged or
-    holds objects of other classes, which could run anything.
+    Raises :class:`UserError`, which names the file as ``where`` and ends with ``advice``, when the file is damaged or
+    holds objects of other classes, which could run any code.
     """
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
