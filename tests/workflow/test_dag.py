@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import planned, run_snakemake
+from snakemake_runs import planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
 

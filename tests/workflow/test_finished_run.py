@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from conftest import TINY, planned, run_snakemake
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
+from snakemake_runs import TINY, planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
 
