@@ -48,7 +48,7 @@ def main(snakemake: Any) -> None:
         split = read_split(Path(snakemake.input.evaluation), "test")
         chosen = random_test_images(len(split.labels), config["images"], seed, "sensitivity.images")
         chosen = chosen[shard - 1 :: config["shards"]]
-        if config["precision"]:
+        if config["target_relative_error"]:
             chosen = np.random.Generator(np.random.PCG64(seed)).permutation(chosen)
         weight = network.fc.weight.detach().numpy()
         features = first_features(weight.shape[1], config["features"], model)
@@ -74,8 +74,8 @@ def main(snakemake: Any) -> None:
                 side_checkpoint=side_checkpoint.with_name(f"{side_checkpoint.name}.from_{images.start or 0}.pt"),
             )
 
-        if config["precision"]:
-            extremes = measure_until_precise(measure, len(chosen), precision=config["precision"])
+        if config["target_relative_error"]:
+            extremes = measure_until_precise(measure, len(chosen), precision=config["target_relative_error"])
         else:
             extremes = measure(slice(None))
         # A precision that is reached early leaves images over; the file is in the order of the dataset.
@@ -100,7 +100,7 @@ def main(snakemake: Any) -> None:
                 "epsilon_255": epsilon_255(epsilon, metadata["std"]),
                 "steps": attack.steps,
                 "step_size": attack.step_size,
-                "precision": config["precision"] or "off",
+                "target_relative_error": config["target_relative_error"] or "off",
                 "seed": seed,
                 "checkpoint_sha256": sha256_of_file(Path(snakemake.input.model)),
                 "feature_sensitivity_version": __version__,

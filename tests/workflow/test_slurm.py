@@ -30,7 +30,7 @@ MEMORY = {
     "fetch_dataset": "4000M",
     **dict.fromkeys(("train_model", "measure_accuracy", "measure_sensitivity"), "8000M"),
 }
-CONSOLE = "workflow_scripts/feature_sensitivity/console.py"
+CONSOLE = "workflow_scripts/feature_sensitivity/runtime/console.py"
 TARGET = "results/tiny/sens/normal_0.08.h5"
 LOG = "results/tiny/logs/measure_sensitivity/normal_0.08.log"
 

@@ -16,6 +16,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parents[1]
 MARKER = "CHANGES_NO_RESULT"
 """A module that sets this to True reports on a computation or stops it, and changes none of its numbers."""
+CHANGES_NO_RESULT = True
 
 
 def source_files(file: Path) -> list[Path]:
