@@ -13,16 +13,16 @@ report: "rules/captions/workflow.rst"
 
 pathvars:
     results="results",
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
 
 
 include: "rules/common.smk"
-
-
-stop_at_config_faults()
+include: "rules/banner.smk"
 
 
 wildcard_constraints:
-    model=any_of(replicate_names(config["models"], config["seeds"])),
+    model=any_of(REPLICATES),
     eps=r"\d+(\.\d+)?",
     shard=r"\d+",
 
@@ -39,6 +39,8 @@ localrules:
     all,
     data,
     models,
+    studies,
+    tabulate_benchmarks,
     benchmarks,
 
 
@@ -47,7 +49,7 @@ rule all:
     input:
         "<results>/figures/figure1_accuracy.svg",
         "<results>/figures/figure2_sensitivity.svg",
-        LEARNING_CURVES,
+        ["<results>/figures/learning_curves.svg"] if TRAINED else [],
         "<results>/figures/sensitivity_quantiles.svg",
         "<results>/figures/accuracy_against_sensitivity.svg",
         "<results>/summary.csv",

@@ -7,9 +7,9 @@ rule measure_accuracy:
         accuracy="<results>/accuracy/{model}.csv",
         checks="<results>/accuracy/{model}.checks.csv",
     log:
-        "<results>/logs/measure_accuracy/{model}.log",
+        "<logs>/measure_accuracy/{model}.log",
     benchmark:
-        "<results>/benchmarks/measure_accuracy/{model}.tsv"
+        "<benchmarks>/measure_accuracy/{model}.tsv"
     conda:
         compute_environment()
     threads: compute_threads()
@@ -18,7 +18,7 @@ rule measure_accuracy:
         runtime=runtime("measure_accuracy"),
         gpu=1,
     params:
-        epsilons=config["epsilons"],
+        epsilons=EPSILONS,
         settings=config["accuracy"],
         seed=SEED,
     message:

@@ -1,10 +1,9 @@
-"""All functions of the rules."""
+"""Constants and functions of the rules."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -14,16 +13,14 @@ HOME = Path(os.path.relpath(workflow.basedir))
 sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from feature_sensitivity.config.check import faults
-from feature_sensitivity.config.check import used_datasets
-from feature_sensitivity.config.costs import FLOP_PER_SECOND_CORE
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
-from feature_sensitivity.config.costs import duration
-from feature_sensitivity.config.costs import job_flop
-from feature_sensitivity.runtime import code_closure
-from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.replicates import seed_of
+from feature_sensitivity.config.used_datasets import used_datasets
+from feature_sensitivity.runtime import code_closure
+from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.studies.costs import job_flop
 
 
 def stop_at_config_faults():
@@ -37,120 +34,73 @@ def stop_at_config_faults():
         )
 
 
+# What follows relies on a configuration without faults.
+stop_at_config_faults()
+
+# Of all that is random, except the training of further replicates.
+SEED = config["seeds"][0]
+EPSILONS = config["epsilons"]
+N_SHARDS = config["sensitivity"]["shards"]
+STUDY = config["studies"]
+STUDIES = [
+    "definitions",
+    "error_bounds",
+    "convergence",
+    "last_layer_refit",
+    "norms",
+    "crossing",
+]
+
+MODELS = list(config["models"])
+REPLICATES = replicate_names(config["models"], config["seeds"])
+IMPORTED = [model for model in MODELS if config["models"][model].get("weights")]
+TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
+
+EVALUATION_DATA = config["evaluation_dataset"]
+TRAINING_DATA = [config["models"][model_of(model)]["dataset"] for model in TRAINED]
+CONSTRUCTED = [
+    dataset
+    for dataset in used_datasets(config)
+    if config["datasets"][dataset]["source"] == "construction"
+]
+FETCHED = [dataset for dataset in used_datasets(config) if dataset not in CONSTRUCTED]
+
+HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
+ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
+SENSITIVITIES = expand(
+    "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=EPSILONS
+)
+# Studies rest on the first seed's models.
+FIRST_ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
+FIRST_SENSITIVITIES = expand(
+    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=EPSILONS
+)
+
+
 def results():
-    """The results folder of this run, for paths that Snakemake is not to manage."""
+    """Return the results folder of this run, for paths that Snakemake does not manage."""
     return Path(config.get("pathvars", {}).get("results", "results"))
 
 
-def datasets_from(*sources):
-    """The datasets of this run that come from one of these sources."""
-    return [
-        name
-        for name in used_datasets(config)
-        if config["datasets"][name]["source"] in sources
-    ]
+def unfinished(pattern):
+    """Return the path of what a job saves until it is finished, as a function of its wildcards."""
+    return lambda wildcards: str(results() / "unfinished" / pattern.format(**wildcards))
 
 
 def any_of(names):
-    """A wildcard constraint that matches these names only."""
+    """Return a wildcard constraint that matches these names only."""
     return "|".join(names) or "(?!)"
 
 
-def source_files(rule_name):
-    """The rule's script and the package files on which its results depend: a change in one reruns the rule."""
-    script = Path(workflow.basedir) / f"workflow_scripts/{rule_name}.py"
-    return [os.path.relpath(file) for file in code_closure.source_files(script)]
+def source_files(script):
+    """Return a script and the package files on which its results depend: a change in one reruns the rule."""
+    path = Path(workflow.basedir) / f"workflow_scripts/{script}.py"
+    return [os.path.relpath(file) for file in code_closure.source_files(path)]
 
 
 def model_settings(replicate):
-    """What the config says of a model; its replicates differ in the seed alone."""
+    """Return what the config says of a model; its replicates differ in the seed alone."""
     return config["models"].get(model_of(replicate), {})
-
-
-def weights_of(wildcards):
-    """The file with the weights of a model that was trained elsewhere."""
-    return model_settings(wildcards.model)["weights"]
-
-
-def training_data_of(model):
-    """The file with a model's training images."""
-    return f"<results>/data/{model_settings(model).get('dataset')}.h5"
-
-
-def dataset_of(wildcards):
-    """The same, for a wildcard."""
-    return training_data_of(wildcards.model)
-
-
-def evaluation_dataset():
-    """The file with the test images that measure every model."""
-    return f"<results>/data/{config['evaluation_dataset']}.h5"
-
-
-def relinear_table(wildcards):
-    """The study that claim S6 rests on, once it was made; from then on it is kept up to date."""
-    table = results() / "studies/relinear.csv"
-    return [str(table)] if table.exists() else []
-
-
-def study_tables(wildcards):
-    """The tables on which the report of a study rests."""
-    models = list(config["models"])
-    if wildcards.study == "theorem":
-        return expand(
-            "<results>/studies/theorem/{model}_{eps}.csv",
-            model=models,
-            eps=config["epsilons"],
-        )
-    if wildcards.study == "convergence":
-        return expand("<results>/studies/convergence/{model}.csv", model=models)
-    return [f"<results>/studies/{wildcards.study}.csv"]
-
-
-def study_settings(wildcards):
-    """The settings of a study and of the protocol's attacks, which its report states."""
-    return {
-        "models": list(config["models"]),
-        "study": config["studies"].get(wildcards.study, {}),
-        "accuracy": config["accuracy"],
-        "sensitivity": config["sensitivity"],
-        "seed": SEED,
-        "std": config["standardization"]["std"],
-    }
-
-
-def several_seeds():
-    """What a mean over replicates is over, for people; nothing where no model has any."""
-    seeds = config["seeds"]
-    told = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
-    if IMPORTED:
-        told += f", except {', '.join(IMPORTED)}"
-    return told if len(REPLICATES) > len(MODELS) else ""
-
-
-def local_copy(wildcards):
-    """A dataset's local path, if the config names one: when it changes, the dataset is made anew."""
-    path = config["datasets"][wildcards.dataset].get("path")
-    return [path] if path and Path(path).is_file() else []
-
-
-def original_of(wildcards):
-    """The file with the images whose labels a constructed dataset keeps."""
-    return f"<results>/data/{config['datasets'][wildcards.dataset]['original']}.h5"
-
-
-def teacher_of(wildcards):
-    """The model from which a dataset is constructed."""
-    return f"<results>/models/{config['datasets'][wildcards.dataset]['teacher']}.pt"
-
-
-def parts_of(wildcards):
-    """The files with the parts of a constructed dataset, in order."""
-    n_parts = config["datasets"][wildcards.dataset]["shards"]
-    return [
-        f"<results>/data/{wildcards.dataset}/part_{part}.h5"
-        for part in range(1, n_parts + 1)
-    ]
 
 
 def training_attack(wildcards):
@@ -163,7 +113,7 @@ DERIVATION = ("definition", "weight_normalization")
 
 
 def measurement_settings():
-    """What the attack on features depends on; what is derived from its extremes needs no new attack."""
+    """Return what the attack on features depends on; what is derived from its extrema needs no new attack."""
     return {
         key: value
         for key, value in config["sensitivity"].items()
@@ -172,16 +122,106 @@ def measurement_settings():
 
 
 def derivation_settings():
-    """How sensitivities are derived from the extremes."""
+    """Return how sensitivities are derived from the extrema."""
     return {
         "definition": config["sensitivity"]["definition"],
         "normalization": config["sensitivity"]["weight_normalization"],
     }
 
 
+def study_settings(wildcards):
+    """Return the settings of a study and of the protocol's attacks, which its report states."""
+    return {
+        "models": MODELS,
+        "study": STUDY.get(wildcards.study, {}),
+        "accuracy": config["accuracy"],
+        "sensitivity": config["sensitivity"],
+        "seed": SEED,
+        "std": config["standardization"]["std"],
+    }
+
+
+def several_seeds():
+    """Return a text that says over which seeds a mean is taken; empty where no model has replicates."""
+    if len(REPLICATES) == len(MODELS):
+        return ""
+    seeds = config["seeds"]
+    text = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
+    return f"{text}, except {', '.join(IMPORTED)}" if IMPORTED else text
+
+
+def dataset_settings(wildcards):
+    """Return what the config says of a dataset."""
+    return config["datasets"][wildcards.dataset]
+
+
+def weights_of(wildcards):
+    """Return the file with the weights of a model that was trained elsewhere."""
+    return model_settings(wildcards.model)["weights"]
+
+
+def training_data_of(model):
+    """Return the file with a model's training images."""
+    return f"<results>/data/{model_settings(model).get('dataset')}.h5"
+
+
+def evaluation_dataset():
+    """Return the file with the test images that measure every model."""
+    return f"<results>/data/{EVALUATION_DATA}.h5"
+
+
+def local_copy(wildcards):
+    """Return a dataset's local file if the config names one: when it changes, the dataset is made again."""
+    path = dataset_settings(wildcards).get("path")
+    return [path] if path and Path(path).is_file() else []
+
+
+def original_of(wildcards):
+    """Return the file with the images whose labels a constructed dataset keeps."""
+    return f"<results>/data/{dataset_settings(wildcards)['original']}.h5"
+
+
+def teacher_of(wildcards):
+    """Return the model from which a dataset is constructed."""
+    return f"<results>/models/{dataset_settings(wildcards)['teacher']}.pt"
+
+
+def parts_of(wildcards):
+    """Return the files with the parts of a constructed dataset, in order."""
+    n_parts = dataset_settings(wildcards)["shards"]
+    return [
+        f"<results>/data/{wildcards.dataset}/part_{part}.h5"
+        for part in range(1, n_parts + 1)
+    ]
+
+
+def last_layer_refit():
+    """Return the table of the study on which claim S6 rests, where it needs nothing that `all` lacks."""
+    is_cheap = (
+        {"normal", "adversarial"} <= set(MODELS)
+        and model_settings("normal")["dataset"] in [EVALUATION_DATA, *TRAINING_DATA]
+        and STUDY["last_layer_refit"]["epsilon"] in EPSILONS
+        and config["sensitivity"]["features"] is None
+    )
+    return ["<results>/studies/last_layer_refit.csv"] if is_cheap else []
+
+
+def study_tables(wildcards):
+    """Return the tables on which the report of a study rests."""
+    if wildcards.study == "error_bounds":
+        return expand(
+            "<results>/studies/error_bounds/{model}_{eps}.csv",
+            model=MODELS,
+            eps=EPSILONS,
+        )
+    if wildcards.study == "convergence":
+        return expand("<results>/studies/convergence/{model}.csv", model=MODELS)
+    return [f"<results>/studies/{wildcards.study}.csv"]
+
+
 @cache
 def count_gpus():
-    """How many CUDA devices this machine shows."""
+    """Return how many CUDA devices this machine shows."""
     if not shutil.which("nvidia-smi"):
         return 0
     listing = subprocess.run(
@@ -191,87 +231,26 @@ def count_gpus():
 
 
 def compute_threads():
-    """Threads of a job that computes: beside a GPU it needs few; without one, what --cores allows, up to 8."""
+    """Return the threads of a job that computes: few beside a GPU; without one, what --cores allows, up to 8."""
     return 2 if count_gpus() else 8
 
 
 def compute_environment():
-    """The conda environment of the rules that compute, with the build of PyTorch that the config asks for."""
+    """Return the conda environment of the rules that compute, with the build of PyTorch that the config asks for."""
     build = config["pytorch"]
     return f"../envs/compute{'' if build == 'auto' else f'_{build}'}.yaml"
 
 
 def memory(gigabytes):
-    """Memory in MB, half as much again after each failure."""
+    """Return memory in MB, half as much again after each failure."""
     return lambda wildcards, attempt: int(1000 * gigabytes * 1.5 ** (attempt - 1))
 
 
 def runtime(rule_name):
-    """Minutes that a job may take on a GPU: four times its estimate and ten more, doubled after each failure."""
+    """Return minutes that a job may take on a GPU: four times its estimate and ten more, doubled after each failure."""
 
     def minutes(wildcards, attempt):
         seconds = job_flop(rule_name, dict(wildcards), config) / FLOP_PER_SECOND_GPU
         return int((10 + 4 * seconds / 60) * 2 ** (attempt - 1))
 
     return minutes
-
-
-def print_start_banner():
-    """Say where it runs, what there is to do, and roughly how long that takes."""
-    jobs, work = Counter(), 0.0
-    for job in workflow.dag.needrun_jobs():
-        jobs[job.rule.name] += 1
-        work += job_flop(job.rule.name, dict(job.wildcards), config)
-    gpus = count_gpus()
-    if workflow.non_local_exec:
-        place, rate = (
-            "jobs go to the cluster; the estimate is for one GPU",
-            FLOP_PER_SECOND_GPU,
-        )
-    elif gpus:
-        place, rate = (
-            f"{gpus} GPU{'s' * (gpus > 1)}; the estimate is for one",
-            FLOP_PER_SECOND_GPU,
-        )
-    else:
-        place, rate = (
-            f"CPU, {workflow.cores} cores",
-            workflow.cores * FLOP_PER_SECOND_CORE,
-        )
-    say("Features' sensitivity (Hu et al. 2022)")
-    say(f"  device    {place}")
-    say(
-        f"  to do     {', '.join(f'{count} {rule}' for rule, count in jobs.items() if count and rule != 'all')}"
-    )
-    say(
-        f"  cost      {work:.1e} floating-point operations, roughly {duration(work / rate)}"
-    )
-    say(f"  results   {results()}/")
-    if work / rate > 86_400 and not gpus and not workflow.non_local_exec:
-        say(
-            "This is long for a CPU. For the whole paper in minutes on small images, type: make demo"
-        )
-        say(
-            "For real CIFAR-10 at reduced scale: snakemake --cores all --profile profiles/cifar10_cpu all"
-        )
-        say("For a cluster with GPUs: snakemake --profile profiles/slurm all")
-
-
-def print_end_banner():
-    """Show the summary and say where things are."""
-    summary = results() / "summary.txt"
-    if summary.exists():
-        say(summary.read_text().rstrip())
-    for name in (
-        "figures/figure1_accuracy.png",
-        "figures/figure2_sensitivity.png",
-        "summary.md",
-        "claims.md",
-    ):
-        if (results() / name).exists():
-            say(f"  {results() / name}")
-
-
-def say(line):
-    """Print to the terminal, beside Snakemake's own messages."""
-    print(line, file=sys.stderr)

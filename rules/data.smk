@@ -1,9 +1,3 @@
-# Of all that is random, except the training of further replicates.
-SEED = config["seeds"][0]
-FETCHED = datasets_from("cifar10", "digits", "release", "hdf5")
-CONSTRUCTED = datasets_from("construction")
-
-
 rule fetch_dataset:
     input:
         code=source_files("fetch_dataset"),
@@ -11,9 +5,9 @@ rule fetch_dataset:
     output:
         "<results>/data/{dataset}.h5",
     log:
-        "<results>/logs/fetch_dataset/{dataset}.log",
+        "<logs>/fetch_dataset/{dataset}.log",
     benchmark:
-        "<results>/benchmarks/fetch_dataset/{dataset}.tsv"
+        "<benchmarks>/fetch_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(FETCHED),
     conda:
@@ -22,7 +16,7 @@ rule fetch_dataset:
         mem_mb=memory(4),
         runtime=60,
     params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        source=dataset_settings,
         standardization=config["standardization"],
         downloads=str(results() / "downloads"),
     message:
@@ -39,9 +33,9 @@ rule construct_dataset:
     output:
         temp("<results>/data/{dataset}/part_{part}.h5"),
     log:
-        "<results>/logs/construct_dataset/{dataset}_{part}.log",
+        "<logs>/construct_dataset/{dataset}_{part}.log",
     benchmark:
-        "<results>/benchmarks/construct_dataset/{dataset}_{part}.tsv"
+        "<benchmarks>/construct_dataset/{dataset}_{part}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
@@ -52,12 +46,9 @@ rule construct_dataset:
         runtime=runtime("construct_dataset"),
         gpu=1,
     params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        source=dataset_settings,
         seed=SEED,
-        side_folder=lambda wildcards: str(
-            results()
-            / f"unfinished/construct_dataset/{wildcards.dataset}_{wildcards.part}"
-        ),
+        side_folder=unfinished("construct_dataset/{dataset}_{part}"),
     message:
         "Dataset {wildcards.dataset}: constructing part {wildcards.part} of {params.source[shards]} from model {params.source[teacher]}."
     script:
@@ -72,9 +63,9 @@ rule gather_dataset:
     output:
         "<results>/data/{dataset}.h5",
     log:
-        "<results>/logs/gather_dataset/{dataset}.log",
+        "<logs>/gather_dataset/{dataset}.log",
     benchmark:
-        "<results>/benchmarks/gather_dataset/{dataset}.tsv"
+        "<benchmarks>/gather_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
@@ -83,7 +74,7 @@ rule gather_dataset:
         mem_mb=memory(4),
         runtime=20,
     params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        source=dataset_settings,
     message:
         "Dataset {wildcards.dataset}: putting its parts together."
     script:

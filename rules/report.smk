@@ -1,9 +1,3 @@
-ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
-SENSITIVITIES = expand(
-    "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=config["epsilons"]
-)
-
-
 rule plot_accuracy:
     input:
         code=source_files("plot_accuracy"),
@@ -17,9 +11,9 @@ rule plot_accuracy:
         ),
         multiext("<results>/figures/figure1_accuracy", ".png", ".csv"),
     log:
-        "<results>/logs/plot_accuracy.log",
+        "<logs>/plot_accuracy.log",
     benchmark:
-        "<results>/benchmarks/plot_accuracy.tsv"
+        "<benchmarks>/plot_accuracy.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -48,9 +42,9 @@ rule plot_sensitivity:
         ),
         multiext("<results>/figures/figure2_sensitivity", ".png", ".csv"),
     log:
-        "<results>/logs/plot_sensitivity.log",
+        "<logs>/plot_sensitivity.log",
     benchmark:
-        "<results>/benchmarks/plot_sensitivity.tsv"
+        "<benchmarks>/plot_sensitivity.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -59,7 +53,7 @@ rule plot_sensitivity:
     params:
         models=MODELS,
         replicates=REPLICATES,
-        epsilons=config["epsilons"],
+        epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
         seeds=several_seeds(),
@@ -83,9 +77,9 @@ rule plot_construction:
         ),
         "<results>/figures/construction_{dataset}.png",
     log:
-        "<results>/logs/plot_construction/{dataset}.log",
+        "<logs>/plot_construction/{dataset}.log",
     benchmark:
-        "<results>/benchmarks/plot_construction/{dataset}.tsv"
+        "<benchmarks>/plot_construction/{dataset}.tsv"
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
@@ -94,7 +88,7 @@ rule plot_construction:
         mem_mb=memory(2),
         runtime=10,
     params:
-        source=lambda wildcards: config["datasets"][wildcards.dataset],
+        source=dataset_settings,
         seed=SEED,
     message:
         "Contact sheet: original, start and result in {wildcards.dataset}."
@@ -120,9 +114,9 @@ rule summarize_results:
         ),
         text="<results>/summary.txt",
     log:
-        "<results>/logs/summarize_results.log",
+        "<logs>/summarize_results.log",
     benchmark:
-        "<results>/benchmarks/summarize_results.tsv"
+        "<benchmarks>/summarize_results.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -131,7 +125,7 @@ rule summarize_results:
     params:
         replicates=REPLICATES,
         trained=TRAINED,
-        epsilons=config["epsilons"],
+        epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
         seeds=several_seeds(),
@@ -147,7 +141,7 @@ rule judge_claims:
         code=source_files("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
-        relinear=relinear_table,
+        last_layer_refit=last_layer_refit(),
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
@@ -158,9 +152,9 @@ rule judge_claims:
             labels={"result": "Verdicts: A1-A5, S1-S6"},
         ),
     log:
-        "<results>/logs/judge_claims.log",
+        "<logs>/judge_claims.log",
     benchmark:
-        "<results>/benchmarks/judge_claims.tsv"
+        "<benchmarks>/judge_claims.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -189,9 +183,9 @@ rule plot_learning:
         ),
         "<results>/figures/learning_curves.png",
     log:
-        "<results>/logs/plot_learning.log",
+        "<logs>/plot_learning.log",
     benchmark:
-        "<results>/benchmarks/plot_learning.tsv"
+        "<benchmarks>/plot_learning.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -221,9 +215,9 @@ rule plot_quantiles:
         ),
         multiext("<results>/figures/sensitivity_quantiles", ".png", ".csv"),
     log:
-        "<results>/logs/plot_quantiles.log",
+        "<logs>/plot_quantiles.log",
     benchmark:
-        "<results>/benchmarks/plot_quantiles.tsv"
+        "<benchmarks>/plot_quantiles.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -232,7 +226,7 @@ rule plot_quantiles:
     params:
         models=MODELS,
         replicates=REPLICATES,
-        epsilons=config["epsilons"],
+        epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
         seeds=several_seeds(),
@@ -256,9 +250,9 @@ rule plot_tradeoff:
         ),
         "<results>/figures/accuracy_against_sensitivity.png",
     log:
-        "<results>/logs/plot_tradeoff.log",
+        "<logs>/plot_tradeoff.log",
     benchmark:
-        "<results>/benchmarks/plot_tradeoff.tsv"
+        "<benchmarks>/plot_tradeoff.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -276,9 +270,9 @@ rule plot_tradeoff:
 
 
 # Without inputs or outputs: it tabulates what is there, whenever it is asked for, and makes nothing run.
-rule benchmarks:
+rule tabulate_benchmarks:
     log:
-        "<results>/logs/benchmarks.log",
+        "<logs>/tabulate_benchmarks.log",
     conda:
         "../envs/report.yaml"
     resources:
@@ -291,3 +285,6 @@ rule benchmarks:
         "Time and memory of each rule's jobs so far."
     script:
         "../workflow_scripts/tabulate_benchmarks.py"
+
+
+use rule tabulate_benchmarks as benchmarks

@@ -1,4 +1,3 @@
-N_SHARDS = config["sensitivity"]["shards"]
 SHARD = "<results>/unfinished/shards/{model}_{eps}.{shard}.h5"
 PART = "{model}_{eps}" if N_SHARDS == 1 else "{model}_{eps}.{shard}"
 
@@ -11,9 +10,9 @@ rule measure_sensitivity:
     output:
         "<results>/sens/{model}_{eps}.h5" if N_SHARDS == 1 else temp(SHARD),
     log:
-        f"<results>/logs/measure_sensitivity/{PART}.log",
+        f"<logs>/measure_sensitivity/{PART}.log",
     benchmark:
-        f"<results>/benchmarks/measure_sensitivity/{PART}.tsv"
+        f"<benchmarks>/measure_sensitivity/{PART}.tsv"
     conda:
         compute_environment()
     threads: compute_threads()
@@ -24,9 +23,7 @@ rule measure_sensitivity:
     params:
         settings=measurement_settings(),
         seed=SEED,
-        side_folder=lambda wildcards: str(
-            results() / "unfinished/measure_sensitivity" / PART.format(**wildcards)
-        ),
+        side_folder=unfinished(f"measure_sensitivity/{PART}"),
     message:
         "Model {wildcards.model}: sensitivity of its features at epsilon {wildcards.eps}."
     script:
@@ -42,9 +39,9 @@ if N_SHARDS > 1:
         output:
             "<results>/sens/{model}_{eps}.h5",
         log:
-            "<results>/logs/gather_sensitivity/{model}_{eps}.log",
+            "<logs>/gather_sensitivity/{model}_{eps}.log",
         benchmark:
-            "<results>/benchmarks/gather_sensitivity/{model}_{eps}.tsv"
+            "<benchmarks>/gather_sensitivity/{model}_{eps}.tsv"
         conda:
             "../envs/report.yaml"
         resources:

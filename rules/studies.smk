@@ -1,12 +1,3 @@
-STUDY = config["studies"]
-STUDIES = ["definitions", "theorem", "convergence", "relinear", "norms", "crossing"]
-# Studies rest on the first seed's models.
-FIRST_ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
-FIRST_SENSITIVITIES = expand(
-    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=config["epsilons"]
-)
-
-
 rule compare_definitions:
     input:
         code=source_files("compare_definitions"),
@@ -15,9 +6,9 @@ rule compare_definitions:
     output:
         "<results>/studies/definitions.csv",
     log:
-        "<results>/logs/compare_definitions.log",
+        "<logs>/compare_definitions.log",
     benchmark:
-        "<results>/benchmarks/compare_definitions.tsv"
+        "<benchmarks>/compare_definitions.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -36,11 +27,11 @@ rule bound_errors:
         evaluation=evaluation_dataset(),
         sensitivity="<results>/sens/{model}_{eps}.h5",
     output:
-        "<results>/studies/theorem/{model}_{eps}.csv",
+        "<results>/studies/error_bounds/{model}_{eps}.csv",
     log:
-        "<results>/logs/bound_errors/{model}_{eps}.log",
+        "<logs>/bound_errors/{model}_{eps}.log",
     benchmark:
-        "<results>/benchmarks/bound_errors/{model}_{eps}.tsv"
+        "<benchmarks>/bound_errors/{model}_{eps}.tsv"
     conda:
         compute_environment()
     threads: compute_threads()
@@ -50,10 +41,10 @@ rule bound_errors:
         gpu=1,
     params:
         accuracy=config["accuracy"],
-        restarts=STUDY["theorem"]["restarts"],
+        restarts=STUDY["error_bounds"]["restarts"],
         seed=SEED,
     message:
-        "Study theorem: bounds of the error of {wildcards.model} at epsilon {wildcards.eps}, and an attack."
+        "Study error_bounds: bounds of the error of {wildcards.model} at epsilon {wildcards.eps}, and an attack."
     script:
         "../workflow_scripts/bound_errors.py"
 
@@ -66,9 +57,9 @@ rule measure_convergence:
     output:
         "<results>/studies/convergence/{model}.csv",
     log:
-        "<results>/logs/measure_convergence/{model}.log",
+        "<logs>/measure_convergence/{model}.log",
     benchmark:
-        "<results>/benchmarks/measure_convergence/{model}.tsv"
+        "<benchmarks>/measure_convergence/{model}.tsv"
     conda:
         compute_environment()
     threads: compute_threads()
@@ -93,13 +84,13 @@ rule refit_last_layer:
         adversarial="<results>/models/adversarial.pt",
         dataset=training_data_of("normal"),
         test=evaluation_dataset(),
-        sensitivity=f"<results>/sens/normal_{STUDY['relinear']['epsilon']}.h5",
+        sensitivity=f"<results>/sens/normal_{STUDY['last_layer_refit']['epsilon']}.h5",
     output:
-        "<results>/studies/relinear.csv",
+        "<results>/studies/last_layer_refit.csv",
     log:
-        "<results>/logs/refit_last_layer.log",
+        "<logs>/refit_last_layer.log",
     benchmark:
-        "<results>/benchmarks/refit_last_layer.tsv"
+        "<benchmarks>/refit_last_layer.tsv"
     conda:
         compute_environment()
     threads: compute_threads()
@@ -108,13 +99,13 @@ rule refit_last_layer:
         runtime=runtime("refit_last_layer"),
         gpu=1,
     params:
-        study=STUDY["relinear"],
+        study=STUDY["last_layer_refit"],
         derivation=derivation_settings(),
         accuracy=config["accuracy"],
         training=config["adversarial_training"],
         seed=SEED,
     message:
-        "Study relinear: new linear layers on the features of normal, and attacks on them."
+        "Study last_layer_refit: new linear layers on the features of normal, and attacks on them."
     script:
         "../workflow_scripts/refit_last_layer.py"
 
@@ -124,9 +115,9 @@ use rule measure_accuracy as measure_accuracy_l2 with:
         accuracy="<results>/studies/norms/{model}.csv",
         checks="<results>/studies/norms/{model}.checks.csv",
     log:
-        "<results>/logs/measure_accuracy_l2/{model}.log",
+        "<logs>/measure_accuracy_l2/{model}.log",
     benchmark:
-        "<results>/benchmarks/measure_accuracy_l2/{model}.tsv"
+        "<benchmarks>/measure_accuracy_l2/{model}.tsv"
     resources:
         runtime=runtime("measure_accuracy_l2"),
     params:
@@ -141,9 +132,9 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
     output:
         "<results>/studies/norms/{model}_{eps}.h5",
     log:
-        "<results>/logs/measure_sensitivity_l2/{model}_{eps}.log",
+        "<logs>/measure_sensitivity_l2/{model}_{eps}.log",
     benchmark:
-        "<results>/benchmarks/measure_sensitivity_l2/{model}_{eps}.tsv"
+        "<benchmarks>/measure_sensitivity_l2/{model}_{eps}.tsv"
     resources:
         runtime=runtime("measure_sensitivity_l2"),
     params:
@@ -154,10 +145,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
             "shards": 1,
         },
         seed=SEED,
-        side_folder=lambda wildcards: str(
-            results()
-            / f"unfinished/measure_sensitivity_l2/{wildcards.model}_{wildcards.eps}"
-        ),
+        side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:
         "Study norms: sensitivity of {wildcards.model} at l2 epsilon {wildcards.eps}."
 
@@ -176,9 +164,9 @@ rule compare_norms:
     output:
         "<results>/studies/norms.csv",
     log:
-        "<results>/logs/compare_norms.log",
+        "<logs>/compare_norms.log",
     benchmark:
-        "<results>/benchmarks/compare_norms.tsv"
+        "<benchmarks>/compare_norms.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -203,9 +191,9 @@ rule locate_crossing:
     output:
         "<results>/studies/crossing.csv",
     log:
-        "<results>/logs/locate_crossing.log",
+        "<logs>/locate_crossing.log",
     benchmark:
-        "<results>/benchmarks/locate_crossing.tsv"
+        "<benchmarks>/locate_crossing.tsv"
     conda:
         "../envs/report.yaml"
     resources:
@@ -239,9 +227,9 @@ rule report_study:
         ),
         png="<results>/studies/{study}.png",
     log:
-        "<results>/logs/report_study/{study}.log",
+        "<logs>/report_study/{study}.log",
     benchmark:
-        "<results>/benchmarks/report_study/{study}.tsv"
+        "<benchmarks>/report_study/{study}.tsv"
     wildcard_constraints:
         study=any_of(STUDIES),
     conda:

@@ -1,24 +1,15 @@
-MODELS = list(config["models"])
-REPLICATES = replicate_names(config["models"], config["seeds"])
-IMPORTED = [model for model in MODELS if model_settings(model).get("weights")]
-TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
-TRAINING_DATA = [model_settings(model)["dataset"] for model in TRAINED]
-HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
-LEARNING_CURVES = ["<results>/figures/learning_curves.svg"] if TRAINED else []
-
-
 rule train_model:
     input:
         code=source_files("train_model"),
-        dataset=dataset_of,
+        dataset=lambda wildcards: training_data_of(wildcards.model),
         evaluation=evaluation_dataset(),
     output:
         model="<results>/models/{model}.pt",
         history="<results>/models/{model}.history.csv",
     log:
-        "<results>/logs/train_model/{model}.log",
+        "<logs>/train_model/{model}.log",
     benchmark:
-        "<results>/benchmarks/train_model/{model}.tsv"
+        "<benchmarks>/train_model/{model}.tsv"
     wildcard_constraints:
         model=any_of(TRAINED),
     conda:
@@ -34,9 +25,7 @@ rule train_model:
         attack=training_attack,
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
         seed=lambda wildcards: seed_of(wildcards.model, config["seeds"]),
-        side_checkpoint=lambda wildcards: str(
-            results() / f"unfinished/train_model/{wildcards.model}.pt"
-        ),
+        side_checkpoint=unfinished("train_model/{model}.pt"),
     message:
         "Model {wildcards.model}: training."
     script:
@@ -51,12 +40,12 @@ rule import_model:
     output:
         "<results>/models/{model}.pt",
     log:
-        "<results>/logs/import_model/{model}.log",
+        "<logs>/import_model/{model}.log",
     benchmark:
-        "<results>/benchmarks/import_model/{model}.tsv"
+        "<benchmarks>/import_model/{model}.tsv"
     wildcard_constraints:
         model=any_of(IMPORTED),
-    # First, so that a file that does not fit is told before anything takes long.
+    # First, so that a file that does not fit is reported before anything takes long.
     priority: 1
     conda:
         compute_environment()

@@ -16,13 +16,13 @@ from feature_sensitivity.runtime.files import whole_file
 def main(snakemake: Any) -> None:
     """Unpack the rule."""
     with job(Path(snakemake.log[0]), "judge_claims"):
-        relinear = [pd.read_csv(path) for path in snakemake.input.relinear]
+        refit = [pd.read_csv(path) for path in snakemake.input.last_layer_refit]
         run = run_from(
             pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy]),
             [read_sensitivity(Path(path)) for path in snakemake.input.sensitivity],
             definition=snakemake.params.definition,
             normalization=snakemake.params.normalization,
-            last_layer_refit=relinear[0] if relinear else None,
+            last_layer_refit=refit[0] if refit else None,
         )
         judgements, introduction = judge(run), preface(snakemake.params.seeds)
         for judgement in judgements:

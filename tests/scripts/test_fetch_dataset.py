@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from conftest import run_snakemake
 from feature_sensitivity.runtime.files import sha256_of_file
+from snakemake_runs import run_snakemake
 
 pytestmark = pytest.mark.workflow
 

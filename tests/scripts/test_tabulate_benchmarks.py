@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import run_snakemake
+from snakemake_runs import run_snakemake
 from tabulate_benchmarks import tabulate
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT, TINY, copy_workflow, planned, run_snakemake
 from local_conda import make_conda
+from snakemake_runs import ROOT, TINY, copy_workflow, planned, run_snakemake
 
 pytestmark = [
     pytest.mark.workflow,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import planned, run_snakemake
+from snakemake_runs import planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -18,6 +18,49 @@ def test_the_paper_is_planned_whole(workflow: Path):
     assert plan["construct_dataset"] == 0
     for rule in ("plot_accuracy", "plot_sensitivity", "summarize_results", "judge_claims"):
         assert plan[rule] == 1
+
+
+def test_the_last_layer_refit_is_part_of_the_paper(workflow: Path):
+    plan = planned(workflow, "all")
+    assert plan["refit_last_layer"] == 1
+    assert plan["report_study"] == 0
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"features: null": "features: 10"},
+        {'epsilon: "0.08" # of the attack, and of': 'epsilon: "0.1" # of the attack, and of'},
+        {
+            "  normal: {dataset: cifar10, training: normal}": "  normal: {dataset: robust_release, weights: config.yaml}",
+            "  robust_dataset: {dataset: robust_release,": "  robust_dataset: {dataset: cifar10,",
+        },
+    ],
+    ids=["not every feature", "another epsilon", "data of its own"],
+)
+def test_the_last_layer_refit_is_left_out_where_it_needs_more_than_the_rest(workflow: Path, changes: dict[str, str]):
+    config = workflow / "config.yaml"
+    text = config.read_text()
+    for old, new in changes.items():
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    config.write_text(text)
+    plan = planned(workflow, "all")
+    assert plan["refit_last_layer"] == 0
+    assert plan["measure_sensitivity"] == 12
+    assert plan["judge_claims"] == 1
+    table = workflow / "results/studies/last_layer_refit.csv"
+    table.parent.mkdir(parents=True)
+    table.touch()
+    assert planned(workflow, "all") == plan, "whether a file exists changes no plan"
+
+
+def test_the_last_layer_refit_needs_the_adversarial_model(workflow: Path):
+    config = workflow / "config.yaml"
+    lines = config.read_text().splitlines()
+    config.write_text("\n".join(line for line in lines if not line.startswith("  adversarial: {")))
+    plan = planned(workflow, "all")
+    assert (plan["refit_last_layer"], plan["judge_claims"], plan["measure_sensitivity"]) == (0, 1, 8)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 import torch
 
-from conftest import TINY, planned, run_snakemake
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
+from snakemake_runs import TINY, planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -52,6 +52,13 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         for suffix in (".svg", ".png", ".csv"):
             assert (results / f"figures/{name}{suffix}").stat().st_size > 500
     assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
+
+
+def test_everything_is_written_below_the_results_folder_of_the_config(finished_workflow: Path):
+    assert [path.name for path in (finished_workflow / "results").iterdir()] == ["tiny"]
+    assert {"logs", "benchmarks"}.isdisjoint(path.name for path in finished_workflow.iterdir())
+    assert (finished_workflow / "results/tiny/logs/train_model/normal.log").exists()
+    assert (finished_workflow / "results/tiny/benchmarks/train_model/normal.tsv").exists()
 
 
 def test_a_second_seed_adds_to_a_finished_run(edited: Path):
@@ -100,17 +107,19 @@ def test_studies_are_targets_of_their_own(finished_workflow: Path):
     assert plan["measure_sensitivity"] == plan["train_model"] == 0, "they rest on what the run has"
 
 
-def test_the_studies_run_and_decide_what_was_open(edited: Path):
-    """Every study from a finished run; then claim S6 rests on relinear, and the report has a page for each."""
+def test_claim_s6_rests_on_the_last_layer_refit(finished_workflow: Path):
+    claims = pd.read_csv(finished_workflow / "results/tiny/claims.csv").set_index("claim")
+    assert "% least sensitive" in claims.numbers["S6"]
+
+
+def test_the_studies_run_and_are_reported(edited: Path):
+    """Every study from a finished run, which it leaves as it is; the report has a page for each."""
     run_snakemake(edited, *TINY, "studies")
-    for study in ("definitions", "theorem", "convergence", "relinear", "norms", "crossing"):
+    for study in ("definitions", "error_bounds", "convergence", "last_layer_refit", "norms", "crossing"):
         for suffix in (".md", ".html", ".svg", ".png"):
             assert (edited / f"results/tiny/studies/{study}{suffix}").stat().st_size > 300
-    assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/theorem/*.csv"))).violations.ge(0).all()
-    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
-    run_snakemake(edited, *TINY, "all")
-    claims = pd.read_csv(edited / "results/tiny/claims.csv").set_index("claim")
-    assert "% least sensitive" in claims.numbers["S6"]
+    assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/error_bounds/*.csv"))).violations.ge(0).all()
+    assert planned(edited, *TINY, "all") == {}, "the plan does not depend on what is there besides"
     run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", "studies")
     report = (edited / "report.html").read_text()
     for category in ("1 Models", "2 Accuracy", "3 Sensitivity of features", "5 Claims", "6 Open questions"):
@@ -161,13 +170,13 @@ def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
     assert planned(edited, *TINY, "all")["import_model"] == 1, "another network, though its file is older"
 
 
-def test_shards_and_precision_through_the_workflow(edited: Path):
-    """Sharded is bit-equal to whole; a precision takes fewer images, whose values are the same."""
+def test_shards_and_a_target_relative_error_through_the_workflow(edited: Path):
+    """Sharded is bit-equal to whole; a target relative error takes fewer images, whose values are the same."""
     target = edited / "results/tiny/sens/normal_0.08.h5"
     whole = read_sensitivity(target)
     config = edited / "tests/config_tiny.yaml"
     original = config.read_text()
-    for extra, check in (("shards: 3", True), ("precision: 0.9", False)):
+    for extra, check in (("shards: 3", True), ("target_relative_error: 0.9", False)):
         config.write_text(original.replace("steps: 4, batch_size: 32", f"steps: 4, batch_size: 32, {extra}"))
         run_snakemake(edited, *TINY, "results/tiny/sens/normal_0.08.h5")
         got = read_sensitivity(target)
@@ -180,7 +189,7 @@ def test_shards_and_precision_through_the_workflow(edited: Path):
 
 
 def test_editing_the_figures_reruns_the_figures_only(edited: Path):
-    append_comment(edited / PACKAGE / "figures.py")
+    append_comment(edited / PACKAGE / "reporting/style.py")
     figures = {
         f"plot_{name}" for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction")
     }
@@ -188,7 +197,7 @@ def test_editing_the_figures_reruns_the_figures_only(edited: Path):
 
 
 def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
-    append_comment(edited / PACKAGE / "attacks.py")
+    append_comment(edited / PACKAGE / "attacks/pgd.py")
     plan = planned(edited, *TINY, "all")
     assert plan["train_model"] == 3
     assert plan["construct_dataset"] == 1
@@ -209,13 +218,48 @@ def test_another_definition_reruns_no_attack(edited: Path):
     assert words[words.index("definition") + 1] == "range,"
 
 
+MEASURING = {"train_model", "construct_dataset", "measure_accuracy", "measure_sensitivity"}
+
+
+def test_editing_the_figure_of_a_study_reruns_the_report_of_studies_only(edited: Path):
+    run_snakemake(edited, *TINY, "definitions")
+    for file in ("table", "figure", "report"):
+        path = edited / PACKAGE / f"studies/definitions/{file}.py"
+        if path.exists():
+            append_comment(path)
+    assert planned(edited, *TINY, "all", "definitions") == {"report_study": 1, "definitions": 1}
+
+
+def test_another_weight_normalization_measures_nothing(edited: Path):
+    path = edited / PACKAGE / "evaluation/sensitivity.py"
+    new = 'WEIGHT_NORMALIZATIONS = {**WEIGHT_NORMALIZATIONS, "first": lambda weight: weight[0]}'
+    path.write_text(f"{path.read_text()}\n{new}\n")
+    plan = planned(edited, *TINY, "all")
+    assert plan.keys().isdisjoint(MEASURING)
+    assert plan["plot_sensitivity"] == plan["summarize_results"] == 1
+
+
+def test_another_threshold_of_robust_overfitting_trains_nothing(edited: Path):
+    path = edited / PACKAGE / "evaluation/robust_overfitting.py"
+    path.write_text(f"{path.read_text()}\nFALL = 0.5\n")
+    assert set(planned(edited, *TINY, "all")) == {"summarize_results", "plot_tradeoff", "all"}
+
+
+def test_rewording_an_error_of_the_check_of_a_split_reruns_nothing(edited: Path):
+    path = edited / PACKAGE / "data/split_check.py"
+    text = path.read_text()
+    assert "the smallest label is" in text
+    path.write_text(text.replace("the smallest label is", "there is a label"))
+    assert planned(edited, *TINY, "all") == {}
+
+
 def test_editing_a_script_reruns_its_rule(edited: Path):
     append_comment(edited / "workflow_scripts/judge_claims.py")
     assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
 
 
-def test_editing_what_people_see_during_a_job_reruns_nothing(edited: Path):
-    append_comment(edited / PACKAGE / "console.py")
+def test_editing_what_a_job_prints_reruns_nothing(edited: Path):
+    append_comment(edited / PACKAGE / "runtime/console.py")
     assert planned(edited, *TINY, "all") == {}
 
 
@@ -229,10 +273,16 @@ def test_a_rule_names_what_its_script_imports(finished_workflow: Path):
     target = "results/tiny/sens/normal_0.04.h5"
     summary = run_snakemake(finished_workflow, "--detailed-summary", *TINY, target).stdout
     line = next(line for line in summary.splitlines() if line.startswith(f"{target}\t"))
-    for module in ("attacks", "extremes", "models", "random_starts", "sensitivity"):
+    for module in (
+        "attacks/pgd",
+        "attacks/random_starts",
+        "evaluation/feature_extrema",
+        "evaluation/sensitivity_file",
+        "networks/resnet",
+    ):
         assert f"{PACKAGE}/{module}.py" in line
     assert "workflow_scripts/measure_sensitivity.py" in line
-    assert "figures.py" not in line
+    assert "reporting/" not in line
 
 
 def test_the_target_prints_the_table_and_runs_nothing_else(finished_workflow: Path):

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import ROOT, copy_workflow, run_snakemake
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
 from local_slurm import local_slurm, slurm, wait_until, what_is_missing
+from snakemake_runs import ROOT, copy_workflow, run_snakemake
 
 pytestmark = [pytest.mark.workflow, pytest.mark.skipif(bool(what_is_missing()), reason=what_is_missing() or "-")]
 
@@ -30,7 +30,7 @@ MEMORY = {
     "fetch_dataset": "4000M",
     **dict.fromkeys(("train_model", "measure_accuracy", "measure_sensitivity"), "8000M"),
 }
-CONSOLE = "workflow_scripts/feature_sensitivity/console.py"
+CONSOLE = "workflow_scripts/feature_sensitivity/runtime/console.py"
 TARGET = "results/tiny/sens/normal_0.08.h5"
 LOG = "results/tiny/logs/measure_sensitivity/normal_0.08.log"
 

@@ -1,4 +1,4 @@
-"""Every fault is told at once, with key, value and what to write instead."""
+"""Every fault is reported at once, with key, value and what to write instead."""
 
 import copy
 from collections.abc import Mapping
@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from feature_sensitivity.config.check import faults, used_datasets
+from feature_sensitivity.config.check import faults
+from feature_sensitivity.config.used_datasets import used_datasets
+from snakemake_runs import ROOT
 
-ROOT = Path(__file__).parents[3]
 SCHEMA = yaml.safe_load((ROOT / "rules/config.schema.yaml").read_text())
 
 
@@ -107,15 +108,35 @@ WRONG = {
         {"datasets": {"mine": {"source": "hdf5", "path": ""}}},
         ["datasets.mine.path is ''; write at least one character"],
     ),
+    "a target that shards cannot decide on": (
+        {"sensitivity": {"target_relative_error": 0.1, "shards": 2}},
+        ["sensitivity.target_relative_error decides on all images together; write shards: 1, or target_relative_error"],
+    ),
     "no address": ({"datasets": {"robust_release": {"urls": []}}}, ["neither path nor urls"]),
 }
 
 
 @pytest.mark.parametrize(("changes", "expected"), WRONG.values(), ids=WRONG.keys())
-def test_a_fault_is_named_with_its_mend(changes: dict[str, Any], expected: list[str]):
-    told = "\n".join(faults(merged(PAPER, changes), SCHEMA))
+def test_a_fault_is_named_with_what_to_write(changes: dict[str, Any], expected: list[str]):
+    reported = "\n".join(faults(merged(PAPER, changes), SCHEMA))
     for part in expected:
-        assert part in told
+        assert part in reported
+
+
+@pytest.mark.parametrize(
+    ("section", "old", "new"),
+    [
+        ("sensitivity", "precision", "target_relative_error"),
+        ("studies", "theorem", "error_bounds"),
+        ("studies", "relinear", "last_layer_refit"),
+    ],
+)
+def test_a_renamed_key_is_refused_with_its_new_name(section: str, old: str, new: str):
+    expected = [f"{section}.{old} is now {section}.{new}; rename it"]
+    over_the_new_one = merged(PAPER, {section: {old: PAPER[section][new]}})
+    assert faults(over_the_new_one, SCHEMA) == expected
+    del over_the_new_one[section][new]
+    assert faults(over_the_new_one, SCHEMA) == expected
 
 
 def test_a_network_that_is_trained_already_needs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -141,7 +162,7 @@ def test_a_missing_key_is_named():
     assert faults(config, SCHEMA) == ["accuracy: the key 'steps' is missing; add it as in config.yaml"]
 
 
-def test_all_faults_are_told_at_once():
+def test_all_faults_are_reported_at_once():
     changes = {"accuracy": {"steps": -5}, "sensitivity": {"step": 3}, "epsilons": ["big"]}
     assert len(faults(merged(PAPER, changes), SCHEMA)) == 3
 

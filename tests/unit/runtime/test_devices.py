@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from conftest import ROOT
 from feature_sensitivity.runtime import devices
 from feature_sensitivity.runtime.devices import best_device, take_free_device
+from snakemake_runs import ROOT
 
 TAKE = """
 import sys

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ROOT
 from feature_sensitivity.runtime.files import sha256_of_file, sha256_of_settings, whole_file
+from snakemake_runs import ROOT
 
 
 def test_a_file_appears_whole(tmp_path: Path):

@@ -78,9 +78,9 @@ def definitions() -> pd.DataFrame:
 
 TABLES = {
     "definitions": definitions(),
-    "theorem": theorem(0),
+    "error_bounds": theorem(0),
     "convergence": convergence(),
-    "relinear": relinear(),
+    "last_layer_refit": relinear(),
     "norms": norms(),
     "crossing": crossing(1.5, 1.1, 0.9),
 }
@@ -97,14 +97,14 @@ def test_every_study_has_a_table_and_a_figure(name: str, tmp_path: Path):
 
 
 def test_the_theorem_counts_contradictions():
-    assert "None of the 300 attacked points" in STUDIES["theorem"].answer(theorem(0))
-    assert "6 of 300 attacked points contradict" in STUDIES["theorem"].answer(theorem(1))
-    table = STUDIES["theorem"].table(theorem(0))
+    assert "None of the 300 attacked points" in STUDIES["error_bounds"].answer(theorem(0))
+    assert "6 of 300 attacked points contradict" in STUDIES["error_bounds"].answer(theorem(1))
+    table = STUDIES["error_bounds"].table(theorem(0))
     assert table["pointwise / attacked"][0] == "1.50"
 
 
 def test_the_best_new_layer_is_not_one_as_trained():
-    answer = STUDIES["relinear"].answer(relinear())
+    answer = STUDIES["last_layer_refit"].answer(relinear())
     assert "(1 % least sensitive) reaches 20.0 (15.0-25.0) %" in answer
     assert "10.0 (5.0-15.0) % of normal as trained" in answer
 

@@ -199,8 +199,8 @@ def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
     """Almost all features of `normal` are sensitive, so re-arranging its linear layer cannot make it robust."""
     if run.last_layer_refit is None:
         raise MissingError(
-            "no linear layer was fitted anew; type `snakemake --cores all relinear`, with the options of this run, "
-            "then `all` again"
+            "no linear layer was fitted anew; that takes the models `normal`, with training data of this run, and "
+            "`adversarial`, sensitivity.features: null, and studies.last_layer_refit.epsilon among the epsilons"
         )
     attacked = run.last_layer_refit[run.last_layer_refit.epsilon > 0]
     accuracy: dict[str, Estimate] = {row["head"]: accuracy_estimate(row) for row in attacked.to_dict("records")}

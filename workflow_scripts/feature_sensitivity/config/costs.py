@@ -1,6 +1,11 @@
-"""Roughly what a run costs, before it starts. Plain arithmetic: needs no torch."""
+"""Roughly what a job of the protocol costs, before it starts. Plain arithmetic: needs no torch.
 
-from collections.abc import Mapping
+A forward pass is 2 operations per multiply-accumulate; so is each of the two halves of a backward pass, and an
+attack needs only the half that leads to the input.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from feature_sensitivity.config.replicates import model_of
@@ -16,9 +21,12 @@ SHARE_AFTER_DROPPING = 0.75
 IMAGES = {"cifar10": (50_000, 10_000), "digits": (1_437, 360)}
 """Training and test images by source; other sources are taken to be of CIFAR-10's size."""
 
+FEATURES_PER_WIDTH = 8
+"""Penultimate features of ResNet18 for each channel of its first group."""
+
 
 def forward_macs(*, width: int, size: int, in_channels: int = 3, n_classes: int = 10) -> int:
-    """Multiply-accumulates of one forward pass of ResNet18 on a ``size`` x ``size`` image."""
+    """Return the multiply-accumulates of one forward pass of ResNet18 on a ``size`` x ``size`` image."""
     total = 9 * in_channels * width * size**2
     channels = width
     for group in range(4):
@@ -29,68 +37,94 @@ def forward_macs(*, width: int, size: int, in_channels: int = 3, n_classes: int 
     return total + channels * n_classes
 
 
-def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any]) -> float:
-    """Floating-point operations of one job; 0 for rules that compute little.
+@dataclass(frozen=True)
+class Job:
+    """A job with its wildcards, and the sizes that the configuration gives it."""
 
-    A forward pass is 2 operations per multiply-accumulate; so is each of the two halves of a backward
-    pass, and an attack needs only the half that leads to the input.
+    wildcards: Mapping[str, str]
+    config: Mapping[str, Any]
+
+    @property
+    def evaluation(self) -> Mapping[str, Any]:
+        """The settings of the dataset whose test images measure every model."""
+        return self.config["datasets"][self.config["evaluation_dataset"]]
+
+    @property
+    def n_train(self) -> int:
+        """Training images."""
+        return IMAGES.get(self.evaluation["source"], IMAGES["cifar10"])[0]
+
+    @property
+    def n_test(self) -> int:
+        """Test images."""
+        return IMAGES.get(self.evaluation["source"], IMAGES["cifar10"])[1]
+
+    @property
+    def n_features(self) -> int:
+        """Penultimate features of a network."""
+        return FEATURES_PER_WIDTH * int(self.config["network"]["width"])
+
+    @property
+    def forward(self) -> float:
+        """Floating-point operations of one image's forward pass."""
+        channels = len(self.config["standardization"]["mean"])
+        size = self.evaluation.get("size", 32)
+        return 2.0 * forward_macs(width=self.config["network"]["width"], size=size, in_channels=channels)
+
+    @property
+    def attack_step(self) -> float:
+        """Floating-point operations of one step of an attack on one image."""
+        return 2 * self.forward
+
+
+def train_model(job: Job) -> float:
+    """Return the cost of training: three forward passes' worth for each image and epoch, and the attack."""
+    adversarial = job.config["models"][model_of(job.wildcards["model"])]["training"] == "adversarial"
+    attack = job.config["adversarial_training"]["steps"] * job.attack_step if adversarial else 0.0
+    return job.config["training"]["epochs"] * job.n_train * (3 * job.forward + attack)
+
+
+def construct_dataset(job: Job) -> float:
+    """Return the cost of one part of a constructed dataset."""
+    settings = job.config["datasets"][job.wildcards["dataset"]]
+    return (settings["images"] or job.n_train) * settings["steps"] * job.attack_step / settings["shards"]
+
+
+def measure_accuracy(job: Job) -> float:
+    """Return the cost of the attacks on the decision at every epsilon."""
+    return len(job.config["epsilons"]) * accuracy_steps(job) * job.attack_step
+
+
+def accuracy_steps(job: Job) -> float:
+    """Return the steps of the attacks on the decision at one epsilon, over all images.
+
+    Auto-PGD, the stronger attack, takes 100 steps for each of two losses, each with one forward pass more.
     """
-    width = config["network"]["width"]
-    evaluation = config["datasets"][config["evaluation_dataset"]]
-    forward = 2.0 * forward_macs(
-        width=width, size=evaluation.get("size", 32), in_channels=len(config["standardization"]["mean"])
-    )
-    attack_step = 2 * forward
-    n_train, n_test = IMAGES.get(evaluation["source"], IMAGES["cifar10"])
-    if rule == "train_model":
-        adversarial = config["models"][model_of(wildcards["model"])]["training"] == "adversarial"
-        attack = config["adversarial_training"]["steps"] * attack_step if adversarial else 0.0
-        return config["training"]["epochs"] * n_train * (3 * forward + attack)
-    if rule == "construct_dataset":
-        settings = config["datasets"][wildcards["dataset"]]
-        return (settings["images"] or n_train) * settings["steps"] * attack_step / settings["shards"]
-    if rule == "measure_accuracy":
-        settings = config["accuracy"]
-        steps = len(config["epsilons"]) * (settings["steps"] * settings["restarts"] + _stronger_steps(settings))
-        return (settings["images"] or n_test) * steps * attack_step
-    if rule == "measure_sensitivity":
-        settings = config["sensitivity"]
-        rows = settings["images"] * min(settings["features"] or 8 * width, 8 * width) * 2 * settings["restarts"]
-        return rows * settings["steps"] * attack_step * SHARE_AFTER_DROPPING
-    return attack_step * _study_steps(rule, config, n_train, n_test)
+    settings = job.config["accuracy"]
+    stronger = 2 * 100 * 1.5 if settings["stronger_attack"] else 0.0
+    return (settings["images"] or job.n_test) * (settings["steps"] * settings["restarts"] + stronger)
 
 
-def _stronger_steps(accuracy: Mapping[str, Any]) -> float:
-    """Attack steps per image and epsilon of Auto-PGD: two losses, 100 steps, each with one forward pass more."""
-    return 2 * 100 * 1.5 if accuracy["stronger_attack"] else 0.0
+def measure_sensitivity(job: Job) -> float:
+    """Return the cost of the attacks on every feature, up and down, at one epsilon."""
+    settings = job.config["sensitivity"]
+    rows = settings["images"] * min(settings["features"] or job.n_features, job.n_features) * 2 * settings["restarts"]
+    return rows * settings["steps"] * job.attack_step * SHARE_AFTER_DROPPING
 
 
-def _study_steps(rule: str, config: Mapping[str, Any], n_train: int, n_test: int) -> float:
-    """Attack steps of one job of a study, on single images; 0 for other rules. A forward pass is half a step."""
-    accuracy, sensitivity, studies = config["accuracy"], config["sensitivity"], config["studies"]
-    n_features, accuracy_images = 8 * config["network"]["width"], accuracy["images"] or n_test
-    attacks = accuracy_images * accuracy["steps"] * accuracy["restarts"]
-    stronger = accuracy_images * _stronger_steps(accuracy)
-    if rule == "bound_errors":
-        return sensitivity["images"] * accuracy["steps"] * studies["theorem"]["restarts"]
-    if rule == "measure_convergence":
-        study = studies["convergence"]
-        rows = study["images"] * min(study["features"], n_features) * 2 * SHARE_AFTER_DROPPING
-        return rows * (sum(study["steps"]) + study["starts"] * sensitivity["steps"])
-    if rule == "refit_last_layer":
-        study = studies["relinear"]
-        fit = min(study["images"], n_train) * study["epochs"] * config["adversarial_training"]["steps"]
-        return n_train / 2 + fit + (len(study["shares"]) + 3) * attacks
-    if rule == "measure_accuracy_l2":
-        return len(studies["norms"]["epsilons"]) * (attacks + stronger)
-    if rule == "measure_sensitivity_l2":
-        rows = studies["norms"]["images"] * min(sensitivity["features"] or n_features, n_features) * 2
-        return rows * sensitivity["restarts"] * sensitivity["steps"] * SHARE_AFTER_DROPPING
-    return 0.0
+Cost = Callable[[Job], float]
+
+PROTOCOL_COSTS: Mapping[str, Cost] = {
+    "train_model": train_model,
+    "construct_dataset": construct_dataset,
+    "measure_accuracy": measure_accuracy,
+    "measure_sensitivity": measure_sensitivity,
+}
+"""By rule, the floating-point operations of one job."""
 
 
 def duration(seconds: float) -> str:
-    """For people: ``3 minutes``."""
+    """Return a rounded duration such as ``3 minutes``."""
     for unit, length in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
         if seconds >= 1.5 * length:
             return f"{seconds / length:.0f} {unit}s"

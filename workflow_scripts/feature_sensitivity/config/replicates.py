@@ -12,7 +12,7 @@ SUFFIX = re.compile(r"_seed(\d+)$")
 
 
 def replicate_names(models: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]) -> list[str]:
-    """Every model with every seed, model by model, in the order of the seeds.
+    """Return the name of every model with every seed, model by model, in the order of the seeds.
 
     ``models`` are the configuration's; one with ``weights`` is trained already and has no further replicates.
     """
@@ -24,11 +24,11 @@ def replicate_names(models: Mapping[str, Mapping[str, Any]], seeds: Sequence[int
 
 
 def model_of(replicate: str) -> str:
-    """The model of the configuration that a replicate is one of."""
+    """Return the model of the configuration to which a replicate belongs."""
     return SUFFIX.sub("", replicate)
 
 
 def seed_of(replicate: str, seeds: Sequence[int]) -> int:
-    """The seed that a replicate is trained with."""
+    """Return the seed with which a replicate is trained."""
     suffix = SUFFIX.search(replicate)
     return int(suffix[1]) if suffix else seeds[0]

@@ -2,7 +2,9 @@
 
 One answer serves the rules, which rerun when one of these files changes, and side checkpoints, which are not
 used once one has changed. Imports are read off the syntax tree and resolved by importlib's own rules, so
-every spelling counts: dotted, relative, inside a function. Nothing is executed.
+every spelling counts: dotted, relative, inside a function. Nothing is executed. Not seen are module names that
+a program computes (``importlib.import_module(name)``) and the ``__all__`` behind ``import *``: this project uses
+neither.
 """
 
 import ast
@@ -11,9 +13,10 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-PACKAGE = Path(__file__).parents[1]
+PACKAGE = Path(__file__).resolve().parents[1]
 MARKER = "CHANGES_NO_RESULT"
 """A module that sets this to True reports on a computation or stops it, and changes none of its numbers."""
+CHANGES_NO_RESULT = True
 
 
 def source_files(file: Path) -> list[Path]:
@@ -22,7 +25,7 @@ def source_files(file: Path) -> list[Path]:
     Of :func:`code_closure`, those are left out that hold nothing but a docstring or set ``CHANGES_NO_RESULT = True``;
     what they import counts.
     """
-    return sorted(path for path in code_closure(file) if path == file.resolve() or _changes_results(path))
+    return sorted(path for path in code_closure(file) if path == file.resolve() or _changes_results(path.read_bytes()))
 
 
 def code_closure(file: Path) -> frozenset[Path]:
@@ -37,16 +40,25 @@ def code_closure(file: Path) -> frozenset[Path]:
     return frozenset(found)
 
 
+def _imported_files(file: Path) -> set[Path]:
+    names = _imported_names(file.read_bytes(), _package_of(file))
+    return {path for name in names if (path := _project_file(name, file))}
+
+
+# What is cached depends on its arguments alone: a file that is edited is read again.
 @cache
-def _imported_files(file: Path) -> frozenset[Path]:
-    names = {name for node in ast.walk(_syntax_tree(file)) for name in _imported_names(node, _package_of(file))}
+def _imported_names(source: bytes, package: str) -> frozenset[str]:
+    """Return the absolute name of every module that may be imported, its packages included."""
+    names = {name for node in ast.walk(ast.parse(source)) for name in _names_in(node, package)}
+    if package:
+        names.add(package)
     # Importing a.b.c runs a/__init__.py and a/b/__init__.py first.
-    parents = {".".join(parts[:n]) for parts in (name.split(".") for name in names) for n in range(1, len(parts) + 1)}
-    return frozenset(path for name in parents if (path := _project_file(name)))
+    parts_of_names = [name.split(".") for name in names]
+    return frozenset(".".join(parts[:n]) for parts in parts_of_names for n in range(1, len(parts) + 1))
 
 
-def _imported_names(node: ast.AST, package: str) -> Iterator[str]:
-    """Yield every absolute name that may be a module; ``from a import b`` may mean the module ``a.b``."""
+def _names_in(node: ast.AST, package: str) -> Iterator[str]:
+    """Yield what one statement names; in ``from a import b``, the module may be ``a`` or ``a.b``."""
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
@@ -56,12 +68,15 @@ def _imported_names(node: ast.AST, package: str) -> Iterator[str]:
         yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _project_file(name: str) -> Path | None:
-    """Return the file of a module of this package; None for other modules and for names that are no module."""
+def _project_file(name: str, importer: Path) -> Path | None:
+    """Return the file of a module of the package, or of a script beside ``importer``; None for any other name."""
     first, *rest = name.split(".")
-    if first != PACKAGE.name:
+    if first == PACKAGE.name:
+        path = PACKAGE.joinpath(*rest)
+    elif _package_of(importer):
         return None
-    path = PACKAGE.joinpath(*rest)
+    else:
+        path = importer.parent.joinpath(first, *rest)
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
@@ -73,8 +88,8 @@ def _package_of(file: Path) -> str:
 
 
 @cache
-def _changes_results(file: Path) -> bool:
-    body = _syntax_tree(file).body
+def _changes_results(source: bytes) -> bool:
+    body = ast.parse(source).body
     if all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body):
         return False
     return not any(
@@ -83,7 +98,3 @@ def _changes_results(file: Path) -> bool:
         and ast.unparse(node.value) == "True"
         for node in body
     )
-
-
-def _syntax_tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), str(file))

@@ -18,7 +18,7 @@ STUDIES: Mapping[str, Study] = {
         definitions_answer,
         plot_definitions,
     ),
-    "theorem": Study(
+    "error_bounds": Study(
         "The corrected Theorem 3: estimates, not certificates",
         "What do the sensitivities of features say about the robust error, and does any attacked point contradict it?",
         theorem_table,
@@ -32,7 +32,7 @@ STUDIES: Mapping[str, Study] = {
         convergence_answer,
         plot_convergence,
     ),
-    "relinear": Study(
+    "last_layer_refit": Study(
         "A new linear layer",
         "Can re-arranging the last layer make the normal model robust?",
         relinear_table,

@@ -1,0 +1,70 @@
+"""What a run says at its start and at its end."""
+
+from collections import Counter
+
+from feature_sensitivity.config.costs import FLOP_PER_SECOND_CORE
+from feature_sensitivity.config.costs import duration
+
+LONG = 86_400  # seconds
+
+
+def print_start_banner():
+    """Say where the workflow runs, what there is to do, and roughly how long that takes."""
+    jobs, work = Counter(), 0.0
+    for job in workflow.dag.needrun_jobs():
+        jobs[job.rule.name] += 1
+        work += job_flop(job.rule.name, dict(job.wildcards), config)
+    counts = [f"{count} {rule}" for rule, count in jobs.items() if rule != "all"]
+    place, flop_per_second = describe_place()
+    seconds = work / flop_per_second
+    say("Features' sensitivity (Hu et al. 2022)")
+    say(f"  device    {place}")
+    say(f"  to do     {', '.join(counts)}")
+    say(
+        f"  cost      {work:.1e} floating-point operations, roughly {duration(seconds)}"
+    )
+    say(f"  results   {results()}/")
+    if seconds > LONG and not count_gpus() and not workflow.non_local_exec:
+        say(
+            "This is long for a CPU. For the whole paper in minutes on small images, type: make demo"
+        )
+        say(
+            "For real CIFAR-10 at reduced scale: snakemake --cores all --profile profiles/cifar10_cpu all"
+        )
+        say("For a cluster with GPUs: snakemake --profile profiles/slurm all")
+
+
+def describe_place():
+    """Return what computes, and its floating-point operations per second."""
+    gpus = count_gpus()
+    if workflow.non_local_exec:
+        return (
+            "jobs go to the cluster; the estimate is for one GPU",
+            FLOP_PER_SECOND_GPU,
+        )
+    if gpus:
+        return (
+            f"{gpus} GPU{'s' * (gpus > 1)}; the estimate is for one",
+            FLOP_PER_SECOND_GPU,
+        )
+    return f"CPU, {workflow.cores} cores", workflow.cores * FLOP_PER_SECOND_CORE
+
+
+def print_end_banner():
+    """Show the summary and the paths of what to read."""
+    summary = results() / "summary.txt"
+    if summary.exists():
+        say(summary.read_text().rstrip())
+    for name in (
+        "figures/figure1_accuracy.png",
+        "figures/figure2_sensitivity.png",
+        "summary.md",
+        "claims.md",
+    ):
+        if (results() / name).exists():
+            say(f"  {results() / name}")
+
+
+def say(line):
+    """Print to the terminal, beside Snakemake's own messages."""
+    print(line, file=sys.stderr)

@@ -1,0 +1,33 @@
+"""The text of the rules."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+from snakemake_runs import ROOT
+
+FILES = {path.name: path.read_text() for path in (ROOT / "Snakefile", *sorted((ROOT / "rules").glob("*.smk")))}
+BLOCKS = [block for text in FILES.values() for block in re.split(r"^ *(?:use )?rule ", text, flags=re.MULTILINE)[1:]]
+WITH_SCRIPT = {block.split(":")[0]: block for block in BLOCKS if "script:" in block}
+
+
+def test_a_rule_has_the_name_of_its_script():
+    for name, block in WITH_SCRIPT.items():
+        assert f'"../workflow_scripts/{name}.py"' in block
+    assert WITH_SCRIPT.keys() == {script.stem for script in (ROOT / "workflow_scripts").glob("*.py")}
+
+
+def test_a_rule_depends_on_the_code_of_its_script():
+    without = {name for name, block in WITH_SCRIPT.items() if f'code=source_files("{name}"),' not in block}
+    assert without == {"tabulate_benchmarks"}, "which runs whenever it is asked for"
+
+
+@pytest.mark.parametrize("name", ["common.smk", "banner.smk"])
+def test_parsing_the_rules_imports_nothing_heavy(name: str):
+    imports = re.findall(r"^(?:from|import) .*", FILES[name], re.MULTILINE)
+    assert imports
+    code = "\n".join(["import sys", "sys.path.insert(0, 'workflow_scripts')", *imports, "print(*sys.modules)"])
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert {"torch", "matplotlib", "pandas", "numpy", "scipy"}.isdisjoint(done.stdout.split())

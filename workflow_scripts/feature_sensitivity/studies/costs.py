@@ -1,0 +1,24 @@
+"""Roughly what each job costs, of the protocol and of the studies. Needs no torch."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from feature_sensitivity.config.costs import PROTOCOL_COSTS, Cost, Job
+from feature_sensitivity.studies.convergence.cost import measure_convergence
+from feature_sensitivity.studies.error_bounds.cost import bound_errors
+from feature_sensitivity.studies.last_layer_refit.cost import refit_last_layer
+from feature_sensitivity.studies.norms.cost import measure_accuracy_l2, measure_sensitivity_l2
+
+COSTS: Mapping[str, Cost] = {
+    **PROTOCOL_COSTS,
+    "bound_errors": bound_errors,
+    "measure_convergence": measure_convergence,
+    "refit_last_layer": refit_last_layer,
+    "measure_accuracy_l2": measure_accuracy_l2,
+    "measure_sensitivity_l2": measure_sensitivity_l2,
+}
+
+
+def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any]) -> float:
+    """Return the floating-point operations of one job; 0 for rules that compute little."""
+    return COSTS[rule](Job(wildcards=wildcards, config=config)) if rule in COSTS else 0.0

@@ -1,0 +1,13 @@
+"""What the study of the norms costs. Needs no torch."""
+
+from feature_sensitivity.config.costs import Job, accuracy_steps, measure_sensitivity
+
+
+def measure_accuracy_l2(job: Job) -> float:
+    """Return the cost of the attacks on the decision at every l2 epsilon."""
+    return len(job.config["studies"]["norms"]["epsilons"]) * accuracy_steps(job) * job.attack_step
+
+
+def measure_sensitivity_l2(job: Job) -> float:
+    """Return the cost of the protocol's attacks on features, on the study's images."""
+    return measure_sensitivity(job) * job.config["studies"]["norms"]["images"] / job.config["sensitivity"]["images"]
