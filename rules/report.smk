@@ -1,3 +1,5 @@
+from feature_sensitivity.reporting import protocol
+
 ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
 SENSITIVITIES = expand(
     "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=config["epsilons"]
@@ -27,8 +29,8 @@ rule plot_accuracy:
         runtime=10,
     params:
         models=MODELS,
-        settings=config["accuracy"],
-        seeds=several_seeds(),
+        protocol=protocol.accuracy_attack(config["accuracy"]),
+        bars=protocol.accuracy_bars(several_seeds()),
     message:
         "Figure 1: accuracy against epsilon."
     script:
@@ -62,7 +64,8 @@ rule plot_sensitivity:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=several_seeds(),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.spread("lines, with bands and bars", several_seeds()),
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -134,8 +137,9 @@ rule summarize_results:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=several_seeds(),
-        settings=config["accuracy"],
+        accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
+        sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.summary_spread(several_seeds()),
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
     script:
@@ -147,7 +151,7 @@ rule judge_claims:
         code=source_files("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
-        relinear=relinear_table,
+        last_layer_refit=relinear_table,
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
@@ -199,9 +203,8 @@ rule plot_learning:
         runtime=10,
     params:
         replicates=TRAINED,
-        training=config["training"],
-        seed=SEED,
-        seeds=several_seeds(),
+        protocol=protocol.training(config["training"], config["adversarial_training"]),
+        seeds=protocol.spread("lines and bands", several_seeds()) or f"seed {SEED}",
     message:
         "Learning curves."
     script:
@@ -235,7 +238,8 @@ rule plot_quantiles:
         epsilons=config["epsilons"],
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=several_seeds(),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.spread("points and bands", several_seeds()),
     message:
         "Quantiles of the sensitivities against a normal distribution."
     script:
@@ -266,9 +270,9 @@ rule plot_tradeoff:
         runtime=10,
     params:
         models=MODELS,
-        settings=config["accuracy"],
-        derivation=derivation_settings(),
-        seeds=several_seeds(),
+        accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
+        sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        bars=protocol.accuracy_bars(several_seeds()),
     message:
         "Accuracy against sensitivity."
     script:
