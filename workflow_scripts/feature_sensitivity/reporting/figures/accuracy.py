@@ -27,8 +27,7 @@ def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: s
         figure, axes = single_panel(5.2, 3.9)
         for number, model in enumerate(models):
             rows = accuracy[accuracy.model == model].sort_values("epsilon")
-            points_right = POINTS_APART * (number - (len(models) - 1) / 2) if "n_seeds" in accuracy else 0.0
-            axes.errorbar(
+            drawn = axes.errorbar(
                 rows.epsilon,
                 100 * rows.accuracy,
                 yerr=accuracy_bars(rows),
@@ -36,8 +35,13 @@ def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: s
                 **line_style(number),
                 capsize=2,
                 markersize=5,
-                transform=axes.transData + ScaledTranslation(points_right / 72, 0, figure.dpi_scale_trans),
             )
+            if "n_seeds" in accuracy:
+                points = POINTS_APART * (number - (len(models) - 1) / 2)
+                moved = ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+                # Only now, as the limits of the axes are taken from the data when they are drawn.
+                for artist in drawn.get_children():
+                    artist.set_transform(axes.transData + moved)
         ticks = accuracy[["epsilon", "epsilon_255"]].drop_duplicates().sort_values("epsilon")
         axes.set_xticks(ticks.epsilon, [f"{e:g}\n{k:.1f}" for e, k in ticks.itertuples(index=False)])
         axes.set_xlabel("$\\epsilon$, standardized units above, 255ths of the pixel range below")
