@@ -8,27 +8,24 @@ threshold, when two intervals overlap, or when the run lacks what the claim is a
 A new claim is a function under ``@claim`` and a line in ``CLAIMS``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
-from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination
 from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST, MissingError, Run, accuracy_estimate
 from feature_sensitivity.analysis.seeds import mean_of
 from feature_sensitivity.analysis.verdicts import (
-    UNDECIDED,
     Check,
     Truth,
     every,
     is_above,
     is_below,
     is_greater,
-    verdict,
 )
 
 HIGH = 0.5
@@ -41,22 +38,6 @@ FAR = 0.5
 """Far below: less than this share."""
 SKEWNESS, KURTOSIS = 0.5, 1.0
 """About normal: skewness and excess kurtosis within this distance of 0, which a normal distribution has."""
-
-Rule = Callable[[Run], Iterator[Check]]
-
-
-class Claim(NamedTuple):
-    """A claim of the paper, its rule in words, and the rule."""
-
-    name: str
-    sentence: str
-    rule: str
-    checks: Rule
-
-
-def claim(name: str, *, rule: str) -> Callable[[Rule], Claim]:
-    """Make a claim of the function that judges it; the function's docstring is the paper's sentence."""
-    return lambda checks: Claim(name, cast("str", checks.__doc__), rule, checks)
 
 
 @claim("A1", rule=f"Each accuracy is above {HIGH:.0%}, and the interval of `normal` lies above those of the other two.")
@@ -242,24 +223,6 @@ CLAIMS = (
 )
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """A claim, its verdict, and the checks behind it or the reason why there are none."""
-
-    claim: Claim
-    verdict: str
-    checks: Sequence[Check]
-    reason: str = ""
-
-
 def judge(run: Run) -> list[Judgement]:
     """Return every claim's verdict, in the order of the paper."""
-    return [_judge(claim, run) for claim in CLAIMS]
-
-
-def _judge(claim: Claim, run: Run) -> Judgement:
-    try:
-        checks = list(claim.checks(run))
-    except MissingError as error:
-        return Judgement(claim, UNDECIDED, [], str(error))
-    return Judgement(claim, verdict([check.holds for check in checks]), checks)
+    return [judge_claim(claim, run) for claim in CLAIMS]

@@ -22,11 +22,11 @@ Key = TypeVar("Key")
 NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
 
 MODELS = (NORMAL, ADVERSARIAL, ROBUST)
-"""The names by which the claims know the paper's three models."""
+"""The names of the paper's three models, as claims use them."""
 
 
 class MissingError(Exception):
-    """What a claim speaks of and the run does not have."""
+    """What a claim is about and the run does not have."""
 
 
 @dataclass(frozen=True)

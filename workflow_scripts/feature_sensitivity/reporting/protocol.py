@@ -53,7 +53,7 @@ def accuracy_bars(seeds: str) -> str:
 
 
 def summary_spread(seeds: str) -> str:
-    """Return what stands beside the accuracies of the summary."""
+    """Return what follows each accuracy in the summary: its interval, or its spread over seeds."""
     over_seeds = spread("with ±", seeds)
     return f"{over_seeds}, other columns: the mean" if seeds else "95 % Wilson intervals"
 
