@@ -129,18 +129,6 @@ def derivation_settings():
     }
 
 
-def study_settings(wildcards):
-    """Return the settings of a study and of the protocol's attacks, which its report states."""
-    return {
-        "models": MODELS,
-        "study": STUDY.get(wildcards.study, {}),
-        "accuracy": config["accuracy"],
-        "sensitivity": config["sensitivity"],
-        "seed": SEED,
-        "std": config["standardization"]["std"],
-    }
-
-
 def several_seeds():
     """Return a text that says over which seeds a mean is taken; empty where no model has replicates."""
     if len(REPLICATES) == len(MODELS):

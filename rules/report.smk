@@ -1,3 +1,6 @@
+from feature_sensitivity.reporting import protocol
+
+
 rule plot_accuracy:
     input:
         code=source_files("plot_accuracy"),
@@ -21,8 +24,8 @@ rule plot_accuracy:
         runtime=10,
     params:
         models=MODELS,
-        settings=config["accuracy"],
-        seeds=several_seeds(),
+        protocol=protocol.accuracy_attack(config["accuracy"]),
+        bars=protocol.accuracy_bars(several_seeds()),
     message:
         "Figure 1: accuracy against epsilon."
     script:
@@ -56,7 +59,8 @@ rule plot_sensitivity:
         epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=several_seeds(),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.spread("lines, with bands and bars", several_seeds()),
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -128,8 +132,9 @@ rule summarize_results:
         epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=several_seeds(),
-        settings=config["accuracy"],
+        accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
+        sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.summary_spread(several_seeds()),
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
     script:
@@ -193,9 +198,8 @@ rule plot_learning:
         runtime=10,
     params:
         replicates=TRAINED,
-        training=config["training"],
-        seed=SEED,
-        seeds=several_seeds(),
+        protocol=protocol.training(config["training"], config["adversarial_training"]),
+        seeds=protocol.spread("lines and bands", several_seeds()) or f"seed {SEED}",
     message:
         "Learning curves."
     script:
@@ -229,7 +233,8 @@ rule plot_quantiles:
         epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
-        seeds=several_seeds(),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.spread("points and bands", several_seeds()),
     message:
         "Quantiles of the sensitivities against a normal distribution."
     script:
@@ -260,9 +265,9 @@ rule plot_tradeoff:
         runtime=10,
     params:
         models=MODELS,
-        settings=config["accuracy"],
-        derivation=derivation_settings(),
-        seeds=several_seeds(),
+        accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
+        sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        bars=protocol.accuracy_bars(several_seeds()),
     message:
         "Accuracy against sensitivity."
     script:

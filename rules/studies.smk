@@ -238,7 +238,8 @@ rule report_study:
         mem_mb=memory(2),
         runtime=10,
     params:
-        settings=study_settings,
+        models=MODELS,
+        protocol=lambda wildcards: protocol.study(wildcards.study, config),
     message:
         "Study {wildcards.study}: its table and figure."
     script:

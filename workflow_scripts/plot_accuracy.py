@@ -1,25 +1,38 @@
 """Draw Figure 1."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
-from feature_sensitivity.reporting.figures.accuracy import plot_accuracy
-from feature_sensitivity.reporting.protocol import accuracy_settings, bars_settings
+from feature_sensitivity.analysis.tables import read_tables
+from feature_sensitivity.reporting.figures.accuracy import accuracy_figure
+from feature_sensitivity.reporting.protocol import joined
+from feature_sensitivity.reporting.samples import accuracy_sample
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    with job(Path(snakemake.log[0]), "plot_accuracy"):
-        accuracy = accuracy_over_seeds(pd.concat([pd.read_csv(path) for path in snakemake.input.accuracy]))
-        text = f"{accuracy_settings(accuracy, snakemake.params.settings)}; {bars_settings(snakemake.params.seeds)}"
-        figure = plot_accuracy(accuracy, models=snakemake.params.models, caption=text)
-        save_figure(figure, Path(snakemake.output[0]), accuracy)
+def plot_accuracy(*, accuracy: Sequence[Path], svg: Path, models: Sequence[str], protocol: str, bars: str) -> None:
+    """Draw accuracy against epsilon; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
+
+    Args:
+        accuracy: files ``results/accuracy/{model}.csv`` of every replicate.
+        svg: the file to write.
+        models: in the order of their colours.
+        protocol: states the attack.
+        bars: says what the error bars are.
+    """
+    table = accuracy_over_seeds(read_tables(accuracy))
+    caption = joined(protocol, accuracy_sample(table), bars)
+    save_figure(accuracy_figure(table, models=models, caption=caption), svg, table)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), "plot_accuracy"):
+        plot_accuracy(
+            accuracy=[Path(path) for path in snakemake.input.accuracy],
+            svg=Path(snakemake.output[0]),
+            models=snakemake.params.models,
+            protocol=snakemake.params.protocol,
+            bars=snakemake.params.bars,
+        )

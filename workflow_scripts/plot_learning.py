@@ -1,37 +1,37 @@
 """Draw the learning curves."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.reporting.figures.learning import plot_learning
+from feature_sensitivity.reporting.figures.learning import learning_figure
+from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
-
-def caption(training: dict[str, Any], seed: int, seeds: str) -> str:
-    """The settings of the training, in one sentence."""
-    flip = "horizontal flips" if training["horizontal_flip"] else "no augmentation"
-    told = f"lines and bands: mean and standard deviation over {seeds}" if seeds else f"seed {seed}"
-    return (
-        f"momentum SGD, {training['epochs']} epochs, batch {training['batch_size']}, learning rate "
-        f"{training['learning_rate']} ({training['schedule']}), weight decay {training['weight_decay']:g}, {flip}, "
-        f"{told}; loss and training accuracy on the images as trained on, attacked in adversarial training; "
-        "test accuracy without attack"
-    )
+SHOWN = "loss and training accuracy on the images as trained on, attacked in adversarial training"
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    params = snakemake.params
-    with job(Path(snakemake.log[0]), "plot_learning"):
-        histories = {
-            name: pd.read_csv(path) for name, path in zip(params.replicates, snakemake.input.histories, strict=True)
-        }
-        figure = plot_learning(histories, caption=caption(params.training, params.seed, params.seeds))
-        save_figure(figure, Path(snakemake.output[0]))
+def plot_learning(*, histories: Mapping[str, Path], svg: Path, protocol: str, seeds: str) -> None:
+    """Draw loss and accuracy against epoch; write ``svg`` and a PNG beside it.
+
+    Args:
+        histories: replicate to its ``results/models/{model}.history.csv``.
+        svg: the file to write.
+        protocol: states the training.
+        seeds: the seed, or what shows the spread over several.
+    """
+    tables = {name: pd.read_csv(path) for name, path in histories.items()}
+    caption = joined(protocol, SHOWN, "test accuracy without attack", seeds)
+    save_figure(learning_figure(tables, caption=caption), svg)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), "plot_learning"):
+        plot_learning(
+            histories=dict(zip(snakemake.params.replicates, map(Path, snakemake.input.histories), strict=True)),
+            svg=Path(snakemake.output[0]),
+            protocol=snakemake.params.protocol,
+            seeds=snakemake.params.seeds,
+        )

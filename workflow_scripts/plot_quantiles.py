@@ -1,34 +1,62 @@
 """Draw quantile-quantile plots of the sensitivities."""
 
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
+from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.evaluation.sensitivity import read_sensitivities
-from feature_sensitivity.reporting.figures.quantiles import plot_quantiles
-from feature_sensitivity.reporting.protocol import sensitivity_settings
+from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
+from feature_sensitivity.reporting.protocol import joined
+from feature_sensitivity.reporting.samples import sensitivity_sample
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    params = snakemake.params
-    with job(Path(snakemake.log[0]), "plot_quantiles"):
-        files = read_sensitivities(snakemake.input.sensitivity, **params.derivation)
-        bands = f"; points and bands: mean and standard deviation over {params.seeds}" if params.seeds else ""
-        figure, numbers = plot_quantiles(
-            {
-                key: file.sensitivity
-                for key, file in zip(product(params.replicates, params.epsilons), files, strict=True)
-            },
-            models=params.models,
-            epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
-            caption=f"{sensitivity_settings(files)}; a normal distribution follows the line{bands}",
-        )
-        save_figure(figure, Path(snakemake.output[0]), numbers)
+def plot_quantiles(
+    *,
+    sensitivity: Mapping[tuple[str, str], Path],
+    svg: Path,
+    models: Sequence[str],
+    std: Sequence[float],
+    definition: str,
+    normalization: str,
+    protocol: str,
+    spread: str,
+) -> None:
+    """Draw quantiles of sensitivities against normal ones; write ``svg`` and, beside it, a PNG and a CSV.
+
+    Args:
+        sensitivity: (replicate, epsilon as text) to its file.
+        svg: the file to write.
+        models: in the order of their colours.
+        std: of the standardization, per channel.
+        definition: of sensitivity, as in the config.
+        normalization: of weights, as in the config.
+        protocol: states the attack and the definition.
+        spread: says what shows the spread over seeds; empty for one seed.
+    """
+    files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
+    figure, numbers = quantiles_figure(
+        {key: file.sensitivity for key, file in files.items()},
+        models=models,
+        epsilons={epsilon: in_both_units(epsilon, std) for _, epsilon in files},
+        caption=joined(
+            protocol, sensitivity_sample(list(files.values())), "a normal distribution follows the line", spread
+        ),
+    )
+    save_figure(figure, svg, numbers)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), "plot_quantiles"):
+        keys = product(snakemake.params.replicates, snakemake.params.epsilons)
+        plot_quantiles(
+            sensitivity=dict(zip(keys, map(Path, snakemake.input.sensitivity), strict=True)),
+            svg=Path(snakemake.output[0]),
+            models=snakemake.params.models,
+            std=snakemake.params.std,
+            **snakemake.params.derivation,
+            protocol=snakemake.params.protocol,
+            spread=snakemake.params.spread,
+        )

@@ -1,34 +1,60 @@
 """Draw Figure 2."""
 
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
+from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.evaluation.sensitivity import read_sensitivities
-from feature_sensitivity.reporting.figures.sensitivity import plot_sensitivity
-from feature_sensitivity.reporting.protocol import sensitivity_settings
+from feature_sensitivity.reporting.figures.sensitivity import sensitivity_figure
+from feature_sensitivity.reporting.protocol import joined
+from feature_sensitivity.reporting.samples import sensitivity_sample
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
 
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    params = snakemake.params
-    with job(Path(snakemake.log[0]), "plot_sensitivity"):
-        files = read_sensitivities(snakemake.input.sensitivity, **params.derivation)
-        bands = f"; lines, with bands and bars: mean and standard deviation over {params.seeds}" if params.seeds else ""
-        figure, numbers = plot_sensitivity(
-            {
-                key: file.sensitivity
-                for key, file in zip(product(params.replicates, params.epsilons), files, strict=True)
-            },
-            models=params.models,
-            epsilons={epsilon: in_both_units(epsilon, params.std) for epsilon in params.epsilons},
-            caption=f"{sensitivity_settings(files)}; vertical lines: means{bands}",
-        )
-        save_figure(figure, Path(snakemake.output[0]), numbers)
+def plot_sensitivity(
+    *,
+    sensitivity: Mapping[tuple[str, str], Path],
+    svg: Path,
+    models: Sequence[str],
+    std: Sequence[float],
+    definition: str,
+    normalization: str,
+    protocol: str,
+    spread: str,
+) -> None:
+    """Draw histograms of sensitivities; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
+
+    Args:
+        sensitivity: (replicate, epsilon as text) to its file.
+        svg: the file to write.
+        models: in the order of their colours.
+        std: of the standardization, per channel.
+        definition: of sensitivity, as in the config.
+        normalization: of weights, as in the config.
+        protocol: states the attack and the definition.
+        spread: says what shows the spread over seeds; empty for one seed.
+    """
+    files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
+    figure, numbers = sensitivity_figure(
+        {key: file.sensitivity for key, file in files.items()},
+        models=models,
+        epsilons={epsilon: in_both_units(epsilon, std) for _, epsilon in files},
+        caption=joined(protocol, sensitivity_sample(list(files.values())), "vertical lines: means", spread),
+    )
+    save_figure(figure, svg, numbers)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), "plot_sensitivity"):
+        keys = product(snakemake.params.replicates, snakemake.params.epsilons)
+        plot_sensitivity(
+            sensitivity=dict(zip(keys, map(Path, snakemake.input.sensitivity), strict=True)),
+            svg=Path(snakemake.output[0]),
+            models=snakemake.params.models,
+            std=snakemake.params.std,
+            **snakemake.params.derivation,
+            protocol=snakemake.params.protocol,
+            spread=snakemake.params.spread,
+        )

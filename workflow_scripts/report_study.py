@@ -1,55 +1,52 @@
 """Write a study's table and answer, and draw its figure."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
-
-from feature_sensitivity.reporting.pages import html_table, page, paragraphs
+from feature_sensitivity.analysis.tables import read_tables
+from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job, logger
-from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.studies.registry import STUDIES
 
 
-def notes(settings: dict[str, Any]) -> str:
-    """The settings, in one sentence."""
-    accuracy, sensitivity = settings["accuracy"], settings["sensitivity"]
-    own = ", ".join(f"{name} {value}" for name, value in settings["study"].items()).replace("'", "")
-    return (
-        f"{f'Study: {own}. ' if own else ''}"
-        f"Accuracy: {accuracy['norm']} PGD on the cross-entropy, {accuracy['steps']} steps of "
-        f"{accuracy['relative_step_size']} epsilon, {accuracy['images'] or 'all'} test images. "
-        f"Sensitivity: {sensitivity['norm']} PGD, {sensitivity['steps']} steps of "
-        f"{sensitivity['relative_step_size']} epsilon, {sensitivity['images']} test images, definition "
-        f"{sensitivity['definition']}, weights {sensitivity['weight_normalization']}. Seed {settings['seed']}. "
-        "Intervals at 95 %. Epsilon in standardized units; times "
-        f"{255 * sum(settings['std']) / len(settings['std']):.1f} in 255ths of the pixel range"
-    )
+def report_study(
+    name: str,
+    *,
+    tables: Sequence[Path],
+    markdown: Path,
+    page: Path,
+    svg: Path,
+    models: Sequence[str],
+    protocol: str,
+) -> None:
+    """Write what a study found as Markdown, as an HTML page and as a figure, with a PNG beside ``svg``.
 
-
-def main(snakemake: Any) -> None:
-    """Unpack the rule."""
-    output, settings, study = snakemake.output, snakemake.params.settings, STUDIES[snakemake.wildcards.study]
-    with job(Path(snakemake.log[0]), f"report_study {snakemake.wildcards.study}"):
-        frame = pd.concat([pd.read_csv(path) for path in snakemake.input.tables], ignore_index=True)
-        table, answer, note = study.table(frame), study.answer(frame), notes(settings)
-        logger.info("%s", answer)
-        markdown = "\n\n".join(
-            [
-                f"# {study.title}",
-                study.question,
-                f"**{answer}**",
-                table.to_markdown(index=False, disable_numparse=True),
-                f"{note}.",
-            ]
-        )
-        blocks = paragraphs(study.question, answer), html_table(table), paragraphs(f"{note}.", note=True)
-        for path, content in ((output.markdown, f"{markdown}\n"), (output.page, page(study.title, *blocks))):
-            with whole_file(Path(path)) as temporary:
-                temporary.write_text(content)
-        save_figure(study.figure(frame, models=settings["models"], caption=note), Path(output.svg))
+    Args:
+        name: of the study, as in ``STUDIES``.
+        tables: the files with its numbers.
+        markdown: the question, the answer, a table and the settings.
+        page: the same as HTML.
+        svg: the figure.
+        models: in the order of their colours.
+        protocol: states the settings of the study and of the protocol that it starts from.
+    """
+    study, frame = STUDIES[name], read_tables(tables)
+    logger.info("%s", study.answer(frame))
+    document = study.document(frame, protocol=protocol)
+    write_text(markdown, as_markdown(document))
+    write_text(page, as_html(document))
+    save_figure(study.figure(frame, models=models, caption=protocol), svg)
 
 
 if "snakemake" in globals():
-    main(snakemake)
+    with job(Path(snakemake.log[0]), f"report_study {snakemake.wildcards.study}"):
+        report_study(
+            snakemake.wildcards.study,
+            tables=[Path(path) for path in snakemake.input.tables],
+            markdown=Path(snakemake.output.markdown),
+            page=Path(snakemake.output.page),
+            svg=Path(snakemake.output.svg),
+            models=snakemake.params.models,
+            protocol=snakemake.params.protocol,
+        )

@@ -3,8 +3,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from feature_sensitivity.analysis.job_costs import costs_by_rule
 from snakemake_runs import run_snakemake
-from tabulate_benchmarks import tabulate
 
 
 def test_time_and_memory_by_rule(tmp_path: Path):
@@ -17,7 +17,7 @@ def test_time_and_memory_by_rule(tmp_path: Path):
     for name, line in files.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(columns + line)
-    table = tabulate(tmp_path, sorted(tmp_path.rglob("*.tsv")))
+    table = costs_by_rule(tmp_path, sorted(tmp_path.rglob("*.tsv")))
     expected = pd.DataFrame(
         {
             "rule": ["train_model", "plot_accuracy"],

@@ -5,12 +5,10 @@ import pytest
 import torch
 from test_accuracy import STANDARDIZATION, correct, data  # noqa: F401
 
-from feature_sensitivity.analysis import sanity_checks as diagnosis
 from feature_sensitivity.analysis.estimates import wilson_interval
-from feature_sensitivity.analysis.sanity_checks import diagnose
+from feature_sensitivity.analysis.sanity_checks import odd_clean_accuracy, sanity_warnings
 from feature_sensitivity.evaluation.accuracy import correct_under_one_step
 from feature_sensitivity.networks.classifier import Classifier
-from summarize_results import under_stronger_attack
 
 N = 1000
 
@@ -40,12 +38,12 @@ def sound() -> dict[str, pd.DataFrame]:
 
 
 def test_a_sound_measurement_has_no_sign(sound: dict[str, pd.DataFrame]):
-    assert diagnose(**sound) == []
+    assert sanity_warnings(**sound) == []
 
 
-def test_a_network_trained_elsewhere_is_diagnosed_without_a_history(sound: dict[str, pd.DataFrame]):
+def test_a_network_trained_elsewhere_is_checked_without_a_history(sound: dict[str, pd.DataFrame]):
     sound["accuracy"] = table({0: 90, 0.04: 50, 0.08: 56})
-    (sentence,) = diagnose(sound["accuracy"], sound["checks"], None)
+    (sentence,) = sanity_warnings(sound["accuracy"], sound["checks"], None)
     assert "accuracy rises" in sentence
 
 
@@ -71,7 +69,7 @@ def test_a_network_trained_elsewhere_is_diagnosed_without_a_history(sound: dict[
     ],
 )
 def test_each_sign_appears_alone(sound: dict[str, pd.DataFrame], name: str, odd: pd.DataFrame, said: str):
-    (sentence,) = diagnose(**{**sound, name: odd})
+    (sentence,) = sanity_warnings(**{**sound, name: odd})
     assert said in sentence
     assert sentence.startswith("m: ")
 
@@ -82,12 +80,12 @@ def test_a_difference_within_the_interval_is_no_sign(sound: dict[str, pd.DataFra
     sound["checks"] = pd.concat([sound["checks"], table({0.04: 48, 0.08: 47}, attack="apgd", zero_gradient=0)])
     sound["history"] = overfitted(0.5, 0.6, 0.55, 0.55, 0.59)
     sound["history"].test_accuracy = 0.92
-    assert diagnose(**sound) == []
+    assert sanity_warnings(**sound) == []
 
 
 def test_no_error_at_all_is_no_odd_clean_accuracy():
     accuracy, history = table({0: 100}), pd.DataFrame({"test_accuracy": [1.0]})
-    assert diagnosis.odd_clean_accuracy(accuracy, history) == []
+    assert odd_clean_accuracy(accuracy, history) == []
 
 
 def one_step(network: Classifier, data: dict, *epsilons: float, **changes):  # noqa: F811
@@ -110,9 +108,3 @@ def test_a_saturated_network_has_zero_gradients(network: Classifier, data: dict)
         network.fc.weight *= 1e5
         network.fc.bias *= 1e5
     assert one_step(network, data, 0.1)[1].mean() > 0.5
-
-
-def test_the_summary_shows_apgd_beside_pgd_where_it_was_measured():
-    apgd = table({0.08: 40}, attack="apgd", zero_gradient=0)
-    assert under_stronger_attack(table({0: 90, 0.08: 50}), apgd) == ["", "40.0 (37.0-43.1)"]
-    assert under_stronger_attack(table({0: 90}), table({0.08: 60}, attack="fgsm", zero_gradient=0)) == [""]

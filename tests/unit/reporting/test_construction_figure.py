@@ -1,11 +1,15 @@
-"""What can be told of the contact sheet without eyes."""
+"""What can be checked of the contact sheet without looking at it."""
 
 import h5py
 import numpy as np
 import pytest
 
-from feature_sensitivity.reporting.figures.construction import Example, plot_contact_sheet
-from plot_construction import MOST_CLASSES, read_examples
+from feature_sensitivity.reporting.figures.construction import (
+    MOST_CLASSES,
+    Example,
+    construction_figure,
+    read_examples,
+)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -16,7 +20,7 @@ def test_three_images_for_each_example_with_classes_and_distance(n: int, channel
         Example(original=picture, start=picture, result=picture, label=k, start_label=k + 1, relative_distance=k / 20)
         for k in range(n)
     ]
-    figure = plot_contact_sheet(examples, teacher="normal", caption="settings")
+    figure = construction_figure(examples, teacher="normal", caption="settings")
     assert len(figure.axes) == 3 * n
     texts = [axes.get_xlabel() for axes in figure.axes[-3:]]
     assert texts == [f"class {n - 1}", f"class {n}", f"distance {(n - 1) / 20:.2f}"]

@@ -1,4 +1,4 @@
-"""What can be told of a figure without eyes."""
+"""What can be checked of a figure without looking at it."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
-from feature_sensitivity.reporting.figures.accuracy import plot_accuracy
-from feature_sensitivity.reporting.figures.learning import plot_learning
-from feature_sensitivity.reporting.figures.quantiles import plot_quantiles
-from feature_sensitivity.reporting.figures.sensitivity import plot_sensitivity
-from feature_sensitivity.reporting.figures.tradeoff import plot_tradeoff
+from feature_sensitivity.reporting.figures.accuracy import POINTS_APART, accuracy_figure
+from feature_sensitivity.reporting.figures.learning import learning_figure
+from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
+from feature_sensitivity.reporting.figures.sensitivity import sensitivity_figure
+from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
 from feature_sensitivity.reporting.style import save_figure
 
 MODELS = ["normal", "adversarial"]
@@ -28,7 +28,7 @@ def accuracy() -> pd.DataFrame:
 
 
 def test_figure_1_has_a_curve_for_each_model_and_both_units(accuracy: pd.DataFrame):
-    figure = plot_accuracy(accuracy, models=MODELS, caption="settings")
+    figure = accuracy_figure(accuracy, models=MODELS, caption="settings")
     axes = figure.axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == MODELS
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0\n0.0", "0.2\n10.0"]
@@ -41,7 +41,7 @@ def test_figure_2_has_a_panel_for_each_epsilon_and_counts_every_feature():
     rng = np.random.default_rng(0)
     values = {(model, epsilon): rng.gamma(3, size=200) for model in MODELS for epsilon in ("0.04", "0.08", "0.2")}
     titles = {"0.04": "0.04 (2/255)", "0.08": "0.08 (4/255)", "0.2": "0.2 (10/255)"}
-    figure, numbers = plot_sensitivity(values, models=MODELS, epsilons=titles, caption="settings")
+    figure, numbers = sensitivity_figure(values, models=MODELS, epsilons=titles, caption="settings")
     visible = [axes for axes in figure.axes if axes.get_visible()]
     assert [axes.get_title() for axes in visible] == [f"$\\epsilon$ = {title}" for title in titles.values()]
     assert (numbers.groupby(["model", "epsilon"]).n_features.sum() == 200).all()
@@ -50,7 +50,7 @@ def test_figure_2_has_a_panel_for_each_epsilon_and_counts_every_feature():
 def test_figure_1_shows_the_spread_over_seeds(accuracy: pd.DataFrame):
     second = accuracy.assign(model=accuracy.model + "_seed1", accuracy=accuracy.accuracy + 0.02)
     pooled = accuracy_over_seeds(pd.concat([accuracy, second]).assign(n_correct=0))
-    axes = plot_accuracy(pooled, models=MODELS, caption="settings").axes[0]
+    axes = accuracy_figure(pooled, models=MODELS, caption="settings").axes[0]
     assert [text.get_text() for text in axes.get_legend().get_texts()] == MODELS
     line, _, (bars,) = axes.containers[0].lines
     np.testing.assert_allclose(line.get_ydata(orig=False), [91, 11])
@@ -58,9 +58,33 @@ def test_figure_1_shows_the_spread_over_seeds(accuracy: pd.DataFrame):
     np.testing.assert_allclose([np.ptp(bar[:, 1]) for bar in bars.get_segments()], 2 * np.sqrt(2))
 
 
+def test_with_several_seeds_no_bar_of_figure_1_hides_another(accuracy: pd.DataFrame):
+    second = accuracy.assign(model=accuracy.model + "_seed1")
+    pooled = accuracy_over_seeds(pd.concat([accuracy, second]).assign(n_correct=0))
+
+    def places(table: pd.DataFrame) -> list[float]:
+        """Where the first point of each model is on the canvas, in points from the left."""
+        figure = accuracy_figure(table, models=MODELS, caption="")
+        figure.draw_without_rendering()
+        lines = [container.lines[0] for container in figure.axes[0].containers]
+        return [float(72 / figure.dpi * line.get_transform().transform((0, 90))[0]) for line in lines]
+
+    first, other = places(pooled)
+    assert other - first == pytest.approx(POINTS_APART)
+    first, other = places(accuracy)
+    assert other == first
+
+
+def test_figure_2_counts_features_in_whole_numbers():
+    values = {("normal", "0.1"): np.linspace(0, 1, 9)}
+    figure, _ = sensitivity_figure(values, models=["normal"], epsilons={"0.1": "0.1"}, caption="")
+    figure.draw_without_rendering()
+    assert all(tick == round(tick) for tick in figure.axes[0].get_yticks())
+
+
 def test_figure_2_shows_mean_counts_and_their_spread():
     values = {("normal", "0.1"): np.array([0.1, 0.1, 0.9]), ("normal_seed1", "0.1"): np.array([0.1, 0.9, 0.9])}
-    figure, numbers = plot_sensitivity(values, models=["normal"], epsilons={"0.1": "0.1"}, caption="")
+    figure, numbers = sensitivity_figure(values, models=["normal"], epsilons={"0.1": "0.1"}, caption="")
     assert (numbers.model == "normal").all()
     assert numbers.n_features.sum() == 3
     ends = numbers.iloc[[0, -1]]
@@ -80,11 +104,11 @@ def test_learning_curves_and_quantiles_have_a_band_for_each_model():
     names = [f"{model}{suffix}" for model in MODELS for suffix in ("", "_seed1")]
     history = pd.DataFrame({"epoch": [1, 2], "train_loss": 2.0, "train_accuracy": 0.5, "test_accuracy": 0.4})
     losses = {name: history.assign(train_loss=[2.0, 1 + 0.1 * i]) for i, name in enumerate(names)}
-    learning = plot_learning(losses, caption="")
-    single = plot_learning(dict.fromkeys(MODELS, history), caption="")
+    learning = learning_figure(losses, caption="")
+    single = learning_figure(dict.fromkeys(MODELS, history), caption="")
     rng = np.random.default_rng(0)
     values = {(name, "0.1"): rng.gamma(3, size=30) for name in names}
-    quantiles, numbers = plot_quantiles(values, models=MODELS, epsilons={"0.1": "0.1"}, caption="")
+    quantiles, numbers = quantiles_figure(values, models=MODELS, epsilons={"0.1": "0.1"}, caption="")
     assert [len(axes.collections) for axes in learning.axes] == [2, 2]
     assert [len(axes.collections) for axes in single.axes] == [0, 0]
     assert [len(axes.collections) for axes in quantiles.axes] == [2]
@@ -106,14 +130,14 @@ def test_the_tradeoff_shows_the_spread_of_both():
             "sensitivity_mean_seed_std": [0.25],
         }
     )
-    axes = plot_tradeoff(summary, models=["normal"], caption="").axes[0]
+    axes = tradeoff_figure(summary, models=["normal"], caption="").axes[0]
     across, up = (bars.get_segments()[0] for bars in axes.containers[0].lines[2])
     np.testing.assert_allclose(across[:, 0], [1.75, 2.25])
     np.testing.assert_allclose(up[:, 1], [47, 53])
 
 
 def test_sensitivities_of_zero_can_be_drawn():
-    figure, numbers = plot_sensitivity(
+    figure, numbers = sensitivity_figure(
         {("normal", "0.1"): np.zeros(10)}, models=["normal"], epsilons={"0.1": "0.1"}, caption=""
     )
     assert figure.axes
@@ -122,7 +146,7 @@ def test_sensitivities_of_zero_can_be_drawn():
 
 def test_a_figure_is_saved_twice_and_the_same_each_time(accuracy: pd.DataFrame, tmp_path: Path):
     for name in ("a", "b"):
-        save_figure(plot_accuracy(accuracy, models=MODELS, caption="settings"), tmp_path / f"{name}.svg", accuracy)
+        save_figure(accuracy_figure(accuracy, models=MODELS, caption="settings"), tmp_path / f"{name}.svg", accuracy)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), accuracy)

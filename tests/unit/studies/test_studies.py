@@ -9,13 +9,14 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.code_closure import code_closure
 from feature_sensitivity.studies.crossing.report import crossings
 from feature_sensitivity.studies.registry import STUDIES
 
 MODELS = ["normal", "adversarial", "robust_dataset"]
 
 
-def theorem(violations: int) -> pd.DataFrame:
+def error_bounds(violations: int) -> pd.DataFrame:
     rows = [
         {"model": model, "epsilon": epsilon, "n_images": 100, "clean_error": 0.1, "attacked_error": 0.5, "ci_low": 0.4}
         | {"ci_high": 0.6, "pointwise": 0.75, "classes": 1.0, "pairs": 0.9, "violations": violations}
@@ -35,7 +36,7 @@ def convergence() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def relinear() -> pd.DataFrame:
+def last_layer_refit() -> pd.DataFrame:
     heads = {"normal as trained": 0.1, "adversarial as trained": 0.7, "1 % least sensitive": 0.2, "all": 0.15}
     rows = [
         {"head": head, "n_features": 8, "epsilon": epsilon, "accuracy": accuracy + 0.2 * (epsilon == 0)}
@@ -78,9 +79,9 @@ def definitions() -> pd.DataFrame:
 
 TABLES = {
     "definitions": definitions(),
-    "error_bounds": theorem(0),
+    "error_bounds": error_bounds(0),
     "convergence": convergence(),
-    "last_layer_refit": relinear(),
+    "last_layer_refit": last_layer_refit(),
     "norms": norms(),
     "crossing": crossing(1.5, 1.1, 0.9),
 }
@@ -96,15 +97,15 @@ def test_every_study_has_a_table_and_a_figure(name: str, tmp_path: Path):
     assert (tmp_path / f"{name}.png").stat().st_size > 1000
 
 
-def test_the_theorem_counts_contradictions():
-    assert "None of the 300 attacked points" in STUDIES["error_bounds"].answer(theorem(0))
-    assert "6 of 300 attacked points contradict" in STUDIES["error_bounds"].answer(theorem(1))
-    table = STUDIES["error_bounds"].table(theorem(0))
+def test_the_error_bounds_count_contradictions():
+    assert "None of the 300 attacked points" in STUDIES["error_bounds"].answer(error_bounds(0))
+    assert "6 of 300 attacked points contradict" in STUDIES["error_bounds"].answer(error_bounds(1))
+    table = STUDIES["error_bounds"].table(error_bounds(0))
     assert table["pointwise / attacked"][0] == "1.50"
 
 
 def test_the_best_new_layer_is_not_one_as_trained():
-    answer = STUDIES["last_layer_refit"].answer(relinear())
+    answer = STUDIES["last_layer_refit"].answer(last_layer_refit())
     assert "(1 % least sensitive) reaches 20.0 (15.0-25.0) %" in answer
     assert "10.0 (5.0-15.0) % of normal as trained" in answer
 
@@ -122,7 +123,7 @@ def test_a_crossing_is_interpolated_in_the_logarithm():
     assert "normal is the more sensitive one throughout" in STUDIES["crossing"].answer(crossing(1.5, 1.1))
 
 
-def test_convergence_tells_what_the_protocol_reaches():
+def test_convergence_states_what_the_protocol_reaches():
     assert "One run of 20 steps" in STUDIES["convergence"].answer(convergence())
     assert "normal 90.0 (88.0-92.0) %, spread over starts 1 %" in STUDIES["convergence"].answer(convergence())
 
@@ -132,8 +133,18 @@ def test_definitions_are_counted_by_verdict():
 
 
 def test_scripts_of_the_report_environment_do_not_import_torch():
-    scripts = ["judge_claims", "report_study", "plot_learning", "plot_quantiles", "plot_tradeoff"]
+    scripts = ["judge_claims", "report_study", "summarize_results", "tabulate_benchmarks"]
+    scripts += ["plot_accuracy", "plot_construction", "plot_learning", "plot_quantiles", "plot_sensitivity"]
+    scripts += ["plot_tradeoff"]
     scripts += ["compare_definitions", "compare_norms", "locate_crossing"]
     code = f"import sys, {', '.join(scripts)}; sys.exit('torch' in sys.modules)"
     folder = Path(__file__).parents[3] / "workflow_scripts"
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
+
+
+def test_editing_a_report_reruns_no_measurement():
+    scripts = Path(__file__).parents[3] / "workflow_scripts"
+    for script in ("compare_definitions", "compare_norms", "locate_crossing"):
+        files = code_closure(scripts / f"{script}.py")
+        assert "measurement.py" in {file.name for file in files}
+        assert "report.py" not in {file.name for file in files}

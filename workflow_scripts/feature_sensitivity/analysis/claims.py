@@ -3,24 +3,30 @@
 A rule is a sentence and, under it, the code that does what the sentence says: it yields checks, each a
 number with its interval and whether the claim holds there. A claim is reproduced when every check holds,
 not reproduced when one clearly fails, and undecided otherwise: when an interval reaches across a
-threshold, when two intervals overlap, or when the run lacks what the claim speaks of.
+threshold, when two intervals overlap, or when the run lacks what the claim is about.
 
 A new claim is a function under ``@claim`` and a line in ``CLAIMS``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
-from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination
 from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST, MissingError, Run, accuracy_estimate
 from feature_sensitivity.analysis.seeds import mean_of
-from feature_sensitivity.analysis.verdicts import UNDECIDED, Check, every, is_above, is_below, is_greater, verdict
+from feature_sensitivity.analysis.verdicts import (
+    Check,
+    Truth,
+    every,
+    is_above,
+    is_below,
+    is_greater,
+)
 
 HIGH = 0.5
 """A high accuracy is above this: right more often than wrong."""
@@ -31,23 +37,7 @@ LITTLE = 0.25
 FAR = 0.5
 """Far below: less than this share."""
 SKEWNESS, KURTOSIS = 0.5, 1.0
-"""About normal: skewness and excess kurtosis no farther from 0 than this; a normal distribution has 0 and 0."""
-
-Rule = Callable[[Run], Iterator[Check]]
-
-
-class Claim(NamedTuple):
-    """A claim of the paper, its rule in words, and the rule."""
-
-    name: str
-    sentence: str
-    rule: str
-    checks: Rule
-
-
-def claim(name: str, *, rule: str) -> Callable[[Rule], Claim]:
-    """Make a claim of the function that judges it; its docstring is the paper's sentence."""
-    return lambda checks: Claim(name, cast("str", checks.__doc__), rule, checks)
+"""About normal: skewness and excess kurtosis within this distance of 0, which a normal distribution has."""
 
 
 @claim("A1", rule=f"Each accuracy is above {HIGH:.0%}, and the interval of `normal` lies above those of the other two.")
@@ -69,11 +59,15 @@ def accuracy_falls_with_epsilon(run: Run) -> Iterator[Check]:
     for model in MODELS:
         curve = [(epsilon, run.accuracy_of(model, epsilon)) for epsilon in (0.0, *run.epsilons)]
         for (_, before), (epsilon, after) in pairwise(curve):
-            falls = True if after.value <= before.value else (False if after.low > before.high else None)
-            yield Check(f"accuracy of {model} at {epsilon:g}", after, falls)
+            yield Check(f"accuracy of {model} at {epsilon:g}", after, _does_not_rise(before, after))
         first, (epsilon, last) = curve[0][1], curve[-1]
         fall = combination((1, first), (-1, last))
         yield Check(f"fall of {model} from 0 to {epsilon:g}", fall, is_above(fall, 0))
+
+
+def _does_not_rise(before: Estimate, after: Estimate) -> Truth:
+    """Return whether the second value is at most the first; a rise within their intervals is open."""
+    return True if after.value <= before.value else is_greater(before, after)
 
 
 @claim("A3", rule=f"Both accuracies are below {ZERO:.0%}, which reads as 0 % in the figure.")
@@ -99,20 +93,22 @@ def adversarial_training_is_robust(run: Run) -> Iterator[Check]:
 )
 def robust_dataset_helps_little(run: Run) -> Iterator[Check]:
     """Under l_inf attack `robust_dataset` is only a little better than `normal`."""
-    share = 1 / len(run.epsilons)
-    # Accuracies at several epsilons share their images: their mean's interval is the mean of their intervals.
-    mean = {
-        model: Estimate(*(np.array([run.accuracy_of(model, epsilon) for epsilon in run.epsilons]).sum(axis=0) * share))
-        for model in MODELS
-    }
+    mean = {model: _mean_over_epsilons(run, model) for model in MODELS}
     gain = combination((1, mean[ROBUST]), (-1, mean[NORMAL]))
     yield Check("gain over normal", gain, is_above(gain, 0))
     excess = _excess(mean[ROBUST], mean[NORMAL], mean[ADVERSARIAL])
     yield Check(f"gain less {LITTLE:.0%} of the adversarial model's", excess, is_below(excess, 0))
 
 
+def _mean_over_epsilons(run: Run, model: str) -> Estimate:
+    """Return the mean accuracy; its interval is the mean of the intervals, since all are of the same images."""
+    accuracies = np.array([run.accuracy_of(model, epsilon) for epsilon in run.epsilons])
+    value, low, high = accuracies.sum(axis=0) * (1 / len(run.epsilons))
+    return Estimate(value, low, high)
+
+
 def _excess(accuracy: Estimate, normal: Estimate, adversarial: Estimate) -> Estimate:
-    """The gain over ``normal``, less the share of the adversarial model's gain that still counts as little."""
+    """Return the gain over ``normal``, less the share of the adversarial model's gain that still counts as little."""
     return combination((1, accuracy), (LITTLE - 1, normal), (-LITTLE, adversarial))
 
 
@@ -124,29 +120,27 @@ def _excess(accuracy: Estimate, normal: Estimate, adversarial: Estimate) -> Esti
 def sensitivities_are_normally_distributed(run: Run) -> Iterator[Check]:
     """The sensitivities of the features of a model at one epsilon are about normally distributed."""
     for model in MODELS:
-        for epsilon in run.sensitivity_epsilons():
+        for epsilon in run.sensitivity_epsilons:
             seeds = run.movement_of(model, epsilon).mean(axis=1, dtype=np.float64)
-            for name, statistic, limit in (
-                ("skewness", stats.skew, SKEWNESS),
-                ("excess kurtosis", stats.kurtosis, KURTOSIS),
-            ):
+            shapes = (("skewness", stats.skew, SKEWNESS), ("excess kurtosis", stats.kurtosis, KURTOSIS))
+            for name, statistic, limit in shapes:
                 shape = mean_of([_shape(statistic, values) for values in seeds])
                 near = every([is_above(shape, -limit), is_below(shape, limit)])
                 yield Check(f"{name} of {model} at {epsilon:g}", shape, near)
 
 
 def _shape(statistic: Callable[..., NDArray[np.floating]], values: NDArray[np.floating]) -> Estimate:
-    """A statistic of shape with its bootstrap interval; equal values have no shape."""
+    """Return a statistic of shape with its bootstrap interval; equal values have no shape."""
     return bootstrap(statistic, values) if values.std() > 0 else Estimate(np.nan, np.nan, np.nan)
 
 
 @claim("S2", rule="From each epsilon to the next the mean sensitivity grows: the ratio is above 1.")
 def sensitivities_grow_with_epsilon(run: Run) -> Iterator[Check]:
     """The sensitivities of every model grow with epsilon."""
-    if len(run.sensitivity_epsilons()) < 2:
+    if len(run.sensitivity_epsilons) < 2:
         raise MissingError("this run has sensitivities at one epsilon only")
     for model in MODELS:
-        for before, after in pairwise(run.sensitivity_epsilons()):
+        for before, after in pairwise(run.sensitivity_epsilons):
             ratio = run.sensitivity_ratio((model, after), (model, before))
             yield Check(f"mean of {model} at {after:g} / at {before:g}", ratio, is_above(ratio, 1))
 
@@ -157,7 +151,7 @@ def sensitivities_grow_with_epsilon(run: Run) -> Iterator[Check]:
 )
 def adversarial_training_makes_insensitive(run: Run) -> Iterator[Check]:
     """At every epsilon the sensitivities of `adversarial` are far below those of the other two."""
-    for epsilon in run.sensitivity_epsilons():
+    for epsilon in run.sensitivity_epsilons:
         for other in (NORMAL, ROBUST):
             ratio = run.sensitivity_ratio((ADVERSARIAL, epsilon), (other, epsilon))
             yield Check(f"mean of {ADVERSARIAL} / {other} at {epsilon:g}", ratio, is_below(ratio, FAR))
@@ -182,24 +176,28 @@ def normal_and_robust_dataset_cross(run: Run) -> Iterator[Check]:
 )
 def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
     """The less sensitive the features of a model, the more accurate it is under attack."""
-    for epsilon in run.sensitivity_epsilons():
+    pairs_apart = 0
+    for epsilon in run.sensitivity_epsilons:
         for pair in combinations(MODELS, 2):
             worse, better = sorted(pair, key=lambda model: run.accuracy_of(model, epsilon).value)
             if is_greater(run.accuracy_of(better, epsilon), run.accuracy_of(worse, epsilon)):
+                pairs_apart += 1
                 ratio = run.sensitivity_ratio((better, epsilon), (worse, epsilon))
                 yield Check(f"mean of {better} / {worse} at {epsilon:g}", ratio, is_below(ratio, 1))
+    if not pairs_apart:
+        raise MissingError("no two accuracies have intervals that are apart")
 
 
 @claim(
     "S6",
-    rule="However its linear layer is fitted anew, the accuracy under attack gains less over the layer as trained than "
-    f"{LITTLE:.0%} of the gain of `adversarial`.",
+    rule="However its linear layer is fitted again, the accuracy under attack gains less over the layer as trained "
+    f"than {LITTLE:.0%} of the gain of `adversarial`.",
 )
 def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
     """Almost all features of `normal` are sensitive, so re-arranging its linear layer cannot make it robust."""
     if run.last_layer_refit is None:
         raise MissingError(
-            "no linear layer was fitted anew; that takes the models `normal`, with training data of this run, and "
+            "the last layer was not fitted again; that takes the models `normal`, with training data of this run, and "
             "`adversarial`, sensitivity.features: null, and studies.last_layer_refit.epsilon among the epsilons"
         )
     attacked = run.last_layer_refit[run.last_layer_refit.epsilon > 0]
@@ -225,25 +223,6 @@ CLAIMS = (
 )
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """A claim, its verdict, the checks behind it, and why it is undecided where the run lacks something."""
-
-    claim: Claim
-    verdict: str
-    checks: Sequence[Check]
-    reason: str = ""
-
-
 def judge(run: Run) -> list[Judgement]:
     """Return every claim's verdict, in the order of the paper."""
-    return [_judge(claim, run) for claim in CLAIMS]
-
-
-def _judge(claim: Claim, run: Run) -> Judgement:
-    try:
-        checks = list(claim.checks(run))
-    except MissingError as error:
-        return Judgement(claim, UNDECIDED, [], str(error))
-    reason = "" if checks else "no two accuracies have intervals that are apart"
-    return Judgement(claim, verdict([check.holds for check in checks]), checks, reason)
+    return [judge_claim(claim, run) for claim in CLAIMS]

@@ -11,7 +11,7 @@ ball, e_i its mean over x, and any tau > 0:
 - at a point x, with u_i = max f_i - f_i(x), l_i = f_i(x) - min f_i and a = w_y - w_c: when
   z_y - z_c > B_c(x) = sum_i (a_i)+ l_i + (a_i)- u_i for all c, nothing in the ball changes the decision.
 
-PGD's extremes are lower bounds of the suprema, so on a network all of this are estimates, not certificates.
+PGD finds lower bounds of the suprema, so for a network all bounds here are estimates, not certificates.
 """
 
 from dataclasses import dataclass
@@ -31,12 +31,12 @@ class LinearLayer:
     bias: Floats
 
     def logits(self, features: Floats) -> NDArray[np.float64]:
-        """[n_images, n_classes] from features [n_images, n_features]."""
+        """Return logits [n_images, n_classes] of features [n_images, n_features]."""
         return features.astype(np.float64) @ self.weight.T.astype(np.float64) + self.bias
 
 
 def infimum_over_tau(margin: Floats, weighted_movement: float) -> float:
-    """The least Pr[M < tau] + weighted_movement / tau over tau > 0, for margins [n_images].
+    """Return the infimum of Pr[M < tau] + weighted_movement / tau over tau > 0, for margins [n_images].
 
     Between two neighbouring margins the probability is constant and the second term falls, so the infimum
     is at one of the positive margins, or 1 as tau grows without end.
@@ -47,7 +47,7 @@ def infimum_over_tau(margin: Floats, weighted_movement: float) -> float:
 
 
 def margins(logits: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
-    """z_y - z_c [n_images, n_classes]; infinite at c = y."""
+    """Return z_y - z_c [n_images, n_classes]; infinite at c = y."""
     rows = np.arange(len(label))
     gaps = (logits[rows, label][:, None] - logits).astype(np.float64)
     gaps[rows, label] = np.inf
@@ -55,14 +55,14 @@ def margins(logits: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
 
 
 def class_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> float:
-    """The bound for K classes, from features and their movements [n_images, n_features]."""
+    """Return the bound for K classes, from features and their movements [n_images, n_features]."""
     beta = layer.weight.max(axis=0) - layer.weight.min(axis=0)
     margin = margins(layer.logits(clean), label).min(axis=1)
     return infimum_over_tau(margin, float(beta @ movement.mean(axis=0, dtype=np.float64)))
 
 
 def pair_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> float:
-    """The bound for two classes, for every pair of them on its own images; the mean over pairs.
+    """Return the bound for two classes: the mean over all pairs, each on its own images.
 
     alpha is the difference of the two classes' weights, so it bounds the error between these two.
     """
@@ -74,16 +74,15 @@ def pair_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer:
             sign = np.where(label[rows] == first, 1, -1)
             logits = layer.logits(clean[rows])
             margin = sign * (logits[:, first] - logits[:, second])
-            bounds.append(
-                infimum_over_tau(margin, float(np.abs(alpha) @ movement[rows].mean(axis=0, dtype=np.float64)))
-            )
+            weighted_movement = float(np.abs(alpha) @ movement[rows].mean(axis=0, dtype=np.float64))
+            bounds.append(infimum_over_tau(margin, weighted_movement))
     return float(np.mean(bounds))
 
 
 def decision_bounds(
     clean: Floats, maximum: Floats, minimum: Floats, label: NDArray[np.int64], layer: LinearLayer
 ) -> NDArray[np.float64]:
-    """B_c(x), by how much z_y - z_c can fall at most, [n_images, n_classes]; 0 at c = y."""
+    """Return B_c(x), by how much z_y - z_c can fall at most, [n_images, n_classes]; 0 at c = y."""
     up, down = maximum.astype(np.float64) - clean, clean.astype(np.float64) - minimum
     difference = layer.weight[label][:, None, :] - layer.weight[None]
     falling, rising = difference.clip(min=0), (-difference).clip(min=0)
@@ -93,6 +92,6 @@ def decision_bounds(
 def is_unmovable(
     clean: Floats, maximum: Floats, minimum: Floats, label: NDArray[np.int64], layer: LinearLayer
 ) -> NDArray[np.bool_]:
-    """Images [n_images] that are classified correctly and, by the pointwise bound, stay so in the whole ball."""
+    """Return which images [n_images] are classified correctly and, by the pointwise bound, stay so in the ball."""
     gaps = margins(layer.logits(clean), label)
     return np.asarray((gaps > decision_bounds(clean, maximum, minimum, label, layer)).all(axis=1))

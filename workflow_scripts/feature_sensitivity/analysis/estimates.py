@@ -1,4 +1,4 @@
-"""Statistics of accuracies and sensitivities."""
+"""Numbers with their intervals, and the statistics of a sample."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -20,26 +20,26 @@ class Interval(NamedTuple):
 
 
 def wilson_interval(n_correct: int, n_images: int, confidence: float = CONFIDENCE) -> Interval:
-    """Wilson's (1927) interval of a share, by default at 95 %."""
+    """Return Wilson's (1927) interval of a share, by default at 95 %."""
     interval = stats.binomtest(n_correct, n_images).proportion_ci(confidence, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
 
 def describe(values: NDArray[np.floating]) -> Mapping[str, float]:
-    """Mean, standard deviation, quantiles, skewness, excess kurtosis, and a test of normality, of [n] values.
+    """Return mean, standard deviation, quantiles, skewness, excess kurtosis and a test of normality of [n] values.
 
     The test is that of D'Agostino and Pearson (1973) on skewness and kurtosis; where its p-value is small,
     the values are not a normal sample. It is NaN for fewer than 20 values, for which it is not valid.
     """
     sample = values.astype(np.float64)
-    varied = bool(sample.std() > 0)
-    normality = stats.normaltest(sample).pvalue if varied and len(sample) >= 20 else np.nan
+    varies = bool(sample.std() > 0)
+    normality = stats.normaltest(sample).pvalue if varies and len(sample) >= 20 else np.nan
     return {
         "mean": float(sample.mean()),
         "std": float(sample.std(ddof=1)) if len(sample) > 1 else 0.0,
         **{f"q{round(100 * q):02d}": float(np.quantile(sample, q)) for q in QUANTILES},
-        "skewness": float(stats.skew(sample)) if varied else np.nan,
-        "kurtosis": float(stats.kurtosis(sample)) if varied else np.nan,
+        "skewness": float(stats.skew(sample)) if varies else np.nan,
+        "kurtosis": float(stats.kurtosis(sample)) if varies else np.nan,
         "normality_p": float(normality),
     }
 
@@ -59,7 +59,7 @@ RESAMPLES = 2000
 
 
 def bootstrap(statistic: Callable[..., NDArray[np.floating]], *samples: NDArray[np.floating]) -> Estimate:
-    """A statistic of samples [n] and its percentile bootstrap interval (Efron 1979).
+    """Return a statistic of samples [n] with its percentile bootstrap interval (Efron 1979).
 
     ``statistic(*samples, axis=...)`` is vectorized. Several samples are paired: an image that is drawn is
     drawn in all of them. The resamples are the same in every run.
@@ -81,13 +81,13 @@ def bootstrap(statistic: Callable[..., NDArray[np.floating]], *samples: NDArray[
 
 
 def mean_ratio(first: NDArray[np.floating], second: NDArray[np.floating], axis: int = -1) -> NDArray[np.floating]:
-    """The ratio of two means."""
+    """Return the ratio of two means along ``axis``; NaN or infinite where the second is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
         return np.asarray(first.mean(axis) / second.mean(axis))
 
 
 def combination(*terms: tuple[float, Estimate]) -> Estimate:
-    """The sum of coefficient times estimate, each with its own interval (MOVER: Zou and Donner 2008).
+    """Return the sum of coefficient times estimate, with its interval (MOVER: Zou and Donner 2008).
 
     For a difference of two shares with Wilson intervals it is Newcombe's (1998) interval. It takes the
     estimates as independent, which for accuracies on the same images errs on the wide side.

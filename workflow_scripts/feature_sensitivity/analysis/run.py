@@ -1,9 +1,10 @@
-"""The numbers of a run."""
+"""The numbers of a run, and the one reader of its accuracy and sensitivity files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,18 +12,21 @@ from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of
+from feature_sensitivity.analysis.tables import read_tables
 from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, weight_factor
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity
+
+Key = TypeVar("Key")
 
 NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
 
 MODELS = (NORMAL, ADVERSARIAL, ROBUST)
-"""The names by which the claims know the paper's three models."""
+"""The names of the paper's three models, as claims use them."""
 
 
 class MissingError(Exception):
-    """What a claim speaks of and the run does not have."""
+    """What a claim is about and the run does not have."""
 
 
 @dataclass(frozen=True)
@@ -41,37 +45,64 @@ class Run:
 
     @cached_property
     def epsilons(self) -> list[float]:
-        """Every epsilon of an attack on accuracy, ascending."""
+        """Return every epsilon of an attack on accuracy, ascending."""
         return sorted({epsilon for _, epsilon in self.accuracy if epsilon > 0})
 
     def accuracy_of(self, model: str, epsilon: float) -> Estimate:
-        """Accuracy under attack; epsilon 0 means without."""
+        """Return the accuracy under attack; epsilon 0 means without. Raise ``MissingError`` if the run has none."""
         if (model, epsilon) not in self.accuracy:
             raise MissingError(f"this run has no accuracy of {model} at epsilon {epsilon:g}")
         return self.accuracy[model, epsilon]
 
     def movement_of(self, model: str, epsilon: float) -> NDArray[np.floating]:
-        """How far each image moves each feature [n_seeds, n_images, n_features]."""
+        """Return how far each image moves each feature [n_seeds, n_images, n_features], or raise ``MissingError``."""
         if (model, epsilon) not in self.movement:
             raise MissingError(f"this run has no sensitivities of {model} at epsilon {epsilon:g}")
         return self.movement[model, epsilon]
 
+    @cached_property
     def sensitivity_epsilons(self) -> list[float]:
-        """Every epsilon of an attack on features, ascending."""
+        """Return every epsilon of an attack on features, ascending."""
         return sorted({epsilon for _, epsilon in self.movement})
 
     def sensitivity_of(self, model: str, epsilon: float) -> Estimate:
-        """Mean sensitivity; bootstrap over images."""
+        """Return the mean sensitivity; bootstrap over images."""
         return mean_of([bootstrap(np.mean, seed) for seed in self.movement_of(model, epsilon).mean(axis=2)])
 
     def sensitivity_ratio(self, first: tuple[str, float], second: tuple[str, float]) -> Estimate:
-        """Mean sensitivity of one (model, epsilon) over that of another; bootstrap over images, paired.
+        """Return the mean sensitivity of one (model, epsilon) over that of another; paired bootstrap over images.
 
-        A model without replicates, since its weights are given, stands beside each seed of the other.
+        A model without replicates, since its weights are given, is compared with each seed of the other.
         """
         one, other = (self.movement_of(*key).mean(axis=2) for key in (first, second))
         pairs = zip(*np.broadcast_arrays(one, other), strict=True)
         return mean_of([bootstrap(mean_ratio, *pair) for pair in pairs])
+
+
+def read_run(
+    *,
+    sensitivity: Sequence[Path],
+    accuracy: Sequence[Path] = (),
+    definition: str,
+    normalization: str,
+    last_layer_refit: Path | None = None,
+) -> Run:
+    """Return the run whose accuracies and sensitivities are in these files; see ``run_from``."""
+    return run_from(
+        read_tables(accuracy) if accuracy else pd.DataFrame(columns=["model", "epsilon"]),
+        [read_sensitivity(path) for path in sensitivity],
+        definition=definition,
+        normalization=normalization,
+        last_layer_refit=pd.read_csv(last_layer_refit) if last_layer_refit else None,
+    )
+
+
+def read_sensitivities(paths: Mapping[Key, Path], *, definition: str, normalization: str) -> dict[Key, SensitivityFile]:
+    """Return sensitivities by the keys of their paths; ``definition`` and ``normalization`` as in the config."""
+    return {
+        key: rederived(read_sensitivity(path), definition=definition, normalization=normalization)
+        for key, path in paths.items()
+    }
 
 
 def run_from(
@@ -82,10 +113,10 @@ def run_from(
     normalization: str,
     last_layer_refit: pd.DataFrame | None = None,
 ) -> Run:
-    """A run from its files; ``definition`` and ``normalization`` are as in the config.
+    """Return a run from its tables; ``definition`` and ``normalization`` are as in the config.
 
-    Replicates of a model stand in the order of the seeds. Files that stopped early, at a precision, have fewer
-    images: all are compared on those that they share.
+    Replicates of a model are in the order of the files. Files that stopped early, at the target relative error, have
+    fewer images: all are compared on those that they share.
     """
     shared = reduce(np.intersect1d, [file.image_index for file in files])
     movement: dict[tuple[str, float], list[NDArray[np.floating]]] = {}

@@ -1,12 +1,12 @@
 """Signs that an accuracy is not what it seems, in the manner of AutoAttack's flags (Croce and Hein 2020).
 
-Each function gives sentences: what was seen, what it means, what to do. No sentence, no sign. A difference
-counts when it is beyond the 95 % interval of what it is compared with, unless said otherwise.
+Each function returns sentences: what was found, what it means, what to do; none where nothing is odd. A difference
+counts when it is beyond the 95 % interval of what it is compared with, unless stated otherwise.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, cast
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,30 +14,34 @@ from feature_sensitivity.analysis.estimates import wilson_interval
 from feature_sensitivity.evaluation.robust_overfitting import robust_overfitting
 
 ZERO_GRADIENTS = 0.01
-"""Share of images with a zero gradient that is worth a warning; so far may an accuracy be too high."""
+"""Share of images with a zero gradient above which there is a warning; accuracies may be too high by as much."""
 
 MUCH_LOWER = 0.05
 """Accuracy by which a stronger attack may be below PGD before PGD is called misleading."""
 
 CONFIDENCE_OF_CLEAN = 0.999
-"""Of the interval of clean accuracy, so that a sample of images is rarely called odd."""
+"""Confidence of the interval of clean accuracy, high so that a sound sample of images is rarely called odd."""
 
 
-def diagnose(accuracy: pd.DataFrame, checks: pd.DataFrame, history: pd.DataFrame | None) -> list[str]:
-    """All signs for one model: its accuracies, its checks, and its training history if it was trained here."""
+def sanity_warnings(accuracy: pd.DataFrame, checks: pd.DataFrame, history: pd.DataFrame | None) -> list[str]:
+    """Return all that is odd about one model.
+
+    Args:
+        accuracy: as ``results/accuracy/{model}.csv``.
+        checks: as ``results/accuracy/{model}.checks.csv``.
+        history: of its training, as ``results/models/{model}.history.csv``; None if it was trained elsewhere.
+    """
     of_training = [] if history is None else [*odd_clean_accuracy(accuracy, history), *overfitting(accuracy, history)]
     return [
         *of_training,
         *zero_gradients(checks),
         *rising_accuracy(accuracy),
-        *weaker_than_one_step(accuracy, checks),
-        *weaker_stronger_attack(accuracy, checks),
-        *much_lower_under_stronger_attack(accuracy, checks),
+        *beside_other_attacks(accuracy, checks),
     ]
 
 
 def odd_clean_accuracy(accuracy: pd.DataFrame, history: pd.DataFrame) -> list[str]:
-    """Accuracy at epsilon 0 against what training measured on the whole test set, at 99.9 %."""
+    """Compare accuracy at epsilon 0, at 99.9 %, with what training measured on the whole test set."""
     clean = accuracy[accuracy.epsilon == 0].iloc[0]
     interval = wilson_interval(int(clean.n_correct), int(clean.n_images), CONFIDENCE_OF_CLEAN)
     recorded = history.test_accuracy.iloc[-1]
@@ -53,13 +57,13 @@ def odd_clean_accuracy(accuracy: pd.DataFrame, history: pd.DataFrame) -> list[st
 
 
 def overfitting(accuracy: pd.DataFrame, history: pd.DataFrame) -> list[str]:
-    """Robust accuracy on test images that fell during adversarial training; other training does not record it."""
+    """Return whether robust test accuracy fell during adversarial training; other training does not record it."""
     robust = history.get("robust_test_accuracy", pd.Series(dtype=float))
     return [f"{accuracy.model.iloc[0]}: {sentence}" for sentence in robust_overfitting(robust.tolist())]
 
 
 def zero_gradients(checks: pd.DataFrame) -> list[str]:
-    """Images whose gradient is exactly zero."""
+    """Return how many images have a gradient of exactly zero, where they are many."""
     first = checks.iloc[0]
     if first.zero_gradient <= ZERO_GRADIENTS:
         return []
@@ -71,7 +75,7 @@ def zero_gradients(checks: pd.DataFrame) -> list[str]:
 
 
 def rising_accuracy(accuracy: pd.DataFrame) -> list[str]:
-    """Accuracy that is higher under a larger epsilon."""
+    """Return where accuracy is higher under a larger epsilon."""
     rows = accuracy.sort_values("epsilon").to_dict("records")
     return [
         f"{larger['model']}: accuracy rises from {_percent(smaller['accuracy'])} at epsilon {smaller['epsilon']:g} to "
@@ -83,44 +87,54 @@ def rising_accuracy(accuracy: pd.DataFrame) -> list[str]:
     ]
 
 
-def weaker_than_one_step(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
-    """PGD that leaves more accuracy than a single step of the fast gradient method."""
-    return [
-        f"{row['model']}: at epsilon {row['epsilon']:g} PGD leaves {_percent(row['accuracy'])}, a single gradient step "
-        f"only {_percent(row['accuracy_weaker'])}, so the gradients lead PGD astray and its accuracy is too high; "
-        "raise accuracy.restarts, write accuracy.iterate: any, or compare with accuracy.stronger_attack: apgd"
-        for row in _side_by_side(accuracy, checks, "fgsm", "weaker")
-        if row["accuracy"] > row["ci_high_weaker"]
-    ]
+class Comparison(NamedTuple):
+    """Another attack beside PGD at the same epsilon, when their accuracies are odd, and what that means."""
+
+    attack: str
+    is_odd: Callable[[pd.DataFrame], "pd.Series[bool]"]
+    sentence: str
 
 
-def weaker_stronger_attack(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
-    """Auto-PGD that leaves more accuracy than PGD."""
-    return [
-        f"{row['model']}: at epsilon {row['epsilon']:g} APGD leaves {_percent(row['accuracy_stronger'])}, PGD only "
-        f"{_percent(row['accuracy'])}, so the stronger attack failed and cannot vouch for PGD; raise "
-        "accuracy.restarts, or look at the gradients of this model"
-        for row in _side_by_side(accuracy, checks, "apgd", "stronger")
-        if row["accuracy_stronger"] > row["ci_high"]
-    ]
+COMPARISONS = (
+    Comparison(
+        "fgsm",
+        lambda rows: rows.accuracy > rows.ci_high_other,
+        "{model}: at epsilon {epsilon:g} PGD leaves {pgd}, a single gradient step only {other}, so the gradients lead "
+        "PGD astray and its accuracy is too high; raise accuracy.restarts, write accuracy.iterate: any, or compare "
+        "with accuracy.stronger_attack: apgd",
+    ),
+    Comparison(
+        "apgd",
+        lambda rows: rows.accuracy_other > rows.ci_high,
+        "{model}: at epsilon {epsilon:g} APGD leaves {other}, PGD only {pgd}, so the stronger attack failed and cannot "
+        "confirm PGD; raise accuracy.restarts, or look at the gradients of this model",
+    ),
+    Comparison(
+        "apgd",
+        lambda rows: rows.accuracy - rows.accuracy_other > MUCH_LOWER,
+        "{model}: at epsilon {epsilon:g} APGD lowers the accuracy to {other}, {points:.1f} points below PGD's, so PGD "
+        "overstates the robustness of this model; quote the accuracy under APGD, too",
+    ),
+)
+"""A weaker attack that succeeds more often, a stronger one that fails, a stronger one that succeeds much more often."""
 
 
-def much_lower_under_stronger_attack(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
-    """Auto-PGD that lowers the accuracy by more than 5 points below PGD's."""
-    return [
-        f"{row['model']}: at epsilon {row['epsilon']:g} APGD lowers the accuracy to "
-        f"{_percent(row['accuracy_stronger'])}, {100 * (row['accuracy'] - row['accuracy_stronger']):.1f} points below "
-        "PGD's, so PGD overstates the robustness of this model; quote the accuracy under APGD, too"
-        for row in _side_by_side(accuracy, checks, "apgd", "stronger")
-        if row["accuracy"] - row["accuracy_stronger"] > MUCH_LOWER
-    ]
-
-
-def _side_by_side(accuracy: pd.DataFrame, checks: pd.DataFrame, attack: str, name: str) -> list[Mapping[str, Any]]:
-    """Rows of PGD with those of another attack at the same epsilon, whose columns end in ``_{name}``."""
-    other = checks[checks.attack == attack]
-    joined = accuracy.merge(other, on="epsilon", suffixes=("", f"_{name}"))
-    return cast("list[Mapping[str, Any]]", joined.to_dict("records"))
+def beside_other_attacks(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[str]:
+    """Return where PGD and another attack contradict each other; see ``COMPARISONS``."""
+    found = []
+    for attack, is_odd, sentence in COMPARISONS:
+        rows = accuracy.merge(checks[checks.attack == attack], on="epsilon", suffixes=("", "_other"))
+        for row in rows[is_odd(rows)].to_dict("records"):
+            found.append(
+                sentence.format(
+                    model=row["model"],
+                    epsilon=row["epsilon"],
+                    pgd=_percent(row["accuracy"]),
+                    other=_percent(row["accuracy_other"]),
+                    points=100 * (row["accuracy"] - row["accuracy_other"]),
+                )
+            )
+    return found
 
 
 def _percent(share: float) -> str:

@@ -1,4 +1,4 @@
-"""Mean and spread over the replicates of a model. Where there is one seed, numbers pass through as they are."""
+"""Mean and spread over the replicates of a model. Numbers of a single seed stay as they are."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from feature_sensitivity.config.replicates import model_of
 
 
 def over_seeds(frame: pd.DataFrame, *, by: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
-    """One row for each model and ``by``, in the order of ``frame``, which has one for each replicate.
+    """Return a row for each model and ``by``, in the order of ``frame``, which has one for each replicate.
 
     Each of ``numbers`` becomes its mean over the seeds; ``n_seeds`` and the standard deviations over the seeds, as
     ``{number}_seed_std``, follow. Other columns are the first seed's.
@@ -27,7 +27,7 @@ def over_seeds(frame: pd.DataFrame, *, by: Sequence[str], numbers: Sequence[str]
 
 
 def accuracy_over_seeds(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """The same for accuracies, with the columns of ``results/accuracy/{model}.csv``; the interval is ``mean_of``'s."""
+    """Return accuracies over seeds, as ``results/accuracy/{model}.csv`` has them; the interval is of ``mean_of``."""
     pooled = over_seeds(accuracy, by=["epsilon"], numbers=["n_correct", "accuracy"])
     if "n_seeds" not in pooled:
         return accuracy
@@ -40,11 +40,11 @@ def accuracy_over_seeds(accuracy: pd.DataFrame) -> pd.DataFrame:
 
 
 def mean_of(estimates: Sequence[Estimate]) -> Estimate:
-    """The mean over seeds, with a 95 % interval that has room for images and for seeds.
+    """Return the mean over seeds, with a 95 % interval that covers the choice of images and of seeds.
 
-    To either side, its distance is that of the single intervals, averaged (replicates are measured on the same
-    images, so more of them do not narrow it), and that of Student's t interval of the mean over the seeds, added in
-    quadrature as independent errors are.
+    To either side, two distances are added in quadrature, as independent errors are: that of the single intervals,
+    averaged (replicates are measured on the same images, so more of them do not narrow it), and that of Student's t
+    interval of the mean over the seeds.
     """
     if len(estimates) == 1:
         return estimates[0]

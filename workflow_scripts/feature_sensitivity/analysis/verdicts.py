@@ -12,7 +12,7 @@ Truth = bool | None
 
 
 class Check(NamedTuple):
-    """One number that a claim rests on, and whether the claim holds there; None means that it is open."""
+    """One number that a claim rests on, and whether the claim holds there."""
 
     label: str
     estimate: Estimate
@@ -20,31 +20,33 @@ class Check(NamedTuple):
 
 
 def is_above(estimate: Estimate, threshold: float) -> Truth:
-    """Whether the whole interval lies above; None when it reaches across, or is not known."""
+    """Return whether the whole interval is above; None when it reaches across, or is not known."""
     if estimate.low > threshold:
         return True
     return False if estimate.high < threshold else None
 
 
 def is_below(estimate: Estimate, threshold: float) -> Truth:
-    """Whether the whole interval lies below; None when it reaches across, or is not known."""
-    return is_above(Estimate(*(-number for number in (estimate.value, estimate.high, estimate.low))), -threshold)
+    """Return whether the whole interval is below; None when it reaches across, or is not known."""
+    if estimate.high < threshold:
+        return True
+    return False if estimate.low > threshold else None
 
 
 def is_greater(first: Estimate, second: Estimate) -> Truth:
-    """Whether the first interval lies above the second; None when they overlap."""
+    """Return whether the first interval is above the second; None when they overlap."""
     if first.low > second.high:
         return True
     return False if first.high < second.low else None
 
 
 def every(truths: Sequence[Truth]) -> Truth:
-    """Kleene's conjunction: False if any is False, True if there are some and all are True, else None."""
+    """Return Kleene's conjunction: False if any is False, True if there are some and all are True, else None."""
     if any(truth is False for truth in truths):
         return False
     return True if truths and all(truths) else None
 
 
 def verdict(truths: Sequence[Truth]) -> str:
-    """Reproduced when every number holds, not reproduced when one clearly fails, undecided otherwise."""
+    """Return reproduced when every number holds, not reproduced when one clearly fails, undecided otherwise."""
     return {True: REPRODUCED, False: NOT_REPRODUCED, None: UNDECIDED}[every(truths)]

@@ -1,8 +1,7 @@
 """Sensitivity of features (Hu et al. 2022, Definition 2), in every definition, from the stored feature extrema."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from feature_sensitivity.evaluation.default_definition import (
     mean_over_images,
     standard_error_over_images,
 )
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
 DEFINITIONS: Mapping[str, Callable[[Array, Array, Array], Array]] = {
     "max_abs": max_abs_movement,
@@ -56,10 +55,3 @@ def rederived(file: SensitivityFile, *, definition: str, normalization: str) -> 
     arrays = derived_arrays(movement, weight_factor(file.weight, normalization=normalization))
     attributes = {**file.attributes, "definition": definition, "weight_normalization": normalization}
     return dataclasses.replace(file, attributes=attributes, **arrays)  # type: ignore[arg-type]
-
-
-def read_sensitivities(paths: Iterable[str], *, definition: str, normalization: str) -> list[SensitivityFile]:
-    """Read several files, each :func:`rederived`."""
-    return [
-        rederived(read_sensitivity(Path(path)), definition=definition, normalization=normalization) for path in paths
-    ]

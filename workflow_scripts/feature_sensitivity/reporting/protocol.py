@@ -1,44 +1,90 @@
-"""The settings behind a figure or table, in a sentence for people."""
+"""The sentences that state a protocol, from the config alone.
 
-from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+Figures, tables, and the captions of the report all show the same sentence, which the rules pass to them. Needs
+neither torch nor numpy nor matplotlib, so that reading the Snakefile stays fast. What only the data know, such as the
+number of images, is in ``samples``.
+"""
+
+from collections.abc import Mapping
 from typing import Any
 
-import pandas as pd
-
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+Settings = Mapping[str, Any]
 
 
-def accuracy_settings(accuracy: pd.DataFrame, settings: Mapping[str, Any]) -> str:
-    """The attack behind accuracies, their images and their seed; ``settings`` as in the config."""
-    box = "clipped to the pixel box" if settings["clip_to_pixel_box"] else "not clipped to the pixel box"
-    restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
+def joined(*parts: str) -> str:
+    """Return the parts that are not empty, with semicolons between them."""
+    return "; ".join(part for part in parts if part)
+
+
+def accuracy_attack(settings: Settings) -> str:
+    """Return the attack on the decision; ``settings`` is the config's section ``accuracy``."""
+    return f"{_pgd(settings, on=' on the cross-entropy')}, {_pixel_box(settings)}"
+
+
+def sensitivity_attack(settings: Settings) -> str:
+    """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
+    box = f", {_pixel_box(settings)}" if settings["clip_to_pixel_box"] else ""
+    derived = f"definition {settings['definition']}, weights {settings['weight_normalization']}"
+    return f"{_pgd(settings)}{box}; {derived}"
+
+
+def training(settings: Settings, adversarial: Settings) -> str:
+    """Return the training, from the config's sections ``training`` and ``adversarial_training``."""
+    flips = "horizontal flips" if settings["horizontal_flip"] else "no augmentation"
     return (
-        f"{settings['norm']} PGD on the cross-entropy, {settings['steps']} steps of "
-        f"{settings['relative_step_size']} epsilon{restarts}, {settings['iterate']} iterate, {box}; "
-        f"{accuracy.n_images.max()} test images, seed {accuracy.seed.iloc[0]}"
+        f"momentum SGD, {settings['epochs']} epochs, batch {settings['batch_size']}, learning rate "
+        f"{settings['learning_rate']} ({settings['schedule']}), weight decay {settings['weight_decay']:g}, {flips}; "
+        f"adversarial training attacks every batch by {adversarial['norm']} PGD with epsilon {adversarial['epsilon']}, "
+        f"{adversarial['steps']} steps of {adversarial['relative_step_size']} epsilon"
     )
 
 
-def sensitivity_settings(files: Sequence[SensitivityFile]) -> str:
-    """The attack behind a run's sensitivities, their images, their seed and their definition."""
-    settings = files[0].attributes
-    share = Fraction(settings["step_size"] / settings["epsilon"]).limit_denominator(100)
-    restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
+def spread(shown: str, seeds: str) -> str:
+    """Return what ``shown``, such as ``points and bars``, means; nothing for one seed.
+
+    ``seeds`` says what the numbers are means over; it is empty where they are of one seed.
+    """
+    return f"{shown}: mean and standard deviation over {seeds}" if seeds else ""
+
+
+def accuracy_bars(seeds: str) -> str:
+    """Return what the error bars of accuracies are."""
+    return spread("points and bars", seeds) or "bars: 95 % Wilson intervals"
+
+
+def summary_spread(seeds: str) -> str:
+    """Return what follows each accuracy in the summary: its interval, or its spread over seeds."""
+    over_seeds = spread("with ±", seeds)
+    return f"{over_seeds}, other columns: the mean" if seeds else "95 % Wilson intervals"
+
+
+def study(name: str, config: Settings) -> str:
+    """Return the settings of a study and of the protocol that it starts from; ``config`` is the whole config."""
+    accuracy, sensitivity, std = config["accuracy"], config["sensitivity"], config["standardization"]["std"]
+    own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
     return (
-        f"{settings['norm']} PGD, {settings['steps']} steps of {share} epsilon{restarts}, "
-        f"{settings['iterate']} iterate; {_range(len(file.image_index) for file in files)} test images, "
-        f"{_range(len(file.feature_index) for file in files)} features, "
-        f"seed {settings['seed']}; definition {settings['definition']}, weights {settings['weight_normalization']}"
+        f"{f'Study: {own}. ' if own else ''}"
+        f"Accuracy: {accuracy_attack(accuracy)}; {accuracy['images'] or 'all'} test images. "
+        f"Sensitivity: {sensitivity_attack(sensitivity)}; {sensitivity['images']} test images. "
+        f"Seed {config['seeds'][0]}. Intervals at 95 %. Epsilon in standardized units; times "
+        f"{255 * sum(std) / len(std):.1f} in 255ths of the pixel range."
     )
 
 
-def _range(numbers: Iterable[int]) -> str:
-    """``5``, or ``5 to 8`` where they differ."""
-    found = sorted(set(numbers))
-    return str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+def _pgd(settings: Settings, *, on: str = "") -> str:
+    restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
+    return (
+        f"{settings['norm']} PGD{on}, {settings['steps']} steps of {settings['relative_step_size']} epsilon{restarts}, "
+        f"{settings['iterate']} iterate"
+    )
 
 
-def bars_settings(seeds: str) -> str:
-    """What the bars of accuracies are; ``seeds`` says what the accuracies are means over, if they are."""
-    return f"points and bars: mean and standard deviation over {seeds}" if seeds else "bars: 95 % Wilson intervals"
+def _pixel_box(settings: Settings) -> str:
+    return f"{'clipped' if settings['clip_to_pixel_box'] else 'not clipped'} to the pixel box"
+
+
+def _text(value: object) -> str:
+    """Return a setting as the config spells it, without quotes."""
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)).join("[]")
+    return "null" if value is None else str(value)

@@ -1,14 +1,16 @@
-"""What a study consists of."""
+"""What a study consists of, and how its shares are written."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from feature_sensitivity.reporting.documents import Document, Note
 
-class Study(NamedTuple):
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
     """``table``, ``answer`` and ``figure`` take the study's CSV; ``figure`` also the models in order and a caption."""
 
     title: str
@@ -17,12 +19,19 @@ class Study(NamedTuple):
     answer: Callable[[pd.DataFrame], str]
     figure: Callable[..., Figure]
 
+    def document(self, frame: pd.DataFrame, *, protocol: str) -> Document:
+        """Return the question, the answer and the table; ``protocol`` states the settings."""
+        return Document(self.title, [self.question, f"**{self.answer(frame)}**", self.table(frame), Note(protocol)])
 
-def percent(value: float, low: float = np.nan, high: float = np.nan) -> str:
-    """A share in percent, with its interval if there is one."""
-    return f"{100 * value:.1f}" + ("" if np.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
+
+def percent(share: float) -> str:
+    """Return a share in percent."""
+    return f"{100 * share:.1f}"
 
 
-def percents(frame: pd.DataFrame, value: str, low: str = "ci_low", high: str = "ci_high") -> list[str]:
-    """A column of shares with their intervals."""
-    return [percent(*numbers) for numbers in zip(frame[value], frame[low], frame[high], strict=True)]
+def percents(frame: pd.DataFrame, share: str) -> list[str]:
+    """Return a column of shares in percent, with the intervals of the columns ``ci_low`` and ``ci_high``."""
+    return [
+        f"{percent(value)} ({percent(low)}-{percent(high)})"
+        for value, low, high in zip(frame[share], frame.ci_low, frame.ci_high, strict=True)
+    ]

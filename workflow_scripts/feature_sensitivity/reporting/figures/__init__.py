@@ -1,1 +1,1 @@
-"""The figures, one file each: data frames in, a matplotlib figure out."""
+"""The figures, a file each: numbers in, a matplotlib figure out."""

@@ -2,32 +2,46 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.transforms import ScaledTranslation
 
-from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, sign
+from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
+
+POINTS_APART = 4.0
+"""Distance between the bars of neighbouring models, in points, where several seeds give each point a bar."""
 
 
-def plot_accuracy(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Accuracy in percent against epsilon, a curve for each model, with bars as of ``accuracy_bars``.
+def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw accuracy in percent against epsilon, a curve for each model, with bars as of ``accuracy_bars``.
 
-    ``accuracy`` has the columns of ``results/accuracy/{model}.csv``, several seeds pooled as by
-    ``accuracy_over_seeds``; ``caption`` states the settings.
+    With several seeds the curves stand side by side, so that no bar hides another.
+
+    Args:
+        accuracy: as ``results/accuracy/{model}.csv``, several seeds pooled as by ``accuracy_over_seeds``.
+        models: in the order of their colours.
+        caption: states the settings.
     """
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(5.2, 3.9), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure, axes = single_panel(5.2, 3.9)
         for number, model in enumerate(models):
             rows = accuracy[accuracy.model == model].sort_values("epsilon")
-            axes.errorbar(
+            drawn = axes.errorbar(
                 rows.epsilon,
                 100 * rows.accuracy,
                 yerr=accuracy_bars(rows),
                 label=model,
-                **sign(number),
+                **line_style(number),
                 capsize=2,
                 markersize=5,
             )
+            if "n_seeds" in accuracy:
+                points = POINTS_APART * (number - (len(models) - 1) / 2)
+                moved = ScaledTranslation(points / 72, 0, figure.dpi_scale_trans)
+                # Only now, as the limits of the axes are taken from the data when they are drawn.
+                for artist in drawn.get_children():
+                    artist.set_transform(axes.transData + moved)
         ticks = accuracy[["epsilon", "epsilon_255"]].drop_duplicates().sort_values("epsilon")
         axes.set_xticks(ticks.epsilon, [f"{e:g}\n{k:.1f}" for e, k in ticks.itertuples(index=False)])
         axes.set_xlabel("$\\epsilon$, standardized units above, 255ths of the pixel range below")

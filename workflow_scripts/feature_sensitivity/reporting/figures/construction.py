@@ -1,14 +1,17 @@
-"""What a construction did, for the eye: some images before and after."""
+"""What a construction did: some images before and after."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import matplotlib.pyplot as plt
+import h5py
+import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from feature_sensitivity.reporting.style import STYLE, add_caption
+
+MOST_CLASSES = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +26,34 @@ class Example:
     relative_distance: float
 
 
-def plot_contact_sheet(examples: Sequence[Example], *, teacher: str, caption: str) -> Figure:
-    """Original, start and result side by side, two examples a row.
+def read_examples(constructed: h5py.File, original: h5py.File) -> list[Example]:
+    """Return the first image of each class, up to ten classes; both are files of datasets."""
+    labels = constructed["train/labels"][:]
+    _, first = np.unique(labels, return_index=True)
+    examples = []
+    for index in first[:MOST_CLASSES]:
+        start = constructed["train/start_index"][index]
+        examples.append(
+            Example(
+                original=_read_pixels(original["train/images"], index),
+                start=_read_pixels(original["train/images"], start),
+                result=_read_pixels(constructed["train/images"], index),
+                label=int(labels[index]),
+                start_label=int(original["train/labels"][start]),
+                relative_distance=float(constructed["train/relative_distance"][index]),
+            )
+        )
+    return examples
+
+
+def construction_figure(examples: Sequence[Example], *, teacher: str, caption: str) -> Figure:
+    """Draw original, start and result side by side, two examples a row.
 
     ``teacher`` names the model that represents the result as it represents the original.
     """
-    with plt.rc_context({**STYLE, "axes.grid": False, "font.size": 8}):
+    with mpl.rc_context({**STYLE, "axes.grid": False, "font.size": 8}):
         rows = -(-len(examples) // 2)
-        figure = plt.figure(figsize=(6.6, 1.2 * rows + 0.7), layout="constrained")
+        figure = Figure(figsize=(6.6, 1.2 * rows + 0.7), layout="constrained")
         grid = figure.add_gridspec(rows, 7, width_ratios=(1, 1, 1, 0.3, 1, 1, 1))
         for number, example in enumerate(examples):
             # Filled column by column; the fourth column of the grid is a gap.
@@ -52,3 +75,9 @@ def plot_contact_sheet(examples: Sequence[Example], *, teacher: str, caption: st
         figure.suptitle(f"result: the start, moved until model {teacher} represents it as the original", fontsize=9)
         add_caption(figure, caption)
     return figure
+
+
+def _read_pixels(images: h5py.Dataset, index: int) -> NDArray[np.floating]:
+    """Return an image [height, width, channels] in [0, 1]."""
+    image = images[index]
+    return np.moveaxis(image / 255 if image.dtype == np.uint8 else image, 0, 2)

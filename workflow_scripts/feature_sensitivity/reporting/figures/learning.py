@@ -2,32 +2,46 @@
 
 from collections.abc import Mapping
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from feature_sensitivity.analysis.seeds import over_seeds
-from feature_sensitivity.reporting.style import STYLE, _add_band, add_caption, add_legend, panel_grid, sign
+from feature_sensitivity.reporting.style import (
+    STYLE,
+    add_caption,
+    add_legend,
+    draw_seed_band,
+    line_style,
+    panel_grid,
+)
+
+MARKERS_SHOWN = 12
 
 
-def plot_learning(histories: Mapping[str, pd.DataFrame], *, caption: str) -> Figure:
-    """Training loss, and accuracy in percent, against epoch, with a band of the standard deviation over seeds.
+def learning_figure(histories: Mapping[str, pd.DataFrame], *, caption: str) -> Figure:
+    """Draw training loss, and accuracy in percent, against epoch.
 
-    ``histories``: replicate to a frame as in ``models/{model}.history.csv``.
+    With several seeds lines are means and bands show the standard deviation.
+
+    Args:
+        histories: replicate to a frame as in ``models/{model}.history.csv``.
+        caption: states the settings.
     """
     frames = [history.assign(model=name) for name, history in histories.items()]
     numbers = ["train_loss", "train_accuracy", "test_accuracy"]
     pooled = over_seeds(pd.concat(frames), by=["epoch"], numbers=numbers)
-    with plt.rc_context(STYLE):
+    with mpl.rc_context(STYLE):
         figure, (loss, accuracy) = panel_grid(2)
-        for number, (model, history) in enumerate(pooled.groupby("model", sort=False)):
-            every = {**sign(number), "markersize": 3.5, "markevery": max(1, len(history) // 12)}
-            loss.plot(history.epoch, history.train_loss, label=model, **every)
-            accuracy.plot(history.epoch, 100 * history.test_accuracy, **every)
-            accuracy.plot(history.epoch, 100 * history.train_accuracy, **{**every, "marker": None, "alpha": 0.45})
-            _add_band(loss, history.epoch, history, "train_loss", number)
-            _add_band(accuracy, history.epoch, history, "test_accuracy", number, scale=100)
+        for number, (model, rows) in enumerate(pooled.groupby("model", sort=False)):
+            with_markers = {**line_style(number), "markersize": 3.5, "markevery": max(1, len(rows) // MARKERS_SHOWN)}
+            pale = {**line_style(number), "marker": None, "alpha": 0.45}
+            loss.plot(rows.epoch, rows.train_loss, label=model, **with_markers)
+            accuracy.plot(rows.epoch, 100 * rows.test_accuracy, **with_markers)
+            accuracy.plot(rows.epoch, 100 * rows.train_accuracy, **pale)
+            draw_seed_band(loss, rows, x="epoch", y="train_loss", number=number)
+            draw_seed_band(accuracy, rows, x="epoch", y="test_accuracy", number=number, scale=100)
         loss.set_ylabel("training loss")
         loss.set_yscale("log")
         accuracy.set_ylabel("accuracy (%)")

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -12,41 +12,42 @@ from scipy import stats
 from feature_sensitivity.analysis.seeds import over_seeds
 from feature_sensitivity.reporting.style import (
     STYLE,
-    _add_band,
     add_caption,
     add_legend,
+    draw_seed_band,
+    line_style,
     panel_grid,
-    sign,
 )
 
 
-def plot_quantiles(
+def quantiles_figure(
     sensitivities: Mapping[tuple[str, str], NDArray[np.floating]],
     *,
     models: Sequence[str],
     epsilons: Mapping[str, str],
     caption: str,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Quantiles of standardized sensitivities against those of a normal distribution, and the plotted numbers.
+    """Draw quantiles of standardized sensitivities against those of a normal distribution; return also the numbers.
 
     With several seeds each is standardized by itself, and a band shows the standard deviation over them.
 
     Args:
         sensitivities: (replicate, epsilon) to values [n_features].
+        models: in the order of their colours.
         epsilons: each epsilon as spelled in the config, to its title in both units.
+        caption: states the settings.
     """
     numbers = []
-    with plt.rc_context(STYLE):
+    with mpl.rc_context(STYLE):
         figure, panels = panel_grid(len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
-            panel = {name: values for (name, at), values in sensitivities.items() if at == epsilon}
-            quantiles = _quantiles(panel, epsilon)
+            quantiles = _quantiles(sensitivities, epsilon)
             numbers.append(quantiles)
             for number, model in enumerate(models):
                 rows = quantiles[quantiles.model == model]
-                dots = {**sign(number), "linestyle": "", "markersize": 3, "alpha": 0.7}
-                axes.plot(rows.normal_quantile, rows["quantile"], label=model, **dots)
-                _add_band(axes, rows.normal_quantile, rows, "quantile", number)
+                dots = {**line_style(number), "linestyle": ""}
+                axes.plot(rows.normal_quantile, rows["quantile"], label=model, **dots, markersize=3, alpha=0.7)
+                draw_seed_band(axes, rows, x="normal_quantile", y="quantile", number=number)
             ends = rows.normal_quantile.iloc[[0, -1]]
             axes.plot(ends, ends, color="black", linewidth=0.8)
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
@@ -57,13 +58,14 @@ def plot_quantiles(
     return figure, pd.concat(numbers, ignore_index=True)
 
 
-def _quantiles(panel: Mapping[str, NDArray[np.floating]], epsilon: str) -> pd.DataFrame:
-    """Quantiles, a row for each model and feature; ``panel`` is replicate to values [n_features]."""
+def _quantiles(sensitivities: Mapping[tuple[str, str], NDArray[np.floating]], epsilon: str) -> pd.DataFrame:
+    """Return the quantiles at one epsilon, a row for each model and feature."""
     frames = []
-    for name, unsorted in panel.items():
-        values = np.sort(unsorted.astype(np.float64))
-        expected, _ = stats.probplot(values, fit=False)
-        observed = (values - values.mean()) / (values.std() or 1.0)
-        frame = {"epsilon": epsilon, "model": name, "normal_quantile": expected, "quantile": observed}
-        frames.append(pd.DataFrame(frame))
+    for (name, at), unsorted in sensitivities.items():
+        if at == epsilon:
+            values = np.sort(unsorted.astype(np.float64))
+            expected, _ = stats.probplot(values, fit=False)
+            observed = (values - values.mean()) / (values.std() or 1.0)
+            columns = {"epsilon": epsilon, "model": name, "normal_quantile": expected, "quantile": observed}
+            frames.append(pd.DataFrame(columns))
     return over_seeds(pd.concat(frames, ignore_index=True), by=["normal_quantile"], numbers=["quantile"])

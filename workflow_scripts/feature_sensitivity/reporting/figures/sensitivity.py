@@ -3,76 +3,84 @@
 from collections.abc import Mapping, Sequence
 
 import matplotlib as mpl
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.seeds import over_seeds
 from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.reporting.style import COLORS, LINES, STYLE, add_caption, add_legend, panel_grid
+from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style, panel_grid
 
-mpl.use("Agg")
+Floats = NDArray[np.floating]
 
 
-def plot_sensitivity(
-    sensitivities: Mapping[tuple[str, str], np.ndarray],
+def sensitivity_figure(
+    sensitivities: Mapping[tuple[str, str], Floats],
     *,
     models: Sequence[str],
     epsilons: Mapping[str, str],
     caption: str,
 ) -> tuple[Figure, pd.DataFrame]:
-    """Histograms of feature sensitivities, a panel for each epsilon, and their numbers.
+    """Draw histograms of feature sensitivities, a panel for each epsilon; return also their numbers.
 
     With several seeds a histogram is the mean of theirs; a band shows the standard deviation over them, and so does
     a bar across the line of the mean.
 
     Args:
         sensitivities: (replicate, epsilon) to values [n_features].
+        models: in the order of their colours.
         epsilons: each epsilon as spelled in the config, to its title in both units.
+        caption: states the settings.
     """
-    counted = []
-    with plt.rc_context(STYLE):
+    numbers = []
+    with mpl.rc_context(STYLE):
         figure, panels = panel_grid(len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
             panel = {name: values for (name, at), values in sensitivities.items() if at == epsilon}
             edges = _bin_edges(list(panel.values()))
             counts = _counts(panel, edges, epsilon)
-            counted.append(counts)
+            numbers.append(counts)
             for number, model in enumerate(models):
-                color, line = COLORS[number % len(COLORS)], LINES[number % len(LINES)]
-                rows = counts[counts.model == model]
-                height = rows.n_features.to_numpy()
-                low, high = _filled(rows)
-                axes.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.25)
-                axes.stairs(height, edges, color=color, linestyle=line, linewidth=1.4, label=model)
                 means = [float(values.mean()) for name, values in panel.items() if model_of(name) == model]
-                middle = float(np.mean(means))
-                axes.axvline(middle, color=color, linestyle=line, linewidth=0.8)
-                if len(means) > 1:
-                    # A bar across the line of the mean, near the top, each model's a little lower than the last's.
-                    top, across = 0.97 - 0.04 * number, axes.get_xaxis_transform()
-                    spread = float(np.std(means, ddof=1))
-                    axes.errorbar(middle, top, xerr=spread, color=color, capsize=2, fmt="none", transform=across)
+                _draw_histogram(axes, counts[counts.model == model], edges, number=number, label=model)
+                _draw_mean(axes, means, number=number)
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("sensitivity")
             axes.set_ylabel("features")
+            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         add_legend(figure, panels[0])
         add_caption(figure, caption)
-    return figure, pd.concat(counted, ignore_index=True)
+    return figure, pd.concat(numbers, ignore_index=True)
 
 
-def _filled(rows: pd.DataFrame) -> tuple[np.ndarray | float, np.ndarray]:
-    """What is filled below and above: a histogram from 0, or the standard deviation over seeds around it."""
+def _draw_histogram(axes: Axes, rows: pd.DataFrame, edges: Floats, *, number: int, label: str) -> None:
+    """Draw a histogram, filled from 0; with several seeds what is filled is the standard deviation around it."""
+    color, line = line_style(number)["color"], line_style(number)["linestyle"]
     height = rows.n_features.to_numpy()
-    if "n_seeds" not in rows:
-        return 0, height
-    std = rows.n_features_seed_std.to_numpy()
-    return np.clip(height - std, 0, None), height + std
+    low, high = np.zeros(len(height)), height
+    if "n_seeds" in rows:
+        std = rows.n_features_seed_std.to_numpy()
+        low, high = np.clip(height - std, 0, None), height + std
+    axes.stairs(high, edges, baseline=low, fill=True, color=color, alpha=0.25)
+    axes.stairs(height, edges, color=color, linestyle=line, linewidth=1.4, label=label)
 
 
-def _counts(panel: Mapping[str, np.ndarray], edges: np.ndarray, epsilon: str) -> pd.DataFrame:
-    """Features in each bin, a row for each model and bin; ``panel`` is replicate to values [n_features]."""
+def _draw_mean(axes: Axes, means: Sequence[float], *, number: int) -> None:
+    """Draw a vertical line at the mean over seeds, and across it a bar of their standard deviation."""
+    color, line = line_style(number)["color"], line_style(number)["linestyle"]
+    middle = float(np.mean(means))
+    axes.axvline(middle, color=color, linestyle=line, linewidth=0.8)
+    if len(means) > 1:
+        # Near the top, each model's a little lower than the last's.
+        top, std = 0.97 - 0.04 * number, float(np.std(means, ddof=1))
+        axes.errorbar(middle, top, xerr=std, color=color, capsize=2, fmt="none", transform=axes.get_xaxis_transform())
+
+
+def _counts(panel: Mapping[str, Floats], edges: Floats, epsilon: str) -> pd.DataFrame:
+    """Return the features in each bin, a row for each model and bin; ``panel`` is replicate to values [n_features]."""
     frames = [
         pd.DataFrame(
             {
@@ -88,8 +96,8 @@ def _counts(panel: Mapping[str, np.ndarray], edges: np.ndarray, epsilon: str) ->
     return over_seeds(pd.concat(frames, ignore_index=True), by=["bin_low"], numbers=["n_features"])
 
 
-def _bin_edges(samples: Sequence[np.ndarray]) -> np.ndarray:
-    """Bins from 0 that suit the narrowest of the samples and cover all of them, at most 80."""
+def _bin_edges(samples: Sequence[Floats]) -> Floats:
+    """Return bins from 0 that suit the narrowest of the samples and cover all of them, at most 80."""
     high = max(float(values.max()) for values in samples) or 1.0
     widths = [np.diff(np.histogram_bin_edges(values, "auto"))[0] for values in samples]
     return np.linspace(0, high, int(np.clip(high / max(min(widths), 1e-12), 5, 80)) + 1)

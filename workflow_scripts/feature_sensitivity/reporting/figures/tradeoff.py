@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, sign
+from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
 
 
-def plot_tradeoff(summary: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Accuracy in percent against mean sensitivity, a point for each epsilon; ``summary`` as in ``summary.csv``."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(5.2, 3.9), layout="constrained")
+def tradeoff_figure(summary: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw accuracy in percent against mean sensitivity, a point for each epsilon; ``summary`` as ``summary.csv``."""
+    with mpl.rc_context(STYLE):
+        figure, axes = single_panel(5.2, 3.9)
         for number, model in enumerate(models):
             rows = summary[(summary.model == model) & summary.sensitivity_mean.notna()].sort_values("epsilon")
             axes.errorbar(
@@ -21,19 +21,19 @@ def plot_tradeoff(summary: pd.DataFrame, *, models: Sequence[str], caption: str)
                 xerr=rows.get("sensitivity_mean_seed_std"),
                 yerr=accuracy_bars(rows),
                 label=model,
-                **sign(number),
+                **line_style(number),
                 capsize=2,
                 markersize=5,
             )
-            points = list(zip(rows.epsilon, rows.sensitivity_mean, 100 * rows.accuracy, strict=True))
-            for epsilon, *point in points[:1] + points[-1:]:  # those between may be too close for labels
+            # The two ends of the curve; points between them may be too close for labels.
+            for _, end in pd.concat([rows.head(1), rows.tail(1)]).drop_duplicates().iterrows():
                 axes.annotate(
-                    f"{epsilon:g}",
-                    (point[0], point[1]),
+                    f"{end.epsilon:g}",
+                    (end.sensitivity_mean, 100 * end.accuracy),
                     (5, 5),
                     textcoords="offset points",
                     fontsize=7,
-                    color=sign(number)["color"],
+                    color=line_style(number)["color"],
                 )
         axes.set_xlabel("mean sensitivity of the features (at each curve's ends its $\\epsilon$)")
         axes.set_ylabel("accuracy under attack (%)")

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from feature_sensitivity.reporting.style import STYLE, _curve, add_caption, add_legend, panel_grid
-from feature_sensitivity.studies.study import percents
+from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
+from feature_sensitivity.studies.study import Study, percents
+
+STARTS_SHOWN = (1, 2, 5, 10, 20, 50, 100)
 
 
-def convergence_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Shares of the best known movement in percent."""
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return shares of the best known movement in percent."""
     return pd.DataFrame(
         {
             "model": frame.model,
@@ -25,11 +27,8 @@ def convergence_table(frame: pd.DataFrame) -> pd.DataFrame:
     )[(frame.varied == "steps") | frame.starts.isin(STARTS_SHOWN)]
 
 
-STARTS_SHOWN = (1, 2, 5, 10, 20, 50, 100)
-
-
-def convergence_answer(frame: pd.DataFrame) -> str:
-    """What the protocol's single run reaches."""
+def answer(frame: pd.DataFrame) -> str:
+    """Return what the protocol's single run reaches."""
     single = frame[(frame.varied == "starts") & (frame.starts == 1)]
     parts = [
         f"{model} {share} %, spread over starts {100 * spread:.2g} %"
@@ -41,17 +40,22 @@ def convergence_answer(frame: pd.DataFrame) -> str:
     )
 
 
-def plot_convergence(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """The share of the best known movement against steps, and against random starts."""
-    with plt.rc_context(STYLE):
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw the share of the best known movement against steps, and against random starts."""
+    with mpl.rc_context(STYLE):
         figure, panels = panel_grid(2)
         for axes, varied in zip(panels, ("steps", "starts"), strict=True):
             part = frame[frame.varied == varied]
             for number, model in enumerate(models):
                 rows = part[part.model == model].sort_values(varied)
-                _curve(
-                    *(axes, rows[varied], 100 * rows.share_of_best, 100 * rows.ci_low, 100 * rows.ci_high),
-                    *(number, model),
+                draw_curve(
+                    axes,
+                    x=rows[varied],
+                    y=100 * rows.share_of_best,
+                    low=100 * rows.ci_low,
+                    high=100 * rows.ci_high,
+                    number=number,
+                    label=model,
                 )
             axes.set_xscale("log")
             ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if part[varied].min() <= n <= part[varied].max()]
@@ -63,3 +67,12 @@ def plot_convergence(frame: pd.DataFrame, *, models: Sequence[str], caption: str
         add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure
+
+
+STUDY = Study(
+    title="Convergence of the attack",
+    question="Is one run of the protocol's steps enough?",
+    table=table,
+    answer=answer,
+    figure=figure,
+)

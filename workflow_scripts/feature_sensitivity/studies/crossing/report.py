@@ -2,18 +2,19 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.run import NORMAL, ROBUST
-from feature_sensitivity.reporting.style import STYLE, _curve, add_caption
+from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve, single_panel
+from feature_sensitivity.studies.study import Study
 
 
-def crossing_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean sensitivities and their ratio."""
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return mean sensitivities and their ratio."""
     return pd.DataFrame(
         {
             "epsilon": [f"{epsilon:g}" for epsilon in frame.epsilon],
@@ -28,16 +29,17 @@ def crossing_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def crossings(epsilon: NDArray[np.floating], ratio: NDArray[np.floating]) -> list[float]:
-    """Where the ratio passes 1, interpolated linearly in its logarithm between grid points."""
-    height, found = np.log(ratio), []
+    """Return where the ratio passes 1, interpolated linearly in its logarithm between grid points."""
+    height = np.log(ratio)
+    found = []
     for before, after, left, right in zip(epsilon[:-1], epsilon[1:], height[:-1], height[1:], strict=True):
         if left * right < 0:
             found.append(float(before + (after - before) * left / (left - right)))
     return found
 
 
-def crossing_answer(frame: pd.DataFrame) -> str:
-    """Where the two models cross."""
+def answer(frame: pd.DataFrame) -> str:
+    """Return where the two models cross."""
     found = crossings(frame.epsilon.to_numpy(), frame.ratio.to_numpy())
     if found:
         places = ", ".join(f"{epsilon:.3g}" for epsilon in found)
@@ -47,13 +49,30 @@ def crossing_answer(frame: pd.DataFrame) -> str:
     return f"They do not cross between {ends}: {more} is the more sensitive one throughout."
 
 
-def plot_crossing(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """The ratio of the two mean sensitivities against epsilon."""
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(5.2, 3.6), layout="constrained")
-        _curve(axes, frame.epsilon, frame.ratio, frame.ci_low, frame.ci_high, 0, "normal / robust_dataset")
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw the ratio of the two mean sensitivities against epsilon."""
+    with mpl.rc_context(STYLE):
+        figure, axes = single_panel(5.2, 3.6)
+        draw_curve(
+            axes,
+            x=frame.epsilon,
+            y=frame.ratio,
+            low=frame.ci_low,
+            high=frame.ci_high,
+            number=0,
+            label=f"{NORMAL} / {ROBUST}",
+        )
         axes.axhline(1, color="black", linewidth=0.8)
         axes.set_xlabel("$\\epsilon$, standardized units")
-        axes.set_ylabel("mean sensitivity, normal / robust_dataset")
+        axes.set_ylabel(f"mean sensitivity, {NORMAL} / {ROBUST}")
         add_caption(figure, caption)
     return figure
+
+
+STUDY = Study(
+    title="The crossing of normal and robust_dataset",
+    question="At which epsilon does robust_dataset become more sensitive than normal?",
+    table=table,
+    answer=answer,
+    figure=figure,
+)

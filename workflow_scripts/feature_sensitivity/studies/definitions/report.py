@@ -2,23 +2,24 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
-from feature_sensitivity.reporting.style import STYLE, add_caption
+from feature_sensitivity.reporting.style import STYLE, add_caption, single_panel
+from feature_sensitivity.studies.study import Study
 
 
-def definitions_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts: a row for each definition, a column for each claim."""
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdicts: a row for each definition, a column for each claim."""
     index = ["definition", "weight_normalization"]
     return frame.pivot(index=index, columns="claim", values="verdict").reset_index()
 
 
-def definitions_answer(frame: pd.DataFrame) -> str:
-    """How often each claim is reproduced."""
+def answer(frame: pd.DataFrame) -> str:
+    """Return how often each claim is reproduced."""
     parts = []
     for claim, rows in frame.groupby("claim"):
         counts = [(name, int((rows.verdict == name).sum())) for name in (REPRODUCED, NOT_REPRODUCED, UNDECIDED)]
@@ -27,18 +28,19 @@ def definitions_answer(frame: pd.DataFrame) -> str:
     return f"Of {n} definitions: {'; '.join(parts)}."
 
 
-def plot_definitions(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """The share of checks that hold, a row for each definition and a column for each claim, with the verdicts."""
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw the share of checks that hold, a row for each definition and a column for each claim, with the verdicts."""
     names = frame.definition + ", " + frame.weight_normalization
     rows, columns = list(dict.fromkeys(names)), sorted(frame.claim.unique())
-    with plt.rc_context({**STYLE, "axes.grid": False}):
-        figure, axes = plt.subplots(figsize=(7.2, 0.34 * len(rows) + 1.5), layout="constrained")
+    with mpl.rc_context({**STYLE, "axes.grid": False}):
+        figure, axes = single_panel(7.2, 0.34 * len(rows) + 1.5)
         shares = np.full((len(rows), len(columns)), np.nan)
         for name, row in zip(names, frame.to_dict("records"), strict=True):
-            place = rows.index(name), columns.index(row["claim"])
-            shares[place] = row["n_hold"] / row["n_checks"] if row["n_checks"] else np.nan
-            color = "white" if shares[place] > 0.6 else "black"
-            axes.text(*place[::-1], row["verdict"], ha="center", va="center", color=color, size=7)
+            y, x = rows.index(name), columns.index(row["claim"])
+            share = row["n_hold"] / row["n_checks"] if row["n_checks"] else np.nan
+            shares[y, x] = share
+            color = "white" if share > 0.6 else "black"
+            axes.text(x, y, row["verdict"], ha="center", va="center", color=color, size=7)
         image = axes.imshow(shares, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(columns)), columns)
         axes.set_yticks(range(len(rows)), rows)
@@ -46,3 +48,12 @@ def plot_definitions(frame: pd.DataFrame, *, models: Sequence[str], caption: str
         figure.colorbar(image, label="share of numbers that agree")
         add_caption(figure, caption)
     return figure
+
+
+STUDY = Study(
+    title="Definitions of sensitivity",
+    question="How do the conclusions depend on the definition of sensitivity and on the normalization by weights?",
+    table=table,
+    answer=answer,
+    figure=figure,
+)

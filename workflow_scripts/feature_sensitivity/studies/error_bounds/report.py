@@ -1,21 +1,19 @@
-"""The corrected Theorem 3: table, answer, figure."""
+"""Robust error bounds by the corrected Theorem 3: table, answer, figure."""
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.reporting.style import STYLE, _curve, add_caption, add_legend, panel_grid, sign
-from feature_sensitivity.studies.study import percent, percents
+from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, line_style, panel_grid
+from feature_sensitivity.studies.study import Study, percent, percents
+
+BOUNDS = {"pointwise": "pointwise", "classes": "K classes", "pairs": "two classes, mean of pairs"}
 
 
-def theorem_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Errors and bounds in percent, and how many times the attacked error each bound is."""
-
-    def looseness(bound: str) -> list[str]:
-        return [f"{b / e:.2f}" if e > 0 else "-" for b, e in zip(frame[bound], frame["attacked_error"], strict=True)]
-
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return errors and bounds in percent, and how many times the attacked error each bound is."""
     return pd.DataFrame(
         {
             "model": frame.model,
@@ -25,15 +23,19 @@ def theorem_table(frame: pd.DataFrame) -> pd.DataFrame:
             "pointwise %": [percent(value) for value in frame.pointwise],
             "K classes %": [percent(value) for value in frame.classes],
             "two classes %": [percent(value) for value in frame.pairs],
-            "pointwise / attacked": looseness("pointwise"),
-            "K classes / attacked": looseness("classes"),
+            "pointwise / attacked": _looseness(frame.pointwise, frame.attacked_error),
+            "K classes / attacked": _looseness(frame.classes, frame.attacked_error),
             "violations": frame.violations.astype(str),
         }
     )
 
 
-def theorem_answer(frame: pd.DataFrame) -> str:
-    """Consistency and looseness."""
+def _looseness(bounds: pd.Series, errors: pd.Series) -> list[str]:
+    return [f"{bound / error:.2f}" if error > 0 else "-" for bound, error in zip(bounds, errors, strict=True)]
+
+
+def answer(frame: pd.DataFrame) -> str:
+    """Return whether attacked points contradict the bounds, and how many bounds say anything."""
     violations, attacked = int(frame.violations.sum()), int((frame.attacked_error * frame.n_images).round().sum())
     check = (
         f"None of the {attacked} attacked points contradicts the pointwise bound."
@@ -41,27 +43,31 @@ def theorem_answer(frame: pd.DataFrame) -> str:
         else f"{violations} of {attacked} attacked points contradict the pointwise bound: the attack on the features "
         "was too weak there."
     )
-    told = frame[(frame.classes < 1) | (frame.pointwise < 1)]
+    informative = frame[(frame.classes < 1) | (frame.pointwise < 1)]
     return (
-        f"{check} In {len(told)} of {len(frame)} cases a bound is below 100 %. All are estimates, not certificates: "
-        "PGD gives lower bounds of the suprema that the theorem asks for. The error between two classes is the mean "
-        "over pairs of classes, each on its own images."
+        f"{check} In {len(informative)} of {len(frame)} cases a bound is below 100 %. All are estimates, not "
+        "certificates: PGD gives lower bounds of the suprema that the theorem asks for. The error between two "
+        "classes is the mean over pairs of classes, each on its own images."
     )
 
 
-def plot_theorem(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Attacked error and bounds in percent against epsilon, a panel for each model."""
-    with plt.rc_context(STYLE):
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw attacked error and bounds in percent against epsilon, a panel for each model."""
+    with mpl.rc_context(STYLE):
         figure, panels = panel_grid(len(models))
         for model, axes in zip(models, panels, strict=True):
             rows = frame[frame.model == model].sort_values("epsilon")
-            _curve(
-                *(axes, rows.epsilon, 100 * rows.attacked_error, 100 * rows.ci_low, 100 * rows.ci_high),
-                *(0, "error under attack"),
+            draw_curve(
+                axes,
+                x=rows.epsilon,
+                y=100 * rows.attacked_error,
+                low=100 * rows.ci_low,
+                high=100 * rows.ci_high,
+                number=0,
+                label="error under attack",
             )
-            estimates = (("pointwise", "pointwise"), ("classes", "K classes"), ("pairs", "two classes, mean of pairs"))
-            for number, (column, label) in enumerate(estimates, start=1):
-                axes.plot(rows.epsilon, 100 * rows[column], label=label, **sign(number), markersize=4)
+            for number, (column, label) in enumerate(BOUNDS.items(), start=1):
+                axes.plot(rows.epsilon, 100 * rows[column], label=label, **line_style(number), markersize=4)
             axes.set_title(model, fontsize=9)
             axes.set_xlabel("$\\epsilon$, standardized units")
             axes.set_ylabel("error (%)")
@@ -69,3 +75,13 @@ def plot_theorem(frame: pd.DataFrame, *, models: Sequence[str], caption: str) ->
         add_legend(figure, panels[0], title="estimates, not certificates", columns=2)
         add_caption(figure, caption)
     return figure
+
+
+STUDY = Study(
+    title="The corrected Theorem 3: estimates, not certificates",
+    question="What do the sensitivities of features say about the robust error, "
+    "and does any attacked point contradict it?",
+    table=table,
+    answer=answer,
+    figure=figure,
+)

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL
-from feature_sensitivity.reporting.style import STYLE, add_caption, sign
-from feature_sensitivity.studies.study import percents
+from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars, line_style, single_panel
+from feature_sensitivity.studies.study import Study, percents
 
 
-def relinear_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy of each linear layer without and under attack."""
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the accuracy of each linear layer without and under attack."""
     clean, attacked = frame[frame.epsilon == 0], frame[frame.epsilon > 0]
     return pd.DataFrame(
         {
@@ -24,32 +24,30 @@ def relinear_table(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def relinear_answer(frame: pd.DataFrame) -> str:
-    """The best new layer beside those as trained."""
+def answer(frame: pd.DataFrame) -> str:
+    """Return the best new layer beside those as trained."""
     attacked = frame[frame.epsilon > 0]
-    told = dict(zip(attacked["head"], percents(attacked, "accuracy"), strict=True))
+    accuracy = dict(zip(attacked["head"], percents(attacked, "accuracy"), strict=True))
     normal, adversarial = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
     new = attacked[~attacked["head"].isin([normal, adversarial])]
     best = str(new["head"].iloc[int(new.accuracy.argmax())])
     return (
-        f"Under attack the best new linear layer ({best}) reaches {told[best]} %, beside {told[normal]} % of {normal} "
-        f"and {told[adversarial]} % of {adversarial}."
+        f"Under attack the best new linear layer ({best}) reaches {accuracy[best]} %, beside {accuracy[normal]} % of "
+        f"{normal} and {accuracy[adversarial]} % of {adversarial}."
     )
 
 
-def plot_relinear(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Accuracy of each linear layer, without and under attack."""
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw the accuracy of each linear layer, without and under attack."""
     heads = list(dict.fromkeys(frame["head"]))[::-1]
-    with plt.rc_context(STYLE):
-        figure, axes = plt.subplots(figsize=(6.0, 0.34 * len(heads) + 1.5), layout="constrained")
+    with mpl.rc_context(STYLE):
+        figure, axes = single_panel(6.0, 0.34 * len(heads) + 1.5)
         for number, (epsilon, rows) in enumerate(frame.groupby("epsilon")):
             places = [heads.index(head) for head in rows["head"]]
-            errors = (rows.accuracy - rows.ci_low).clip(lower=0), (rows.ci_high - rows.accuracy).clip(lower=0)
+            bars = interval_bars(100 * rows.accuracy, low=100 * rows.ci_low, high=100 * rows.ci_high)
             label = "without attack" if epsilon == 0 else f"$\\epsilon$ = {epsilon:g}"
-            style = {**sign(number), "linestyle": ""}
-            axes.errorbar(
-                100 * rows.accuracy, places, xerr=(100 * errors[0], 100 * errors[1]), label=label, **style, capsize=2
-            )
+            style = {**line_style(number), "linestyle": ""}
+            axes.errorbar(100 * rows.accuracy, places, xerr=bars, label=label, **style, capsize=2)
         axes.set_yticks(range(len(heads)), heads)
         axes.set_ylabel("linear layer")
         axes.set_xlabel("accuracy (%)")
@@ -57,3 +55,12 @@ def plot_relinear(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -
         figure.legend(loc="outside upper center", ncols=2)
         add_caption(figure, caption)
     return figure
+
+
+STUDY = Study(
+    title="A new linear layer",
+    question="Can re-arranging the last layer make the normal model robust?",
+    table=table,
+    answer=answer,
+    figure=figure,
+)

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 
-import matplotlib.pyplot as plt
+import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL, ROBUST
-from feature_sensitivity.reporting.style import STYLE, _curve, add_caption, add_legend, panel_grid
-from feature_sensitivity.studies.study import percent, percents
+from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
+from feature_sensitivity.studies.study import Study, percent, percents
 
 
-def norms_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy and mean sensitivity."""
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return accuracy and mean sensitivity with their intervals."""
     return pd.DataFrame(
         {
             "norm": frame.norm,
@@ -29,8 +29,8 @@ def norms_table(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def norms_answer(frame: pd.DataFrame) -> str:
-    """The robust dataset's gain as a share of the adversarial model's, under each norm."""
+def answer(frame: pd.DataFrame) -> str:
+    """Return the robust dataset's gain as a share of the adversarial model's, under each norm."""
     parts = []
     for norm, rows in frame.groupby("norm", sort=False):
         mean = rows.groupby("model").accuracy.mean()
@@ -40,22 +40,32 @@ def norms_answer(frame: pd.DataFrame) -> str:
     return f"Gain of {ROBUST} over {NORMAL}, averaged over the epsilons: {'; '.join(parts)}."
 
 
-def plot_norms(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Accuracy and mean sensitivity against epsilon, a column for each norm."""
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw accuracy and mean sensitivity against epsilon, a column for each norm."""
     norms = list(dict.fromkeys(frame.norm))
-    with plt.rc_context(STYLE):
+    with mpl.rc_context(STYLE):
         figure, panels = panel_grid(2 * len(norms))
         for column, norm in enumerate(norms):
             accuracy, sensitivity = panels[column], panels[len(norms) + column]
             for number, model in enumerate(models):
                 rows = frame[(frame.norm == norm) & (frame.model == model)].sort_values("epsilon")
-                _curve(
-                    *(accuracy, rows.epsilon, 100 * rows.accuracy, 100 * rows.ci_low, 100 * rows.ci_high),
-                    *(number, model),
+                draw_curve(
+                    accuracy,
+                    x=rows.epsilon,
+                    y=100 * rows.accuracy,
+                    low=100 * rows.ci_low,
+                    high=100 * rows.ci_high,
+                    number=number,
+                    label=model,
                 )
-                _curve(
-                    *(sensitivity, rows.epsilon, rows.sensitivity, rows.sensitivity_low, rows.sensitivity_high),
-                    *(number, model),
+                draw_curve(
+                    sensitivity,
+                    x=rows.epsilon,
+                    y=rows.sensitivity,
+                    low=rows.sensitivity_low,
+                    high=rows.sensitivity_high,
+                    number=number,
+                    label=model,
                 )
             accuracy.set_title(norm, fontsize=9)
             accuracy.set_ylim(-3, 103)
@@ -67,3 +77,12 @@ def plot_norms(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> F
         add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure
+
+
+STUDY = Study(
+    title="The norm of the attack",
+    question="Is the robust dataset's failure a matter of the norm?",
+    table=table,
+    answer=answer,
+    figure=figure,
+)

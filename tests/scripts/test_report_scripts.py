@@ -1,0 +1,281 @@
+"""Every script of the report as a notebook would call it, on a small run made here."""
+
+from collections.abc import Mapping
+from itertools import product
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+
+from compare_definitions import compare_definitions
+from compare_norms import compare_norms
+from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
+from feature_sensitivity.runtime.errors import UserError
+from judge_claims import judge_claims
+from locate_crossing import locate_crossing
+from plot_accuracy import plot_accuracy
+from plot_construction import plot_construction
+from plot_learning import plot_learning
+from plot_quantiles import plot_quantiles
+from plot_sensitivity import plot_sensitivity
+from plot_tradeoff import plot_tradeoff
+from report_study import report_study
+from summarize_results import summarize_results
+from tabulate_benchmarks import tabulate_benchmarks
+
+MODELS = ["normal", "adversarial", "robust_dataset"]
+EPSILONS = ["0.04", "0.2"]
+N_IMAGES, N_FEATURES = 5, 24
+
+
+def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
+    rows = []
+    for epsilon in (0.0, 0.04, 0.2):
+        n = round(n_correct * (1 - 2 * epsilon))
+        interval = wilson_interval(n, 100)
+        row = {"model": model, "norm": norm, "epsilon": epsilon, "epsilon_255": 50 * epsilon, "steps": 4}
+        row |= {"step_size": epsilon / 8, "n_images": 100, "n_correct": n, "accuracy": n / 100}
+        rows.append(row | {"ci_low": interval.low, "ci_high": interval.high, "seed": 0})
+    pd.DataFrame(rows).to_csv(path, index=False)
+    return path
+
+
+def make_sensitivity(path: Path, model: str, epsilon: str, *, norm: str) -> Path:
+    rng = np.random.default_rng(MODELS.index(model))
+    clean = np.zeros((N_IMAGES, N_FEATURES), np.float32)
+    moved = (float(epsilon) * rng.uniform(0.5, 1.5, clean.shape)).astype(np.float32)
+    write_sensitivity(
+        path,
+        clean=clean,
+        maximum=moved,
+        minimum=-moved / 2,
+        zero_gradient=np.zeros(N_FEATURES, np.float32),
+        weight=rng.normal(size=(10, N_FEATURES)).astype(np.float32),
+        image_index=np.arange(N_IMAGES),
+        label=np.zeros(N_IMAGES, np.int64),
+        feature_index=np.arange(N_FEATURES),
+        attributes={"model": model, "epsilon": float(epsilon), "norm": norm, "iterate": "best", "seed": 0},
+    )
+    return path
+
+
+class Files:
+    """The files of a run: accuracies and sensitivities in the order of the models."""
+
+    def __init__(self, folder: Path, *, norm: str = "linf") -> None:
+        folder.mkdir()
+        self.accuracy = [
+            make_accuracy(folder / f"{model}.csv", model, norm=norm, n_correct=n)
+            for model, n in zip(MODELS, (90, 80, 70), strict=True)
+        ]
+        self.sensitivity: Mapping[tuple[str, str], Path] = {
+            (model, epsilon): make_sensitivity(folder / f"{model}_{epsilon}.h5", model, epsilon, norm=norm)
+            for model, epsilon in product(MODELS, EPSILONS)
+        }
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    return Files(tmp_path_factory.mktemp("run") / "linf")
+
+
+def text_of(svg: Path) -> str:
+    """The SVG as one line; text in it is text."""
+    return " ".join(svg.read_text(encoding="utf-8").split())
+
+
+def test_plot_accuracy(files: Files, tmp_path: Path):
+    svg = tmp_path / "figure1.svg"
+    plot_accuracy(accuracy=files.accuracy, svg=svg, models=MODELS, protocol="PROTOCOL", bars="BARS")
+    assert "PROTOCOL; 100 test images, seed 0; BARS" in text_of(svg)
+    assert svg.with_suffix(".png").stat().st_size > 1000
+    assert len(pd.read_csv(svg.with_suffix(".csv"))) == 9
+
+
+@pytest.mark.parametrize("plot", [plot_sensitivity, plot_quantiles])
+def test_plots_of_sensitivities(plot, files: Files, tmp_path: Path):
+    svg = tmp_path / "figure.svg"
+    plot(
+        sensitivity=files.sensitivity,
+        svg=svg,
+        models=MODELS,
+        std=[0.2],
+        definition="range",
+        normalization="none",
+        protocol="PROTOCOL",
+        spread="",
+    )
+    assert "PROTOCOL; 5 test images, 24 features, seed 0; " in text_of(svg)
+    numbers = pd.read_csv(svg.with_suffix(".csv"), dtype={"epsilon": str})
+    assert set(numbers.epsilon) == set(EPSILONS)
+    assert set(numbers.model) == set(MODELS)
+
+
+def summarize(files: Files, folder: Path) -> Path:
+    checks = []
+    for path in files.accuracy:
+        rows = pd.read_csv(path).query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
+        rows.to_csv(folder / f"{path.stem}.checks.csv", index=False)
+        checks.append(folder / f"{path.stem}.checks.csv")
+    history = folder / "normal.history.csv"
+    pd.DataFrame({"epoch": [1], "test_accuracy": [0.9]}).to_csv(history, index=False)
+    summarize_results(
+        accuracy=files.accuracy,
+        checks=checks,
+        histories={"normal": history},
+        sensitivity=files.sensitivity,
+        csv=folder / "summary.csv",
+        markdown=folder / "summary.md",
+        page=folder / "summary.html",
+        text=folder / "summary.txt",
+        std=[0.2],
+        definition="max_abs",
+        normalization="max_abs",
+        accuracy_protocol="ATTACK",
+        sensitivity_protocol="FEATURES",
+        spread="INTERVALS",
+    )
+    return folder / "summary.csv"
+
+
+def test_summarize_results(files: Files, tmp_path: Path):
+    table = pd.read_csv(summarize(files, tmp_path))
+    assert len(table) == 9
+    assert table[table.epsilon > 0].sensitivity_mean.notna().all()
+    markdown = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert "Accuracy: ATTACK; 100 test images, seed 0; INTERVALS. Sensitivity: FEATURES; 5 test images, 24" in markdown
+    assert "- normal: 50.0 % of the images have a gradient of exactly zero" in markdown
+    assert "<h2>Warnings</h2>" in (tmp_path / "summary.html").read_text(encoding="utf-8")
+    assert "ATTACK" not in (tmp_path / "summary.txt").read_text(encoding="utf-8")
+
+
+def test_plot_tradeoff(files: Files, tmp_path: Path):
+    svg = tmp_path / "tradeoff.svg"
+    plot_tradeoff(
+        summary=summarize(files, tmp_path),
+        sensitivity=list(files.sensitivity.values()),
+        svg=svg,
+        models=MODELS,
+        accuracy_protocol="ATTACK",
+        sensitivity_protocol="FEATURES",
+        bars="BARS",
+    )
+    assert svg.with_suffix(".png").stat().st_size > 1000
+    assert "Accuracy: ATTACK; 100 test images" in text_of(svg)
+
+
+def test_plot_learning(tmp_path: Path):
+    history = tmp_path / "normal.history.csv"
+    columns = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "train_accuracy": [0.4, 0.5], "test_accuracy": [0.3, 0.4]}
+    pd.DataFrame(columns).to_csv(history, index=False)
+    svg = tmp_path / "learning.svg"
+    plot_learning(histories={"normal": history}, svg=svg, protocol="PROTOCOL", seeds="seed 0")
+    assert "PROTOCOL; loss and training accuracy" in text_of(svg)
+
+
+def test_plot_construction(tmp_path: Path):
+    images, labels = np.zeros((4, 3, 2, 2), np.uint8), np.arange(4)
+    with h5py.File(tmp_path / "original.h5", "w") as original, h5py.File(tmp_path / "made.h5", "w") as made:
+        for file in (original, made):
+            file["train/images"], file["train/labels"] = images, labels
+        made["train/start_index"], made["train/relative_distance"] = labels[::-1], np.full(4, 0.5)
+        made.attrs["source"] = "SOURCE"
+    svg = tmp_path / "construction.svg"
+    plot_construction(
+        constructed=tmp_path / "made.h5",
+        original=tmp_path / "original.h5",
+        svg=svg,
+        name="robust",
+        teacher="adversarial",
+        seed=0,
+    )
+    assert "robust: the first training image of each class; SOURCE over 4 images" in text_of(svg)
+
+
+def test_judge_claims(files: Files, tmp_path: Path):
+    refit = pd.DataFrame(
+        [
+            {"head": head, "epsilon": 0.04, "accuracy": share, "ci_low": share - 0.01, "ci_high": share + 0.01}
+            for head, share in (("normal as trained", 0.1), ("adversarial as trained", 0.8), ("all", 0.12))
+        ]
+    )
+    refit.to_csv(tmp_path / "refit.csv", index=False)
+    for last_layer_refit, verdict in ((None, "undecided"), (tmp_path / "refit.csv", "reproduced")):
+        judge_claims(
+            accuracy=files.accuracy,
+            sensitivity=list(files.sensitivity.values()),
+            csv=tmp_path / "claims.csv",
+            markdown=tmp_path / "claims.md",
+            page=tmp_path / "claims.html",
+            definition="max_abs",
+            normalization="max_abs",
+            seeds="",
+            last_layer_refit=last_layer_refit,
+        )
+        claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
+        assert claims.verdict["S2"] == "reproduced"
+        assert claims.verdict["S6"] == verdict
+    assert "## S2: reproduced\n\nThe sensitivities of every model grow" in (tmp_path / "claims.md").read_text()
+    assert "<h2>S6: reproduced</h2>" in (tmp_path / "claims.html").read_text()
+
+
+def test_compare_definitions(files: Files, tmp_path: Path):
+    csv = tmp_path / "definitions.csv"
+    compare_definitions(accuracy=files.accuracy, sensitivity=list(files.sensitivity.values()), csv=csv)
+    table = pd.read_csv(csv)
+    assert len(table) == 2 * 5 * 5
+    assert (table[table.claim == "S2"].verdict == "reproduced").all()
+    assert (table.n_hold + table.n_fail <= table.n_checks).all()
+
+
+def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
+    l2 = Files(tmp_path / "l2", norm="l2")
+    csv = tmp_path / "norms.csv"
+    compare_norms(
+        accuracy=files.accuracy,
+        sensitivity=list(files.sensitivity.values()),
+        accuracy_l2=l2.accuracy,
+        sensitivity_l2=list(l2.sensitivity.values()),
+        csv=csv,
+        definition="max_abs",
+        normalization="max_abs",
+    )
+    table = pd.read_csv(csv)
+    assert table.norm.tolist() == ["linf"] * 6 + ["l2"] * 6
+    assert table.sensitivity.between(table.sensitivity_low, table.sensitivity_high).all()
+    report_study(
+        "norms",
+        tables=[csv],
+        markdown=tmp_path / "norms.md",
+        page=tmp_path / "norms.html",
+        svg=tmp_path / "norms.svg",
+        models=MODELS,
+        protocol="PROTOCOL",
+    )
+    markdown = (tmp_path / "norms.md").read_text(encoding="utf-8")
+    assert markdown.startswith(
+        "# The norm of the attack\n\nIs the robust dataset's failure a matter of the norm?\n\n**"
+    )
+    assert markdown.endswith("\n\nPROTOCOL\n")
+    assert "<strong>Gain of robust_dataset" in (tmp_path / "norms.html").read_text(encoding="utf-8")
+    assert "PROTOCOL" in text_of(tmp_path / "norms.svg")
+
+
+def test_locate_crossing(files: Files, tmp_path: Path):
+    csv = tmp_path / "crossing.csv"
+    pair = [path for (model, _), path in files.sensitivity.items() if model != "adversarial"]
+    locate_crossing(sensitivity=pair, csv=csv, definition="max_abs", normalization="max_abs")
+    table = pd.read_csv(csv)
+    assert table.epsilon.tolist() == [0.04, 0.2]
+    assert table.ratio.tolist() == pytest.approx((table.normal / table.robust_dataset).tolist(), rel=1e-6)
+
+
+def test_tabulate_benchmarks(tmp_path: Path):
+    with pytest.raises(UserError, match="holds no benchmarks yet"):
+        tabulate_benchmarks(folder=tmp_path, csv=tmp_path / "benchmarks.csv")
+    (tmp_path / "plot.tsv").write_text("s\th:m:s\tmax_rss\tcpu_time\n60\t0:01:00\t-\t0\n")
+    tabulate_benchmarks(folder=tmp_path, csv=tmp_path / "benchmarks.csv")
+    assert pd.read_csv(tmp_path / "benchmarks.csv").loc[0, "minutes in all"] == 1

@@ -1,0 +1,63 @@
+"""The sentences that state a protocol."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from feature_sensitivity.reporting import protocol
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def paper() -> dict[str, Any]:
+    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    return config
+
+
+def test_the_attacks_of_the_paper(paper: dict[str, Any]):
+    assert protocol.accuracy_attack(paper["accuracy"]) == (
+        "linf PGD on the cross-entropy, 20 steps of 1/8 epsilon, last iterate, not clipped to the pixel box"
+    )
+    assert protocol.sensitivity_attack(paper["sensitivity"]) == (
+        "linf PGD, 20 steps of 1/8 epsilon, best iterate; definition max_abs, weights max_abs"
+    )
+
+
+def test_a_setting_beyond_the_paper_is_stated(paper: dict[str, Any]):
+    changed = {**paper["sensitivity"], "restarts": 3, "clip_to_pixel_box": True}
+    assert protocol.sensitivity_attack(changed) == (
+        "linf PGD, 20 steps of 1/8 epsilon, 3 restarts, best iterate, clipped to the pixel box; definition max_abs, "
+        "weights max_abs"
+    )
+
+
+def test_a_study_states_its_settings_without_quotes_and_null_as_in_the_config(paper: dict[str, Any]):
+    paper["studies"]["norms"] = {"epsilons": ["0.5", "1"], "images": None}
+    sentence = protocol.study("norms", paper)
+    assert sentence.startswith("Study: epsilons [0.5, 1], images null. Accuracy: linf PGD on the cross-entropy, 20 ")
+    assert "; all test images. " in sentence
+    assert "None" not in sentence
+    assert protocol.study("definitions", paper).startswith("Accuracy: ")
+
+
+def test_training_states_both_kinds(paper: dict[str, Any]):
+    sentence = protocol.training(paper["training"], paper["adversarial_training"])
+    assert "momentum SGD, 60 epochs, batch 256, learning rate 0.01 (step), weight decay 0.0005" in sentence
+    assert "linf PGD with epsilon 0.08, 7 steps of 5/14 epsilon" in sentence
+
+
+def test_the_spread_over_seeds_is_stated_where_there_are_several():
+    assert protocol.accuracy_bars("") == "bars: 95 % Wilson intervals"
+    assert protocol.accuracy_bars("n = 2") == "points and bars: mean and standard deviation over n = 2"
+    assert protocol.joined("a", protocol.spread("bands", ""), "b") == "a; b"
+
+
+def test_reading_the_snakefile_needs_no_heavy_library():
+    heavy = {"torch", "numpy", "pandas", "matplotlib", "scipy", "h5py", "xarray"}
+    code = f"import sys; from feature_sensitivity.reporting import protocol; sys.exit(len({heavy} & set(sys.modules)))"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", check=True)

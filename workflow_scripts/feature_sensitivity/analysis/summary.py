@@ -1,0 +1,27 @@
+"""The summary of a run: accuracy and the distribution of sensitivities, a row for each model and epsilon."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from feature_sensitivity.analysis.estimates import describe
+from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+
+
+def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], SensitivityFile]) -> pd.DataFrame:
+    """Return accuracy with its interval for every epsilon, 0 included, and statistics of sensitivities where measured.
+
+    Args:
+        accuracy: every replicate, with the columns of ``results/accuracy/{model}.csv``.
+        files: (replicate, epsilon as text) to its sensitivities.
+    """
+    rows = []
+    for (replicate, epsilon), file in files.items():
+        described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()}
+        zero = {"zero_gradient": float(np.mean(file.zero_gradient))}
+        rows.append({"model": replicate, "epsilon": float(epsilon), **described, **zero})
+    sensitivity = pd.DataFrame(rows)
+    sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(sensitivity.columns[2:]))
+    return accuracy_over_seeds(accuracy).merge(sensitivity, how="left")

@@ -1,0 +1,127 @@
+"""Documents of text and tables, written as Markdown, as a page of HTML, or as text for a terminal.
+
+A document is a sequence of blocks. A plain string is a paragraph; in paragraphs, notes and tables `code` and
+**strong** are as in Markdown. The report of a run shows HTML, but offers CSV for download only.
+"""
+
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from feature_sensitivity.runtime.files import whole_file
+
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; color: #222; background: #fff; margin: 1.5em; max-width: 68em; }
+table { border-collapse: collapse; margin: 1em 0; font-size: 14px; }
+th, td { padding: 0.3em 0.8em 0.3em 0; text-align: left; vertical-align: top; border-bottom: 1px solid #ddd; }
+th { border-bottom: 1.5px solid #444; }
+td { font-variant-numeric: tabular-nums; }
+h1 { font-size: 1.4em; } h2 { font-size: 1.1em; margin-top: 2em; }
+p.note { color: #555; font-size: 13px; }
+"""
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A heading below the document's title."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """A paragraph in small print."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Bullets:
+    """A list of sentences."""
+
+    items: Sequence[str]
+
+
+Block = str | Heading | Note | Bullets | pd.DataFrame
+"""A table is a data frame of text."""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title and what follows it."""
+
+    title: str
+    blocks: Sequence[Block]
+
+
+def as_markdown(document: Document) -> str:
+    """Return the document as Markdown."""
+    return "\n\n".join([f"# {document.title}", *map(_markdown, document.blocks)]) + "\n"
+
+
+def as_html(document: Document) -> str:
+    """Return the document as a self-contained page."""
+    title, body = html.escape(document.title), "".join(map(_html, document.blocks))
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{body}</body></html>\n"
+    )
+
+
+def as_text(document: Document) -> str:
+    """Return the document for a terminal, without its title and notes."""
+    return "\n\n".join(_text(block) for block in document.blocks if not isinstance(block, Note)) + "\n"
+
+
+def write_text(path: Path, content: str) -> None:
+    """Write ``content`` as UTF-8, whole or not at all."""
+    with whole_file(path) as temporary:
+        temporary.write_text(content, encoding="utf-8")
+
+
+def _markdown(block: Block) -> str:
+    match block:
+        case pd.DataFrame():
+            return block.to_markdown(index=False, disable_numparse=True)
+        case Heading(text):
+            return f"## {text}"
+        case Bullets(items):
+            return "\n".join(f"- {item}" for item in items)
+        case Note(text) | str(text):
+            return text
+
+
+def _html(block: Block) -> str:
+    match block:
+        case pd.DataFrame():
+            return block.map(_inline).to_html(index=False, border=0, escape=False)
+        case Heading(text):
+            return f"<h2>{html.escape(text)}</h2>"
+        case Bullets(items):
+            return "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
+        case Note(text):
+            return f"<p class=note>{_inline(text)}</p>"
+        case str():
+            return f"<p>{_inline(block)}</p>"
+
+
+def _text(block: Block) -> str:
+    match block:
+        case pd.DataFrame():
+            return block.to_string(index=False)
+        case Bullets(items):
+            return "\n".join(f"- {item}" for item in items)
+        case Heading(text):
+            return f"{text}:"
+        case Note(text) | str(text):
+            return text
+
+
+def _inline(text: str) -> str:
+    """Return escaped HTML with Markdown's `code` and **strong** turned into tags."""
+    coded = re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(text))
+    return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", coded)

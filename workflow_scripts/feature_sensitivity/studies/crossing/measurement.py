@@ -1,0 +1,23 @@
+"""The sensitivities of two models beside each other, at every epsilon."""
+
+import pandas as pd
+
+from feature_sensitivity.analysis.run import NORMAL, ROBUST, Run
+
+
+def sensitivity_ratios(run: Run) -> pd.DataFrame:
+    """Return a row for each epsilon: the mean sensitivities of ``normal`` and ``robust_dataset`` and their ratio."""
+    rows = []
+    for epsilon in run.sensitivity_epsilons:
+        ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
+        rows.append(
+            {
+                "epsilon": epsilon,
+                NORMAL: float(run.movement_of(NORMAL, epsilon).mean()),
+                ROBUST: float(run.movement_of(ROBUST, epsilon).mean()),
+                "ratio": ratio.value,
+                "ci_low": ratio.low,
+                "ci_high": ratio.high,
+            }
+        )
+    return pd.DataFrame(rows)
