@@ -3,21 +3,21 @@ import sys
 import numpy as np
 import pytest
 import torch
-from test_accuracy import MEAN, STD, correct, data  # noqa: F401
 
+from accuracy_cases import MEAN, STD, correct
 from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.errors import UserError
 
 
-def stronger(network: Classifier, data: dict, epsilon: float, **changes) -> np.ndarray:  # noqa: F811
+def stronger(network: Classifier, data: dict, epsilon: float, **changes) -> np.ndarray:
     settings = {"mean": MEAN, "std": STD, "norm": "linf", "seed": 0, "device": torch.device("cpu"), **changes}
     given = {name: data[name] for name in ("images", "labels")}
     return correct_under_apgd(network=network, epsilon=epsilon, **given, **settings)
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_apgd_is_at_least_as_strong_as_pgd(network: Classifier, data: dict, norm: str):  # noqa: F811
+def test_apgd_is_at_least_as_strong_as_pgd(network: Classifier, data: dict, norm: str):
     clean = correct(network, data, 0.0)
     epsilon = {"linf": 0.05, "l2": 0.5}[norm]
     pgd, apgd = correct(network, data, epsilon, norm=norm), stronger(network, data, epsilon, norm=norm)
@@ -26,11 +26,11 @@ def test_apgd_is_at_least_as_strong_as_pgd(network: Classifier, data: dict, norm
     assert not (apgd & ~clean).any()
 
 
-def test_a_tiny_ball_changes_no_decision(network: Classifier, data: dict):  # noqa: F811
+def test_a_tiny_ball_changes_no_decision(network: Classifier, data: dict):
     assert np.array_equal(stronger(network, data, 1e-6), correct(network, data, 0.0))
 
 
-def test_the_pixel_box_leaves_the_attack_less_room(network: Classifier, data: dict):  # noqa: F811
+def test_the_pixel_box_leaves_the_attack_less_room(network: Classifier, data: dict):
     data["images"] = np.where(data["images"] < 128, 0, 255).astype(np.uint8)
     with torch.no_grad():
         data["labels"] = network((torch.from_numpy(data["images"]).float() / 255 - 0.5) / 0.25).argmax(1).numpy()
@@ -38,7 +38,7 @@ def test_the_pixel_box_leaves_the_attack_less_room(network: Classifier, data: di
     assert free < boxed
 
 
-def test_the_seed_decides(network: Classifier, data: dict):  # noqa: F811
+def test_the_seed_decides(network: Classifier, data: dict):
     first, again = (stronger(network, data, 0.05) for _ in range(2))
     assert np.array_equal(first, again)
 

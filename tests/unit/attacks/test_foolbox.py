@@ -6,7 +6,6 @@ import foolbox as fb
 import numpy as np
 import pytest
 import torch
-from test_train import ARCHITECTURE, SETTINGS, STANDARD
 
 from feature_sensitivity.analysis.estimates import wilson_interval
 from feature_sensitivity.attacks.pgd import PGD
@@ -16,6 +15,7 @@ from feature_sensitivity.data.standardization import standardize
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.training.train import train
+from training_cases import ARCHITECTURE, SETTINGS, STANDARD
 
 MEAN, STD, CPU = STANDARD["mean"], STANDARD["std"], STANDARD["device"]
 STEPS, FAR_AWAY = 20, 100.0

@@ -2,31 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from feature_sensitivity.attacks.pgd import PGD
+from accuracy_cases import N, correct
 from feature_sensitivity.evaluation import accuracy as module
-from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.networks.classifier import Classifier
-
-MEAN, STD = [0.5] * 3, [0.25] * 3
-N = 40
-
-
-@pytest.fixture
-def data(network: Classifier) -> dict:
-    """Images, with the network's own decisions as labels but for every fourth image."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (N, 3, 8, 8), dtype=np.uint8)
-    x = (torch.from_numpy(images).float() / 255 - 0.5) / 0.25
-    with torch.no_grad():
-        labels = network(x).argmax(1).numpy()
-    labels[::4] = (labels[::4] + 1) % 5
-    return {"images": images, "labels": labels, "image_index": np.arange(N)}
-
-
-def correct(network: Classifier, data: dict, epsilon: float, *, norm: str = "linf", **changes) -> np.ndarray:
-    attack = PGD(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
-    arguments = {"mean": MEAN, "std": STD, "seed": 0, "device": torch.device("cpu"), "batch_size": 16, **changes}
-    return correct_under_attack(network=network, attack=attack, **data, **arguments)
 
 
 @pytest.mark.parametrize("iterate", ["last", "any"])

@@ -10,16 +10,13 @@ import torch
 from scipy.optimize import LinearConstraint, milp
 from torch import Tensor, nn
 
-from feature_sensitivity.attacks.pgd import PGD
+from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks.random_starts import random_start
 from feature_sensitivity.evaluation import feature_extrema as engine
-from feature_sensitivity.evaluation.feature_extrema import Extremes, ExtremesSettings, measure_extremes
+from feature_sensitivity.evaluation.feature_extrema import ExtremesSettings
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import frozen
 from feature_sensitivity.runtime.errors import UserError
-
-CPU = torch.device("cpu")
-STANDARD = {"mean": [0.5] * 3, "std": [0.25] * 3, "device": CPU}
 
 
 class Dense(Classifier):
@@ -32,24 +29,6 @@ class Dense(Classifier):
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
         return self.layers(x)
-
-
-def settings(norm: str = "linf", *, epsilon: float = 0.3, steps: int = 20, **changes) -> ExtremesSettings:
-    attack = PGD(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 8)
-    return ExtremesSettings(attack=attack, **{"batch_size": 16, **changes})
-
-
-def measure(network: Classifier, x: Tensor, chosen: ExtremesSettings, **changes) -> Extremes:
-    n_features = network.features(x[:1]).shape[1]
-    arguments = {"image_index": np.arange(len(x)), "features": np.arange(n_features), **STANDARD, **changes}
-    return measure_extremes(network=network, x=x, settings=chosen, **arguments)
-
-
-def same(first: Extremes, second: Extremes) -> bool:
-    return all(
-        np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("clean", "maximum", "minimum", "zero_gradient")
-    )
 
 
 @pytest.fixture
