@@ -16,7 +16,7 @@ def killed_until_done(
     seconds: tuple[float, float],
     after_each: Callable[[], None],
 ) -> int:
-    """Run ``work`` anew until ``result`` exists, and end it up to ``kills`` times with SIGKILL; returns how many times.
+    """Run ``work`` until ``result`` exists, and end it up to ``kills`` times with SIGKILL; return how many times.
 
     ``seconds`` is the range of random times after which it is killed.
     """

@@ -32,7 +32,7 @@ def test_the_last_layer_refit_is_part_of_the_paper(workflow: Path):
         {"features: null": "features: 10"},
         {'epsilon: "0.08" # of the attack, and of': 'epsilon: "0.1" # of the attack, and of'},
         {
-            "normal: {dataset: cifar10, training: normal}": "normal: {dataset: robust_release, weights: config.yaml}",
+            "  normal: {dataset: cifar10, training: normal}": "  normal: {dataset: robust_release, weights: Snakefile}",
             "  robust_dataset: {dataset: robust_release,": "  robust_dataset: {dataset: cifar10,",
         },
     ],

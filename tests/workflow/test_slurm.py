@@ -113,7 +113,7 @@ def slow(submitted: Path, tmp_path: Path) -> Path:
     (folder / TARGET).unlink()
     config = folder / "tests/config_tiny.yaml"
     config.write_text(config.read_text().replace("images: 6,", "images: 60,"))
-    # Code that changes no result is no reason to begin anew: the same side checkpoint fits with and without this.
+    # Code that changes no result is no reason to start again: the same side checkpoint fits with and without this.
     hold = folder / "hold"
     hold.touch()
     with (folder / CONSOLE).open("a") as file:

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 import torch
-from test_accuracy import STANDARDIZATION, correct, data  # noqa: F401
 
+from accuracy_cases import STANDARDIZATION, correct
 from feature_sensitivity.analysis.estimates import wilson_interval
 from feature_sensitivity.analysis.sanity_checks import odd_clean_accuracy, sanity_warnings
 from feature_sensitivity.evaluation.accuracy import correct_under_one_step
@@ -88,7 +88,7 @@ def test_no_error_at_all_is_no_odd_clean_accuracy():
     assert odd_clean_accuracy(accuracy, history) == []
 
 
-def one_step(network: Classifier, data: dict, *epsilons: float, **changes):  # noqa: F811
+def one_step(network: Classifier, data: dict, *epsilons: float, **changes):
     settings = {"norm": "linf", "device": torch.device("cpu"), "batch_size": 16, **changes}
     return correct_under_one_step(
         network=network, split=data["split"], standardization=STANDARDIZATION, epsilons=epsilons, **settings
@@ -96,13 +96,13 @@ def one_step(network: Classifier, data: dict, *epsilons: float, **changes):  # n
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_one_step_lies_between_no_attack_and_pgd(network: Classifier, data: dict, norm: str):  # noqa: F811
+def test_one_step_lies_between_no_attack_and_pgd(network: Classifier, data: dict, norm: str):
     small, large = one_step(network, data, 1e-7, 0.3, norm=norm)[0]
     assert (small == correct(network, data, 0.0)).all()
     assert correct(network, data, 0.3, norm=norm).sum() <= large.sum() < small.sum()
 
 
-def test_a_saturated_network_has_zero_gradients(network: Classifier, data: dict):  # noqa: F811
+def test_a_saturated_network_has_zero_gradients(network: Classifier, data: dict):
     assert not one_step(network, data, 0.1)[1].any()
     with torch.no_grad():
         network.fc.weight *= 1e5

@@ -6,7 +6,6 @@ import foolbox as fb
 import numpy as np
 import pytest
 import torch
-from test_train import ARCHITECTURE, SETTINGS, STANDARD
 
 from feature_sensitivity.analysis.estimates import wilson_interval
 from feature_sensitivity.config.attack import Attack
@@ -16,6 +15,7 @@ from feature_sensitivity.data.split import Split
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.training.train import train
+from training_cases import ARCHITECTURE, SETTINGS, STANDARD
 
 STANDARDIZATION, CPU = STANDARD["standardization"], STANDARD["device"]
 STEPS, FAR_AWAY = 20, 100.0

@@ -2,41 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import AccuracySettings
-from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import Standardization
+from accuracy_cases import N, correct
 from feature_sensitivity.evaluation import accuracy as module
-from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.networks.classifier import Classifier
-
-STANDARDIZATION = Standardization((0.5,) * 3, (0.25,) * 3)
-N = 40
-
-
-@pytest.fixture
-def data(network: Classifier) -> dict:
-    """Images, with the network's own decisions as labels but for every fourth image."""
-    rng = np.random.default_rng(0)
-    images = rng.integers(0, 256, (N, 3, 8, 8), dtype=np.uint8)
-    x = (torch.from_numpy(images).float() / 255 - 0.5) / 0.25
-    with torch.no_grad():
-        labels = network(x).argmax(1).numpy()
-    labels[::4] = (labels[::4] + 1) % 5
-    return {"split": Split(images, labels), "image_index": np.arange(N)}
-
-
-def correct(network: Classifier, data: dict, epsilon: float, *, norm: str = "linf", **changes) -> np.ndarray:
-    attack = Attack(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
-    batch_size = changes.pop("batch_size", 16)
-    return correct_under_attack(
-        network=network,
-        settings=AccuracySettings(attack=attack, **changes),
-        standardization=STANDARDIZATION,
-        device=torch.device("cpu"),
-        batch_size=batch_size,
-        **data,
-    )
 
 
 @pytest.mark.parametrize("iterate", ["last", "any"])

@@ -10,21 +10,16 @@ import torch
 from scipy.optimize import LinearConstraint, milp
 from torch import Tensor, nn
 
+from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks import slots
 from feature_sensitivity.attacks.random_starts import random_start
-from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import ExtremaSettings
-from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.feature_rows import FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime import side_folder
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
-
-CPU = torch.device("cpu")
-STANDARD = {"standardization": Standardization((0.5,) * 3, (0.25,) * 3), "device": CPU}
 
 
 class Dense(Classifier):
@@ -37,24 +32,6 @@ class Dense(Classifier):
 
     def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
         return self.layers(x)
-
-
-def settings(norm: str = "linf", *, epsilon: float = 0.3, steps: int = 20, **changes) -> ExtremaSettings:
-    attack = Attack(norm=norm, epsilon=epsilon, steps=steps, step_size=epsilon / 8)
-    return ExtremaSettings(attack=attack, **{"batch_size": 16, **changes})
-
-
-def measure(network: Classifier, x: Tensor, chosen: ExtremaSettings, **changes) -> FeatureExtrema:
-    n_features = network.features(x[:1]).shape[1]
-    arguments = {"image_index": np.arange(len(x)), "features": np.arange(n_features), **STANDARD, **changes}
-    return measure_extrema(network=network, x=x, settings=chosen, **arguments)
-
-
-def same(first: FeatureExtrema, second: FeatureExtrema) -> bool:
-    return all(
-        np.array_equal(getattr(first, name), getattr(second, name))
-        for name in ("clean", "maximum", "minimum", "zero_gradient")
-    )
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from test_feature_extrema import measure, same, settings
 
+from extrema_cases import measure, same, settings
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime import side_folder

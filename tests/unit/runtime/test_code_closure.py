@@ -11,6 +11,7 @@ import pytest
 from feature_sensitivity.evaluation import feature_extrema
 from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime.code_closure import PACKAGE, source_files
+from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
 from feature_sensitivity.training import construction, train
 from snakemake_runs import ROOT
 
@@ -129,6 +130,15 @@ def test_an_edit_is_noticed_by_the_same_process(toy: Path):
     ]
     a.unlink()
     assert source_files(main) == [main, toy / "toy/__init__.py", toy / "toy/low/__init__.py"]
+
+
+def test_an_edit_changes_the_key_of_a_side_checkpoint(toy: Path):
+    code, a = toy / "toy/high/c.py", toy / "toy/low/a.py"
+    code.write_text("from toy.low.a import VALUE\n")
+    before = checkpoint_key(code=code)
+    assert checkpoint_key(code=code) == before
+    a.write_text("VALUE = 2\n")
+    assert checkpoint_key(code=code) != before
 
 
 def test_a_docstring_changes_no_result(toy: Path):

@@ -8,58 +8,15 @@ import pytest
 import torch
 
 from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.training import SCHEDULES, TrainingSettings
-from feature_sensitivity.data.digits import load_digits
+from feature_sensitivity.config.training import SCHEDULES
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
 from feature_sensitivity.training.adversary import attackable, attacked_images
-from feature_sensitivity.training.train import train
-
-STANDARD = {"standardization": Standardization((0.3,) * 3, (0.3,) * 3), "device": torch.device("cpu")}
-
-ARCHITECTURE = {"name": "resnet18", "in_channels": 3, "n_classes": 10, "width": 4}
-SETTINGS = TrainingSettings(
-    epochs=3,
-    batch_size=64,
-    learning_rate=0.05,
-    momentum=0.9,
-    weight_decay=5e-4,
-    schedule="constant",
-    horizontal_flip=False,
-    seed=1,
-)
-ATTACK = Attack(norm="linf", epsilon=0.1, steps=2, step_size=0.05)
-
-
-@pytest.fixture(scope="module")
-def digits() -> tuple[Split, Split]:
-    source = load_digits(size=8)
-    whole = source.splits["train"]
-    return Split(whole.images[:333], whole.labels[:333]), source.splits["test"]
-
-
-def run(digits: tuple[Split, Split], path: Path, settings: TrainingSettings) -> tuple[Classifier, pd.DataFrame]:
-    return train(
-        architecture=ARCHITECTURE,
-        train_split=digits[0],
-        test_split=digits[1],
-        settings=settings,
-        side_checkpoint=path,
-        **STANDARD,
-    )
-
-
-def weights(network: Classifier) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in network.state_dict().items()}
-
-
-def equal(first: dict[str, torch.Tensor], second: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(value, second[name]) for name, value in first.items())
+from training_cases import ATTACK, SETTINGS, STANDARD, equal, run, weights
 
 
 @pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from test_train import ATTACK, SETTINGS, digits, equal, run, weights  # noqa: F401
 
 from feature_sensitivity.data.split import Split
 from kills import killed_until_done
+from training_cases import ATTACK, SETTINGS, equal, run, weights
 
 KILLS = 8
 
 
-def test_kills_at_random_moments_change_nothing(digits: tuple[Split, Split], tmp_path: Path):  # noqa: F811
+def test_kills_at_random_moments_change_nothing(digits: tuple[Split, Split], tmp_path: Path):
     settings = replace(SETTINGS, epochs=12, schedule="one_cycle", horizontal_flip=True, attack=ATTACK)
     path, result = tmp_path / "side.pt", tmp_path / "result.pt"
 

@@ -1,0 +1,26 @@
+"""Accuracy of a small network on a few images, under a short attack."""
+
+import numpy as np
+import torch
+
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.evaluation.accuracy import correct_under_attack
+from feature_sensitivity.networks.classifier import Classifier
+
+STANDARDIZATION = Standardization((0.5,) * 3, (0.25,) * 3)
+N = 40
+
+
+def correct(network: Classifier, data: dict, epsilon: float, *, norm: str = "linf", **changes) -> np.ndarray:
+    attack = Attack(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
+    batch_size = changes.pop("batch_size", 16)
+    return correct_under_attack(
+        network=network,
+        settings=AccuracySettings(attack=attack, **changes),
+        standardization=STANDARDIZATION,
+        device=torch.device("cpu"),
+        batch_size=batch_size,
+        **data,
+    )
