@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from conftest import ROOT
 from feature_sensitivity.evaluation import sensitivity
 from feature_sensitivity.evaluation.sensitivity import raw_sensitivity, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity, write_sensitivity
 from feature_sensitivity.runtime.code_closure import source_files
 from feature_sensitivity.runtime.errors import UserError
 from gather_sensitivity import gather_sensitivity
+from snakemake_runs import ROOT
 
 CLEAN = np.array([[1.0, 0.0], [3.0, 2.0]], np.float32)
 MAXIMUM = np.array([[2.0, 0.0], [3.5, 5.0]], np.float32)
