@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
+from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.replicates import seed_of
@@ -36,6 +37,7 @@ def stop_at_config_faults():
 
 # What follows relies on a configuration without faults.
 stop_at_config_faults()
+config.update(with_protocols(config))
 
 # Of all that is random, except the training of further replicates.
 SEED = config["seeds"][0]

@@ -1,6 +1,7 @@
 """The engine against exact suprema, against a slow reference, and against itself."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks import slots
 from feature_sensitivity.attacks.random_starts import random_start
+from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.evaluation.feature_rows import FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
@@ -167,6 +169,80 @@ def test_every_recorded_point_lies_in_the_ball(network: Classifier, images: Tens
     measure(network, images, settings(epsilon=0.1))
     assert max(seen) <= 0.1 * (1 + 1e-6)
     assert max(seen) == pytest.approx(0.1)
+
+
+ANNEALED = Attack(norm="linf", epsilon=0.3, steps=9, step_size=0.45, schedule="cosine", momentum=0.5)
+
+
+def annealed(**changes) -> ExtremaSettings:
+    return replace(settings(**changes), attack=ANNEALED)
+
+
+def test_annealed_steps_with_momentum_find_more_in_fewer_steps(network: Classifier, images: Tensor):
+    constant, found = measure(network, images, settings()), measure(network, images, annealed())
+    assert (found.maximum - found.clean).mean() > (constant.maximum - constant.clean).mean()
+    assert (found.minimum <= found.clean).all()
+
+
+def test_annealed_shards_gather_to_the_same_bits(network: Classifier, images: Tensor):
+    whole = measure(network, images, annealed())
+    for shard in range(3):
+        rows = np.arange(len(images))[shard::3]
+        part = measure(network, images[rows], annealed(), image_index=rows)
+        assert np.array_equal(part.maximum, whole.maximum[rows])
+        assert np.array_equal(part.minimum, whole.minimum[rows])
+
+
+def test_an_interruption_keeps_the_momentum_of_each_row(
+    network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    whole = measure(network, images[:3], annealed())
+    show, shown = Progress.advance, []
+
+    def show_or_die(*arguments):
+        shown.append(1)
+        if len(shown) % 5 == 0:
+            raise KeyboardInterrupt
+        show(*arguments)
+
+    monkeypatch.setattr(Progress, "advance", show_or_die)
+    interruptions = 0
+    while True:
+        try:
+            resumed = measure(network, images[:3], annealed(), side_folder=tmp_path)
+            break
+        except KeyboardInterrupt:
+            interruptions += 1
+    assert interruptions > 2
+    assert same(resumed, whole)
+
+
+def test_a_row_with_momentum_moves_on_where_its_gradient_vanishes():
+    """A slope that ends in a plain: plain PGD stays at its edge, a row with momentum goes on."""
+
+    class Slope(Classifier):
+        def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+            return x.mean(dim=(1, 2, 3), keepdim=False)[:, None].clamp(max=0.05)
+
+    x = torch.zeros(1, 3, 4, 4)
+    plain, moved = (
+        Attack(norm="linf", epsilon=0.3, steps=6, step_size=0.05, momentum=momentum) for momentum in (0.0, 0.9)
+    )
+    steps = []
+    for attack in (plain, moved):
+        taken = []
+        original = FeatureTask.advance
+
+        def counted(task, states, taken=taken, original=original):
+            original(task, states)
+            taken.append(states.step.max().item())
+
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(FeatureTask, "advance", counted)
+            got = measure(Slope(), x, replace(settings(), attack=attack))
+        assert got.maximum[0, 0] == pytest.approx(0.05)
+        steps.append(max(taken))
+    assert steps[1] == 6, "with momentum a zero gradient is no fixed point"
 
 
 @pytest.mark.parametrize("n_shards", [2, 3, 7])

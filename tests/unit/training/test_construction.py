@@ -114,6 +114,18 @@ def test_equals_a_plain_loop(network, split, tmp_path):
     assert made.images.max() <= 1
 
 
+def test_annealed_steps_with_momentum_come_nearer_and_join_to_the_same_bits(network, split, tmp_path):
+    chosen = settings(step_size=0.6, schedule="cosine", momentum=0.5)
+    made = run(network, split, tmp_path / "annealed", chosen)
+    constant = run(network, split, tmp_path / "constant", settings())
+    assert made.details["relative_distance"].mean() < constant.details["relative_distance"].mean()
+    parts = [
+        run(network, split, tmp_path / str(part), chosen, images_of_part(N, part=part, n_parts=2, batch_size=4))
+        for part in (1, 2)
+    ]
+    assert_same(join_splits(parts), made)
+
+
 @pytest.mark.parametrize("tolerance", [None, 0.6])
 def test_parts_join_to_the_same_bits(network, split, tmp_path, tolerance):
     chosen = settings(tolerance=tolerance)

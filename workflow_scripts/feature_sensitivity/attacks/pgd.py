@@ -19,16 +19,16 @@ def input_gradient(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
     return values.detach(), gradient
 
 
-def accumulated(gradient: Tensor, velocity: Tensor, attack: Attack) -> Tensor:
+def accumulated(gradient: Tensor, velocity: Tensor, momentum: float) -> Tensor:
     """Return the gradient [n, ...], or with momentum the decayed sum of this and the earlier ones.
 
     Each gradient is divided by its mean absolute value first (Dong et al. 2018). ``velocity`` [n, ...] is the sum so
     far; without momentum it is not used.
     """
-    if attack.momentum == 0:
+    if momentum == 0:
         return gradient
     mean = per_row(gradient.flatten(1).abs().mean(dim=1), gradient)
-    return attack.momentum * velocity + gradient / mean.where(mean > 0, 1.0)
+    return momentum * velocity + gradient / mean.where(mean > 0, 1.0)
 
 
 def take_step(
@@ -54,6 +54,6 @@ def run_pgd(objective: Objective, x: Tensor, start: Tensor, *, attack: Attack, b
     velocity = torch.zeros_like(x)
     for length in attack.step_sizes():
         _, gradient = input_gradient(objective, x + perturbation)
-        velocity = accumulated(gradient, velocity, attack)
+        velocity = accumulated(gradient, velocity, attack.momentum)
         perturbation = take_step(perturbation, velocity, x, length=length, attack=attack, bounds=bounds)
     return perturbation

@@ -35,12 +35,17 @@ class Attack:
             epsilon=float(epsilon),
             steps=section["steps"],
             step_size=step_length(section["relative_step_size"], epsilon),
-            schedule=section.get("schedule", "constant"),
-            momentum=section.get("momentum", 0.0),
+            schedule=section["schedule"],
+            momentum=float(section["momentum"]),
         )
 
     def step_sizes(self) -> list[float]:
         """Return the length of each step."""
-        if self.schedule == "constant":
-            return [self.step_size] * self.steps
-        return [self.step_size * (1 + cos(pi * i / self.steps)) / 2 for i in range(self.steps)]
+        return scheduled(self.step_size, steps=self.steps, schedule=self.schedule)
+
+
+def scheduled(first: float, *, steps: int, schedule: str) -> list[float]:
+    """Return step sizes from ``first`` on; those of ``cosine`` follow half a period (Loshchilov and Hutter 2017)."""
+    if schedule == "constant":
+        return [first] * steps
+    return [first * (1 + cos(pi * i / steps)) / 2 for i in range(steps)]

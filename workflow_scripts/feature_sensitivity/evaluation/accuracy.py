@@ -136,7 +136,7 @@ def _survives(
             if len(rows) == 0:
                 return standing
         _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x + perturbation)
-        velocity = accumulated(gradient, velocity, attack)
+        velocity = accumulated(gradient, velocity, attack.momentum)
         perturbation = take_step(perturbation, velocity, x, length=length, attack=attack, bounds=bounds)
     standing[rows] = is_correct(network, x + perturbation, y)
     return standing

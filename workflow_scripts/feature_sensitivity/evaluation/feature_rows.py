@@ -145,7 +145,7 @@ class FeatureTask:
     def _velocity(self, states: FeatureRows, gradient: Tensor) -> Tensor:
         if states.velocity is None:
             return gradient
-        states.velocity = accumulated(gradient, states.velocity, self._settings.attack)
+        states.velocity = accumulated(gradient, states.velocity, self._settings.attack.momentum)
         return states.velocity
 
     def _move(self, states: FeatureRows, velocity: Tensor) -> None:

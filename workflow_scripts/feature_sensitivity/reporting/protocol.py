@@ -35,7 +35,7 @@ def training(settings: Settings, adversarial: Settings) -> str:
         f"momentum SGD, {settings['epochs']} epochs, batch {settings['batch_size']}, learning rate "
         f"{settings['learning_rate']} ({settings['schedule']}), weight decay {settings['weight_decay']:g}, {flips}; "
         f"adversarial training attacks every batch by {adversarial['norm']} PGD with epsilon {adversarial['epsilon']}, "
-        f"{adversarial['steps']} steps of {adversarial['relative_step_size']} epsilon"
+        f"{_steps(adversarial)}"
     )
 
 
@@ -73,10 +73,15 @@ def study(name: str, config: Settings) -> str:
 
 def _pgd(settings: Settings, *, on: str = "") -> str:
     restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
-    return (
-        f"{settings['norm']} PGD{on}, {settings['steps']} steps of {settings['relative_step_size']} epsilon{restarts}, "
-        f"{settings['iterate']} iterate"
-    )
+    return f"{settings['norm']} PGD{on}, {_steps(settings)}{restarts}, {settings['iterate']} iterate"
+
+
+def _steps(settings: Settings) -> str:
+    """Return the number of steps and their sizes."""
+    length = f"{settings['relative_step_size']} epsilon"
+    annealed = f"{length} falling along a cosine" if settings["schedule"] == "cosine" else length
+    momentum = f", momentum {settings['momentum']:g}" if settings["momentum"] else ""
+    return f"{settings['steps']} steps of {annealed}{momentum}"
 
 
 def _pixel_box(settings: Settings) -> str:

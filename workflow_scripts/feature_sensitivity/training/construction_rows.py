@@ -8,9 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks.pgd import input_gradient
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient
 from feature_sensitivity.attacks.projection import per_row, row_norms, unit_direction
 from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.config.attack import scheduled
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.classifier import Classifier
@@ -29,6 +30,7 @@ class ConstructionRows(RowStates):
     target: Tensor
     first_distance: Tensor
     relative: Tensor
+    velocity: Tensor | None
 
 
 class ConstructionTask:
@@ -52,6 +54,8 @@ class ConstructionTask:
         self.device = device
         # One more than are taken: the pass that gives a gradient also gives the distance of the step before.
         self.steps = settings.steps + 1
+        lengths = scheduled(settings.step_size, steps=settings.steps, schedule=settings.schedule)
+        self._lengths = torch.tensor([*lengths, 0.0, 0.0], device=device)
         self._target = self._representations(originals, batch_size)
 
     @torch.no_grad()
@@ -76,15 +80,17 @@ class ConstructionTask:
 
     def begin(self, rows: Tensor) -> ConstructionRows:
         """Return images as they start."""
+        pixels = self._pixels(self._starts, rows.cpu().numpy())
         none = torch.zeros_like(rows, dtype=torch.bool)
         return ConstructionRows(
             step=torch.zeros_like(rows),
             ended=none.clone(),
             evaluated=none.clone(),
-            pixels=self._pixels(self._starts, rows.cpu().numpy()),
+            pixels=pixels,
             target=self._target[rows],
             first_distance=torch.zeros(len(rows), device=rows.device),
             relative=torch.ones(len(rows), device=rows.device),
+            velocity=torch.zeros_like(pixels) if self._settings.momentum else None,
         )
 
     def advance(self, states: ConstructionRows) -> None:
@@ -100,11 +106,14 @@ class ConstructionTask:
         ended = states.step >= self._settings.steps
         if self._settings.tolerance is not None:
             ended |= states.relative <= self._settings.tolerance
+        if states.velocity is not None:
+            gradient = states.velocity = accumulated(gradient, states.velocity, self._settings.momentum)
+        length = per_row(self._lengths[states.step], gradient)
         # An image that ends with this pass counts it as a step, but does not move any more.
         states.step += ~states.ended
         states.ended |= ended
         states.evaluated |= states.ended
-        moved = (states.pixels - self._settings.step_size * unit_direction(gradient, "l2")).clamp(0, 1)
+        moved = (states.pixels - length * unit_direction(gradient, "l2")).clamp(0, 1)
         states.pixels = torch.where(per_row(states.ended, moved), states.pixels, moved)
 
     def evaluate(self, states: ConstructionRows) -> None:
