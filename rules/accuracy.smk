@@ -1,6 +1,6 @@
 rule measure_accuracy:
     input:
-        code=source_files("measure_accuracy"),
+        code=code_of("measure_accuracy"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:

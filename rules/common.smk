@@ -94,7 +94,7 @@ def any_of(names):
     return "|".join(names) or "(?!)"
 
 
-def source_files(script):
+def code_of(script):
     """Return a script and the package files on which its results depend: a change in one reruns the rule."""
     path = Path(workflow.basedir) / f"workflow_scripts/{script}.py"
     return [os.path.relpath(file) for file in code_closure.source_files(path)]

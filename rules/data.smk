@@ -1,6 +1,6 @@
 rule fetch_dataset:
     input:
-        code=source_files("fetch_dataset"),
+        code=code_of("fetch_dataset"),
         local_copy=local_copy,
     output:
         "<results>/data/{dataset}.h5",
@@ -27,7 +27,7 @@ rule fetch_dataset:
 
 rule construct_dataset:
     input:
-        code=source_files("construct_dataset"),
+        code=code_of("construct_dataset"),
         original=original_of,
         teacher=teacher_of,
     output:
@@ -57,7 +57,7 @@ rule construct_dataset:
 
 rule gather_dataset:
     input:
-        code=source_files("gather_dataset"),
+        code=code_of("gather_dataset"),
         parts=parts_of,
         teacher=teacher_of,
     output:

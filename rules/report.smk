@@ -3,7 +3,7 @@ from feature_sensitivity.reporting import protocol
 
 rule plot_accuracy:
     input:
-        code=source_files("plot_accuracy"),
+        code=code_of("plot_accuracy"),
         accuracy=ACCURACIES,
     output:
         report(
@@ -34,7 +34,7 @@ rule plot_accuracy:
 
 rule plot_sensitivity:
     input:
-        code=source_files("plot_sensitivity"),
+        code=code_of("plot_sensitivity"),
         sensitivity=SENSITIVITIES,
     output:
         report(
@@ -69,7 +69,7 @@ rule plot_sensitivity:
 
 rule plot_construction:
     input:
-        code=source_files("plot_construction"),
+        code=code_of("plot_construction"),
         dataset="<results>/data/{dataset}.h5",
         original=original_of,
     output:
@@ -102,7 +102,7 @@ rule plot_construction:
 
 rule summarize_results:
     input:
-        code=source_files("summarize_results"),
+        code=code_of("summarize_results"),
         accuracy=ACCURACIES,
         checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
         histories=HISTORIES,
@@ -143,7 +143,7 @@ rule summarize_results:
 
 rule judge_claims:
     input:
-        code=source_files("judge_claims"),
+        code=code_of("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
         last_layer_refit=last_layer_refit(),
@@ -177,7 +177,7 @@ rule judge_claims:
 
 rule plot_learning:
     input:
-        code=source_files("plot_learning"),
+        code=code_of("plot_learning"),
         histories=HISTORIES,
     output:
         report(
@@ -208,7 +208,7 @@ rule plot_learning:
 
 rule plot_quantiles:
     input:
-        code=source_files("plot_quantiles"),
+        code=code_of("plot_quantiles"),
         sensitivity=SENSITIVITIES,
     output:
         report(
@@ -243,7 +243,7 @@ rule plot_quantiles:
 
 rule plot_tradeoff:
     input:
-        code=source_files("plot_tradeoff"),
+        code=code_of("plot_tradeoff"),
         summary="<results>/summary.csv",
         sensitivity=SENSITIVITIES,
     output:

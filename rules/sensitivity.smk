@@ -4,7 +4,7 @@ PART = "{model}_{eps}" if N_SHARDS == 1 else "{model}_{eps}.{shard}"
 
 rule measure_sensitivity:
     input:
-        code=source_files("measure_sensitivity"),
+        code=code_of("measure_sensitivity"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:
@@ -34,7 +34,7 @@ if N_SHARDS > 1:
 
     rule gather_sensitivity:
         input:
-            code=source_files("gather_sensitivity"),
+            code=code_of("gather_sensitivity"),
             shards=expand(SHARD, shard=range(1, N_SHARDS + 1), allow_missing=True),
         output:
             "<results>/sens/{model}_{eps}.h5",

@@ -1,6 +1,6 @@
 rule compare_definitions:
     input:
-        code=source_files("compare_definitions"),
+        code=code_of("compare_definitions"),
         accuracy=FIRST_ACCURACIES,
         sensitivity=FIRST_SENSITIVITIES,
     output:
@@ -22,7 +22,7 @@ rule compare_definitions:
 
 rule bound_errors:
     input:
-        code=source_files("bound_errors"),
+        code=code_of("bound_errors"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
         sensitivity="<results>/sens/{model}_{eps}.h5",
@@ -51,7 +51,7 @@ rule bound_errors:
 
 rule measure_convergence:
     input:
-        code=source_files("measure_convergence"),
+        code=code_of("measure_convergence"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:
@@ -79,7 +79,7 @@ rule measure_convergence:
 
 rule refit_last_layer:
     input:
-        code=source_files("refit_last_layer"),
+        code=code_of("refit_last_layer"),
         model="<results>/models/normal.pt",
         adversarial="<results>/models/adversarial.pt",
         dataset=training_data_of("normal"),
@@ -152,7 +152,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
 
 rule compare_norms:
     input:
-        code=source_files("compare_norms"),
+        code=code_of("compare_norms"),
         accuracy=FIRST_ACCURACIES,
         sensitivity=FIRST_SENSITIVITIES,
         accuracy_l2=expand("<results>/studies/norms/{model}.csv", model=MODELS),
@@ -182,7 +182,7 @@ rule compare_norms:
 
 rule locate_crossing:
     input:
-        code=source_files("locate_crossing"),
+        code=code_of("locate_crossing"),
         sensitivity=expand(
             "<results>/sens/{model}_{eps}.h5",
             model=["normal", "robust_dataset"],
@@ -209,7 +209,7 @@ rule locate_crossing:
 
 rule report_study:
     input:
-        code=source_files("report_study"),
+        code=code_of("report_study"),
         tables=study_tables,
     output:
         page=report(

@@ -1,6 +1,6 @@
 rule train_model:
     input:
-        code=source_files("train_model"),
+        code=code_of("train_model"),
         dataset=lambda wildcards: training_data_of(wildcards.model),
         evaluation=evaluation_dataset(),
     output:
@@ -34,7 +34,7 @@ rule train_model:
 
 rule import_model:
     input:
-        code=source_files("import_model"),
+        code=code_of("import_model"),
         weights=weights_of,
         evaluation=evaluation_dataset(),
     output:

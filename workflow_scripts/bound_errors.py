@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.dataset_file import read_split
@@ -14,7 +15,6 @@ from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.studies.error_bounds.measurement import measure_bounds
 
 
@@ -53,8 +53,7 @@ def bound_errors(
         settings=settings,
         device=device,
     )
-    with whole_file(output) as temporary:
-        pd.DataFrame([row]).to_csv(temporary, index=False)
+    write_table(output, pd.DataFrame([row]))
 
 
 if "snakemake" in globals():

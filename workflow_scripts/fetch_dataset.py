@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.data.archive_download import fetch_archive
 from feature_sensitivity.data.cifar10 import load_cifar10
 from feature_sensitivity.data.dataset_file import write_dataset
 from feature_sensitivity.data.digits import load_digits
-from feature_sensitivity.data.downloads import fetch_archive
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.robust_archive import read_release
 from feature_sensitivity.data.split import Source

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.shares import accuracy_columns
+from feature_sensitivity.analysis.accuracy_interval import accuracy_columns
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.config.units import epsilon_255
@@ -18,7 +19,6 @@ from feature_sensitivity.evaluation.accuracy import correct_under_attack, correc
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.files import whole_file
 
 
 def measure_accuracy(
@@ -88,9 +88,8 @@ def measure_accuracy(
         correct = correct_under_apgd(epsilon=epsilon, seed=seed, **other, **attacked)
         checked.append(check("apgd", epsilon, correct))
         logger.info("epsilon %g, APGD: %.2f %%", epsilon, 100 * correct.mean())
-    for path, table in ((accuracy, rows), (checks, checked)):
-        with whole_file(path) as temporary:
-            pd.DataFrame(table).to_csv(temporary, index=False)
+    write_table(accuracy, pd.DataFrame(rows))
+    write_table(checks, pd.DataFrame(checked))
 
 
 if "snakemake" in globals():

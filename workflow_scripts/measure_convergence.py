@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
@@ -15,7 +16,6 @@ from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measu
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.studies.convergence import measurement
 
 
@@ -60,8 +60,7 @@ def measure_convergence(
     table.insert(0, "model", name)
     table.insert(1, "epsilon", float(study["epsilon"]))
     table["n_images"], table["n_features"] = study["images"], min(study["features"], n_features)
-    with whole_file(output) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(output, table)
 
 
 if "snakemake" in globals():

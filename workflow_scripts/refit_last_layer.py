@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.dataset_file import read_split
@@ -13,7 +14,6 @@ from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.studies.last_layer_refit.measurement import measure_heads, refitted_heads
 
 
@@ -61,8 +61,7 @@ def refit_last_layer(
         settings=AccuracySettings.from_config(accuracy, epsilon=study["epsilon"], seed=seed),
         device=device,
     )
-    with whole_file(output) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(output, table)
 
 
 if "snakemake" in globals():

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from feature_sensitivity.analysis.job_costs import costs_by_rule
+from feature_sensitivity.analysis.benchmark_table import costs_by_rule
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.errors import UserError

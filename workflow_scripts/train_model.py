@@ -5,12 +5,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.dataset_file import read_split, read_standardization
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.runtime.provenance import versions
 from feature_sensitivity.training.train import train
 
@@ -56,8 +56,7 @@ def train_model(
         "seed": settings.seed,
         "versions": versions(device),
     }
-    with whole_file(history) as temporary:
-        table.to_csv(temporary, index=False)
+    write_table(history, table)
     save_checkpoint(model, trained, standardization, metadata)
     side_checkpoint.unlink()
 

@@ -11,7 +11,7 @@ import pytest
 
 from compare_definitions import compare_definitions
 from compare_norms import compare_norms
-from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.errors import UserError
 from judge_claims import judge_claims

@@ -3,7 +3,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from feature_sensitivity.analysis.job_costs import costs_by_rule
+from feature_sensitivity.analysis.benchmark_table import costs_by_rule
 from snakemake_runs import run_snakemake
 
 

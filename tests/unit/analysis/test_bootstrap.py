@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination, mean_ratio, wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
+from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination, mean_ratio
 
 
 def test_the_bootstrap_of_a_mean_is_near_the_normal_interval() -> None:

@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.claims import CLAIMS, judge
-from feature_sensitivity.analysis.estimates import Estimate, wilson_interval
+from feature_sensitivity.analysis.estimates import Estimate
 from feature_sensitivity.analysis.run import MODELS, Run, run_from
 from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, every
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile

@@ -3,7 +3,8 @@ import math
 import numpy as np
 import pytest
 
-from feature_sensitivity.analysis.estimates import describe, wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
+from feature_sensitivity.analysis.estimates import describe
 
 
 def test_wilson_interval_by_hand():

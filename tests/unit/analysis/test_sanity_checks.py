@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from accuracy_cases import STANDARDIZATION, correct
-from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.sanity_checks import odd_clean_accuracy, sanity_warnings
 from feature_sensitivity.evaluation.accuracy import correct_under_one_step
 from feature_sensitivity.networks.classifier import Classifier

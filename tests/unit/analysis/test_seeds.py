@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sensitivity.analysis.estimates import Estimate, wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
+from feature_sensitivity.analysis.estimates import Estimate
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of, over_seeds
 
 T_OF_3_SEEDS = 4.302653

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.digits import load_digits

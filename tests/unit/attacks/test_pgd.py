@@ -3,6 +3,7 @@ import torch
 
 from feature_sensitivity.attacks.pgd import accumulated, input_gradient, run_pgd, take_step
 from feature_sensitivity.attacks.projection import Bounds, pixel_box, project, row_norms, unit_direction
+from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.data.standardization import Standardization
 
@@ -78,9 +79,9 @@ def test_pixel_box_is_the_standardized_unit_range():
 
 
 def test_cosine_steps_fall_from_the_first_length_towards_0():
-    lengths = Attack(norm="linf", epsilon=0.1, steps=4, step_size=0.2, schedule="cosine").step_sizes()
+    lengths = step_sizes(0.2, steps=4, schedule="cosine")
     assert lengths == pytest.approx([0.2, 0.2 * (1 + 0.5**0.5) / 2, 0.1, 0.2 * (1 - 0.5**0.5) / 2])
-    assert attack("linf").step_sizes() == [0.075] * 12
+    assert step_sizes(0.2, steps=3, schedule="constant") == [0.2] * 3
 
 
 def test_momentum_sums_gradients_of_unit_mean_size():

@@ -1,5 +1,7 @@
 """The machine that serves every attack, on a task whose results are plain arithmetic."""
 
+import contextlib
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,10 +17,10 @@ from feature_sensitivity.attacks import run_rows as driver
 from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_all_cores, batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, steps_between_looks
-from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime import resume
+from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.console import Progress
-from feature_sensitivity.runtime.memory import BatchSize
-from feature_sensitivity.runtime.side_folder import SideFolder
+from feature_sensitivity.runtime.resume import SideFolder
 
 CPU = torch.device("cpu")
 STEPS = 5
@@ -77,6 +79,9 @@ def expected(rows: range) -> list[int]:
 
 def run(task: CountingTask, n: int, *, batch: int = 4, folder: Path | None = None, sizes=batch_for_each_core) -> list:
     side = SideFolder(folder, "key")
+    saved = side.load()
+    if not saved:
+        side.keep({})
     results = run_rows(
         task,
         torch.arange(n),
@@ -84,8 +89,7 @@ def run(task: CountingTask, n: int, *, batch: int = 4, folder: Path | None = Non
         batch_size=BatchSize(batch, key="batch_size"),
         batch_sizes=sizes,
         side=side,
-        saved=side.load(),
-        kept={},
+        saved=saved,
         title="counting",
     )
     return results["total"].tolist()
@@ -109,7 +113,6 @@ def test_rows_that_are_not_asked_for_are_0():
         batch_sizes=batch_for_each_core,
         side=side,
         saved=None,
-        kept={},
         title="counting",
     )
     assert results["total"].nonzero()[:, 0].tolist() == [3, 9]
@@ -161,10 +164,51 @@ def test_a_failed_step_is_never_continued_from(tmp_path: Path, monkeypatch: pyte
                 states.total += 1000  # a step half done
                 raise RuntimeError("broken")
 
-    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
     with pytest.raises(RuntimeError, match="broken"):
         run(Failing(), 20, folder=tmp_path)
     assert run(CountingTask(), 20, folder=tmp_path) == expected(range(20))
+
+
+def test_a_save_that_waits_for_a_step_that_fails_saves_nothing_of_it():
+    entered, released = threading.Event(), threading.Event()
+
+    class Failing(CountingTask):
+        def advance(self, states: Counts) -> None:
+            states.total += 1000  # a step half done
+            entered.set()
+            released.wait(5)
+            raise RuntimeError("broken")
+
+    slots = Slots(Failing(), 4)
+    worker = threading.Thread(target=_drain, args=(slots,))
+    worker.start()
+    entered.wait(5)
+    saving: list = []
+    saver = threading.Thread(target=lambda: saving.append(slots.in_progress()))
+    saver.start()
+    released.set()
+    worker.join()
+    saver.join()
+    assert saving == [None]
+
+
+def _drain(slots: Slots) -> None:
+    with contextlib.suppress(RuntimeError):
+        for _ in slots.work(RowQueue(torch.arange(8)), {}):
+            pass
+
+
+def test_what_was_resumed_is_saved_again_before_a_slot_takes_it():
+    task = CountingTask()
+    states = task.begin(torch.tensor([5, 6]))
+    states.step += 2
+    resumed = {5: states.at(slice(1)), 6: states.at(slice(1, 2))}
+    workers = RowWorkers(task, torch.tensor([5, 6]), batch_sizes=[1], resumed=resumed)
+    in_progress = workers.in_progress()
+    assert in_progress is not None
+    assert in_progress[0].tolist() == [5, 6]
+    assert in_progress[1].step.tolist() == [2, 2]
 
 
 def test_memory_that_runs_out_halves_the_batch(caplog: pytest.LogCaptureFixture):
@@ -186,7 +230,8 @@ def test_a_closed_queue_stops_a_batch_in_the_middle():
     for turn in slots.work(queue, {}):
         turns.append(turn)
         queue.closed = len(turns) == 2
-    rows, states = slots.in_progress()
+    rows, states = slots.in_progress() or ((), None)
+    assert states is not None
     assert len(turns) == 2
     assert len(rows) == len(states.step) > 0
     assert len(queue) > 0
@@ -197,9 +242,9 @@ def test_workers_that_nobody_listens_to_stop():
     turns: Iterator = workers.turns()
     next(turns)
     turns.close()
-    assert not workers.failed
-    rows, _ = workers.in_progress()
-    assert len(np.unique(rows)) == len(rows)
+    in_progress = workers.in_progress()
+    assert in_progress is not None
+    assert len(np.unique(in_progress[0])) == len(in_progress[0])
 
 
 @pytest.mark.parametrize("steps", [1, 7, 20, 100])

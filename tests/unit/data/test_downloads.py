@@ -13,10 +13,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from feature_sensitivity.data import transfer
-from feature_sensitivity.data.downloads import fetch_archive
+from feature_sensitivity.data import resumable_download
+from feature_sensitivity.data.archive_download import fetch_archive
+from feature_sensitivity.data.resumable_download import CHUNK
 from feature_sensitivity.data.robust_archive import read_release
-from feature_sensitivity.data.transfer import CHUNK
 from feature_sensitivity.runtime.console import logger
 from feature_sensitivity.runtime.errors import UserError
 
@@ -223,14 +223,14 @@ def test_a_server_without_ranges_starts_over(server, tmp_path):
 def interrupt(folder, url):
     """End a download as Ctrl-C would, after four chunks; returns the part that it leaves."""
 
-    class Interrupts(transfer.Progress):
+    class Interrupts(resumable_download.Progress):
         def advance(self, n, note=""):
             super().advance(n, note)
             if self._done >= 4 * CHUNK:
                 raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(transfer, "Progress", Interrupts)
+        patch.setattr(resumable_download, "Progress", Interrupts)
         with pytest.raises(KeyboardInterrupt):
             fetch(folder, url)
     (part,) = folder.iterdir()

@@ -19,7 +19,7 @@ from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.evaluation.feature_rows import FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
-from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
 
@@ -292,9 +292,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plain, path = measure(network, images, settings()), tmp_path / "side"
-    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
     saves = 0
-    original = side_folder.save_side_checkpoint
+    original = resume.save_side_checkpoint
 
     def save_then_die(*arguments):
         nonlocal saves
@@ -303,7 +303,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         if saves % 3 == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(side_folder, "save_side_checkpoint", save_then_die)
+    monkeypatch.setattr(resume, "save_side_checkpoint", save_then_die)
     interruptions = 0
     while True:
         try:
@@ -358,10 +358,11 @@ def test_a_run_that_goes_on_where_rounding_differs_stays_in_order(
 def test_a_side_checkpoint_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
     path = tmp_path / "side"
     path.mkdir()
-    torch.save({"key": "another", "rows": {"row": torch.arange(3)}, "kept": {}}, path / "in_progress.pt")
+    torch.save({"key": "another", "kept": {}}, path / "kept.pt")
+    torch.save({"key": "another", "rows": {"row": torch.arange(3)}}, path / "finished_00000.pt")
     got = measure(network, images, settings(), side_folder=path)
     assert same(got, measure(network, images, settings()))
-    assert (path / "in_progress.pt.other").exists()
+    assert (path / "kept.pt.other").exists()
 
 
 def test_features_without_gradient_are_counted_and_the_surrogate_moves_them(network: Classifier, images: Tensor):

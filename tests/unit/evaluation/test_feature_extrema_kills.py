@@ -10,7 +10,7 @@ import torch
 from extrema_cases import measure, same, settings
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.console import Progress
 from kills import killed_until_done
 
@@ -18,7 +18,7 @@ KILLS = 20
 
 
 def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.05)
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.05)
     torch.manual_seed(2)
     images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side", tmp_path / "result.npz"
     chosen = settings(restarts=4, steps=10)

@@ -6,7 +6,8 @@ import pytest
 import xarray as xr
 
 from feature_sensitivity.evaluation import sensitivity
-from feature_sensitivity.evaluation.sensitivity import raw_sensitivity, rederived, weight_factor
+from feature_sensitivity.evaluation.default_definition import mean_over_images
+from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity, write_sensitivity
 from feature_sensitivity.runtime.code_closure import source_files
 from feature_sensitivity.runtime.errors import UserError
@@ -21,8 +22,8 @@ WEIGHT = np.array([[3.0, -1.0], [-4.0, 2.0]], np.float32)
 
 def test_definitions_by_hand():
     # Image 1: feature 1 moves by 1 up and 1 down; image 2: by 0.5 up and 2 down. Feature 2: 0; then 3 up, 1 down.
-    assert raw_sensitivity(CLEAN, MAXIMUM, MINIMUM, definition="max_abs").tolist() == [1.5, 1.5]
-    assert raw_sensitivity(CLEAN, MAXIMUM, MINIMUM, definition="range").tolist() == [2.25, 2.0]
+    assert mean_over_images(DEFINITIONS["max_abs"](CLEAN, MAXIMUM, MINIMUM)).tolist() == [1.5, 1.5]
+    assert mean_over_images(DEFINITIONS["range"](CLEAN, MAXIMUM, MINIMUM)).tolist() == [2.25, 2.0]
 
 
 @pytest.mark.parametrize(

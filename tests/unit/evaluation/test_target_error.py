@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
 
-from feature_sensitivity.evaluation.default_definition import relative_standard_error
+from feature_sensitivity.evaluation.default_definition import relative_standard_error, standard_error_over_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
-from feature_sensitivity.evaluation.sensitivity import standard_error
 from feature_sensitivity.evaluation.target_error import IMAGES_PER_BLOCK, measure_to_target
 
 
@@ -19,13 +18,13 @@ def test_standard_error_by_hand():
     maximum = np.array([[1.0], [2.0], [3.0], [6.0]], np.float32)
     zero = np.zeros_like(maximum)
     deviation = np.sqrt((4 + 1 + 0 + 9) / 3)
-    assert standard_error(zero, maximum, zero, definition="max_abs")[0] == pytest.approx(deviation / 2)
+    assert standard_error_over_images(maximum)[0] == pytest.approx(deviation / 2)
     assert relative_standard_error(zero, maximum, zero) == pytest.approx(deviation / 2 / 3)
 
 
 def test_one_image_has_no_standard_error():
     one = np.ones((1, 1), np.float32)
-    assert standard_error(0 * one, one, 0 * one, definition="max_abs")[0] == np.inf
+    assert standard_error_over_images(one)[0] == np.inf
 
 
 @pytest.mark.parametrize(("spread", "target"), [(0.1, 0.01), (0.2, 0.02)])

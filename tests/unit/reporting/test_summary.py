@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.summary import summarize
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.summary import summary_table, under_stronger_attack

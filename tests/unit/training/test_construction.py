@@ -11,7 +11,7 @@ from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.architectures import build
-from feature_sensitivity.runtime import side_folder
+from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training.construction import construct, images_of_part, random_other_images
@@ -186,24 +186,24 @@ def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tm
 
 def test_a_kill_between_the_two_files_of_a_checkpoint_loses_nothing(network, split, tmp_path, monkeypatch):
     expected = run(network, split, tmp_path / "expected", settings())
-    monkeypatch.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
-    save = side_folder.save_side_checkpoint
+    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
+    save = resume.save_side_checkpoint
 
     def save_or_die(path, key, content):
         if path.name == "in_progress.pt" and (path.parent / "finished_00001.pt").exists():
             raise KeyboardInterrupt
         save(path, key, content)
 
-    monkeypatch.setattr(side_folder, "save_side_checkpoint", save_or_die)
+    monkeypatch.setattr(resume, "save_side_checkpoint", save_or_die)
     with pytest.raises(KeyboardInterrupt):
         run(network, split, tmp_path / "side", settings())
-    monkeypatch.setattr(side_folder, "save_side_checkpoint", save)
+    monkeypatch.setattr(resume, "save_side_checkpoint", save)
     assert_same(run(network, split, tmp_path / "side", settings()), expected)
 
 
 def test_what_other_settings_left_behind_is_not_used(network, split, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(side_folder, "SECONDS_BETWEEN_SAVES", 0.0)
+        patched.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
         run(network, split, tmp_path / "side", settings(steps=1))
     assert_same(run(network, split, tmp_path / "side", settings()), run(network, split, tmp_path / "new", settings()))
 

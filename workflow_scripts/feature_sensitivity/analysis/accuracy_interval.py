@@ -1,9 +1,25 @@
-"""A share of images as the columns of a table."""
+"""A share of images with its confidence interval."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
-from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.analysis.estimates import CONFIDENCE
+
+
+class Interval(NamedTuple):
+    """A confidence interval."""
+
+    low: float
+    high: float
+
+
+def wilson_interval(n_correct: int, n_images: int, confidence: float = CONFIDENCE) -> Interval:
+    """Return Wilson's (1927) interval of a share, by default at 95 %."""
+    interval = stats.binomtest(n_correct, n_images).proportion_ci(confidence, method="wilson")
+    return Interval(float(interval.low), float(interval.high))
 
 
 def accuracy_columns(correct: NDArray[np.bool_]) -> dict[str, float]:

@@ -12,19 +12,6 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CONFIDENCE = 0.95
 
 
-class Interval(NamedTuple):
-    """A confidence interval."""
-
-    low: float
-    high: float
-
-
-def wilson_interval(n_correct: int, n_images: int, confidence: float = CONFIDENCE) -> Interval:
-    """Return Wilson's (1927) interval of a share, by default at 95 %."""
-    interval = stats.binomtest(n_correct, n_images).proportion_ci(confidence, method="wilson")
-    return Interval(float(interval.low), float(interval.high))
-
-
 def describe(values: NDArray[np.floating]) -> Mapping[str, float]:
     """Return mean, standard deviation, quantiles, skewness, excess kurtosis and a test of normality of [n] values.
 

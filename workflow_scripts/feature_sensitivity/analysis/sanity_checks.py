@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from feature_sensitivity.analysis.estimates import wilson_interval
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.evaluation.robust_overfitting import robust_overfitting
 
 ZERO_GRADIENTS = 0.01

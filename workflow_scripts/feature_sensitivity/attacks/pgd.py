@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from feature_sensitivity.attacks.projection import Bounds, per_row, project, unit_direction
+from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.attack import Attack
 
 Objective = Callable[[Tensor], Tensor]
@@ -42,7 +43,7 @@ def take_step(
 ) -> Tensor:
     """Return the next iterate [n, ...]: a step along ``velocity``, projected; a row whose velocity is 0 stays.
 
-    ``length`` is one of ``attack.step_sizes()``, or one for each row, [n, 1, ...].
+    ``length`` is one of :func:`.step_sizes.step_sizes`, or one for each row, [n, 1, ...].
     """
     moved = perturbation + length * unit_direction(velocity, attack.norm)
     return project(moved, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
@@ -52,7 +53,7 @@ def run_pgd(objective: Objective, x: Tensor, start: Tensor, *, attack: Attack, b
     """Return the last iterate, a perturbation [n, ...] of ``x`` that makes ``objective`` large."""
     perturbation = project(start, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
     velocity = torch.zeros_like(x)
-    for length in attack.step_sizes():
+    for length in step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule):
         _, gradient = input_gradient(objective, x + perturbation)
         velocity = accumulated(gradient, velocity, attack.momentum)
         perturbation = take_step(perturbation, velocity, x, length=length, attack=attack, bounds=bounds)

@@ -5,6 +5,7 @@ This way no core waits for another after every operation, and the activations of
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from functools import reduce
 from queue import SimpleQueue
 from typing import Generic, TypeVar
 
@@ -24,7 +25,10 @@ def batch_for_each_core(batch_size: int, n_rows: int, device: torch.device) -> l
 
 
 def batch_for_all_cores(batch_size: int, n_rows: int, device: torch.device) -> list[int]:
-    """Return the sizes of the workers' batches: equal ones on every core, which make up ``batch_size``."""
+    """Return the sizes of the workers' batches: equal ones on every core, which make up ``batch_size``.
+
+    They do not depend on the number of rows, since rounding may depend on the size of a batch.
+    """
     n_cores = min(torch.get_num_threads(), batch_size) if device.type == "cpu" else 1
     return [-(-batch_size // n_cores)] * n_cores
 
@@ -32,15 +36,13 @@ def batch_for_all_cores(batch_size: int, n_rows: int, device: torch.device) -> l
 class RowWorkers(Generic[S]):
     """Workers, each with its own slots, that take from one queue of rows, int64 [n].
 
-    ``resumed``: the states of rows in progress, by row, from which to continue. ``failed``: an error ended a worker,
-    perhaps in the middle of a step, so that its rows in progress are of no use.
+    ``resumed``: the states of rows in progress, by row, from which to continue.
     """
 
     def __init__(self, task: RowTask[S], rows: Tensor, *, batch_sizes: Sequence[int], resumed: Mapping[int, S]) -> None:
         self._device = task.device
         self._queue = RowQueue(rows)
         self._resumed = dict(resumed)
-        self.failed = False
         self._turns: SimpleQueue[Turn[S] | None] = SimpleQueue()
         self._slots = [Slots(task, size) for size in batch_sizes]
 
@@ -53,7 +55,7 @@ class RowWorkers(Generic[S]):
                     for turn in slots.work(self._queue, self._resumed):
                         self._turns.put(turn)
             except BaseException:
-                self.failed = self._queue.closed = True
+                self._queue.closed = True
                 raise
             finally:
                 self._turns.put(None)
@@ -65,8 +67,11 @@ class RowWorkers(Generic[S]):
                     yield from iter(self._turns.get, None)
             finally:
                 self._queue.closed = True
-        for worker in workers:
-            worker.result()
+        try:
+            while workers:
+                workers.pop().result()
+        finally:
+            workers.clear()  # an error's traceback would keep them, and they keep the tensors of the failed step
 
     def unheard(self) -> Iterator[Turn[S]]:
         """Yield what workers that were stopped had done already, but nobody had listened to yet."""
@@ -75,9 +80,16 @@ class RowWorkers(Generic[S]):
             if turn is not None:
                 yield turn
 
-    def in_progress(self) -> tuple[Tensor, S]:
-        """Return the numbers, int64 [n], and the states of the rows in progress, each between two steps."""
-        (rows, states), *others = [slots.in_progress() for slots in self._slots]
-        for more_rows, more_states in others:
-            rows, states = torch.cat([rows, more_rows]), states.joined(more_states)
-        return rows, states
+    def in_progress(self) -> tuple[Tensor, S] | None:
+        """Return the numbers, int64 [n], and the states of the rows in progress; None after a step that failed.
+
+        A row may come twice: as it was resumed, and then as it is.
+        """
+        parts = [(torch.tensor([row], device=self._device), state) for row, state in [*self._resumed.items()]]
+        for slots in self._slots:
+            part = slots.in_progress()
+            if part is None:
+                return None
+            parts.append(part)
+        rows = torch.cat([rows for rows, _ in parts])
+        return rows, reduce(lambda first, second: first.joined(second), [states for _, states in parts])

@@ -1,19 +1,19 @@
 """A task on many rows, from its queue to its results: resumable, and in as much memory as there is."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from feature_sensitivity.attacks.row_workers import RowWorkers
 from feature_sensitivity.attacks.slots import RowStates, RowTask, Turn
+from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.console import Progress
-from feature_sensitivity.runtime.memory import BatchSize
-from feature_sensitivity.runtime.side_folder import Rows, Saved, SideFolder
+from feature_sensitivity.runtime.resume import Rows, Saved, SideFolder
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,6 @@ def run_rows(
     batch_sizes: Callable[[int, int, torch.device], list[int]],
     side: SideFolder,
     saved: Saved | None,
-    kept: Mapping[str, Any],
     title: str,
 ) -> dict[str, Tensor]:
     """Return the results of the task, tensors [n_rows, ...] by name on the CPU; 0 for rows that are not in ``rows``.
@@ -42,7 +41,6 @@ def run_rows(
         batch_sizes: how ``batch_size`` is shared by workers, as :func:`row_workers.batch_for_each_core`.
         side: where finished rows and rows in progress are saved, several times a minute and on an interruption.
         saved: what ``side`` held at the start; the run continues from it.
-        kept: what else an interrupted run needs to continue, saved with the rows.
         title: what the progress bar calls it.
     """
     results = _Results(n_rows)
@@ -56,6 +54,7 @@ def run_rows(
 
     def attempt(size: int) -> Iterator[Turn[S]]:
         nonlocal workers
+        workers = None  # those of a failed attempt hold on to its memory
         left = rows[~results.finished[rows]]
         if len(left):
             sizes = batch_sizes(size, len(left), task.device)
@@ -63,10 +62,8 @@ def run_rows(
             yield from workers.turns()
 
     def save() -> None:
-        in_progress: Rows | None = {"row": rows[:0]}
-        if workers:
-            in_progress = None if workers.failed else _saved_states(*workers.in_progress())
-        side.save(unsaved, in_progress, {**kept, "batch_size": batch_size.rows})
+        in_progress = workers.in_progress() if workers else None
+        side.save(unsaved, _saved_states(*in_progress) if in_progress else None, batch_size=batch_size.rows)
         unsaved.clear()
 
     def record(turn: Turn[S]) -> None:
@@ -75,8 +72,6 @@ def run_rows(
             unsaved.append(finished)
             results.add(finished)
 
-    if not saved:
-        save()
     n_started = sum(int(states.step.sum()) for states in resumed.values())
     done = task.steps * (len(rows) - results.n_left(rows)) + n_started
     try:
@@ -126,9 +121,9 @@ def _saved_states(rows: Tensor, states: RowStates) -> Rows:
 
 def _states_by_row(task: RowTask[S], saved: Rows, results: _Results) -> dict[int, S]:
     """Return the states of the saved rows that are not finished, by row."""
-    rows = saved["row"]
-    if len(rows) == 0:
+    if not saved or len(saved["row"]) == 0:
         return {}
+    rows = saved["row"]
     tensors = {name: values.to(task.device) for name, values in saved.items() if name != "row"}
     states = replace(task.begin(rows.to(task.device)), **tensors)
     places = (~results.finished[rows]).nonzero()[:, 0].tolist()

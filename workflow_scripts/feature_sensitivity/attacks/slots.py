@@ -5,7 +5,9 @@ same in whatever order rows come, however they are divided, and wherever they ar
 """
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from typing import ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
 
@@ -33,7 +35,7 @@ class RowStates:
         return {field.name: value for field in fields(self) if (value := getattr(self, field.name)) is not None}
 
     def at(self, places: Tensor | slice) -> Self:
-        """Return a copy of some rows, by their indices or as a mask."""
+        """Return some rows, by their indices or as a mask, as a copy; a slice gives a view."""
         return replace(self, **{name: values[places] for name, values in self.tensors().items()})
 
     def put(self, places: Tensor, rows: Self) -> None:
@@ -63,7 +65,9 @@ class RowTask(Protocol[S]):
         """Return the states of these rows, int64 [n], before their first step."""
 
     def advance(self, states: S) -> None:
-        """Take one step of every row, in place; one that has ``ended`` stays as it is.
+        """Take one step of every row, in place; the result of one that has ``ended`` stays as it is.
+
+        Between two looks a row that has ended is advanced several times.
 
         A row that has taken its last step is ``ended``. Unless it is also ``evaluated``, :meth:`evaluate` follows.
         """
@@ -122,14 +126,16 @@ class Slots(Generic[S]):
         self._states.ended[:] = True
         # Rows that need an evaluation only wait here until they fill a batch.
         self._waiting_row, self._waiting = self._row[:0], self._states.at(slice(0))
-        # Held while a batch changes, so that another thread sees it between two steps.
+        # Held while the batch changes, so that another thread sees it between two steps, or knows that a step failed.
         self._lock = threading.Lock()
+        self._is_between_steps = True
+        self._somebody_waits = threading.Event()
 
     def work(self, queue: RowQueue, resumed: dict[int, S]) -> Iterator[Turn[S]]:
         """Work until the queue is empty and every row is finished; ``resumed`` are states to continue from, by row."""
         looks = steps_between_looks(self._task.steps, self._task.device)
         while not queue.closed:
-            with self._lock:
+            with self._changing():
                 self._refill(queue, resumed)
                 busy = self._row >= 0
                 if not bool(busy.any()):
@@ -141,13 +147,26 @@ class Slots(Generic[S]):
                 turn = self._collect(busy, n_steps)
             yield turn
         while not queue.closed and len(self._waiting_row):
-            with self._lock:
+            with self._changing():
                 turn = self._evaluated(0)
             yield turn
 
-    def in_progress(self) -> tuple[Tensor, S]:
-        """Return the rows in progress, int64 [n], and a copy of their states."""
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        while self._somebody_waits.is_set():  # locks are not fair: without a pause the worker takes it back at once
+            time.sleep(0.001)
         with self._lock:
+            self._is_between_steps = False
+            yield
+            self._is_between_steps = True
+
+    def in_progress(self) -> tuple[Tensor, S] | None:
+        """Return the rows in progress, int64 [n], and a copy of their states; None after a step that failed."""
+        self._somebody_waits.set()
+        with self._lock:
+            self._somebody_waits.clear()
+            if not self._is_between_steps:
+                return None
             busy = self._row >= 0
             rows = torch.cat([self._row[busy], self._waiting_row])
             return rows, self._states.at(busy).joined(self._waiting)
@@ -158,8 +177,8 @@ class Slots(Generic[S]):
         if len(rows) == 0:
             return
         free = free[: len(rows)]
-        self._row[free] = rows
         self._states.put(free, self._task.begin(rows))
+        self._row[free] = rows
         if resumed:
             for place, row in zip(free, rows.tolist(), strict=True):
                 if row in resumed:

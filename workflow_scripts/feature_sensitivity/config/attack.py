@@ -2,13 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import cos, pi
 from typing import Any, Self
 
 from feature_sensitivity.config.units import step_length
-
-NORMS = ("linf", "l2")
-SCHEDULES = ("constant", "cosine")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,14 +34,3 @@ class Attack:
             schedule=section["schedule"],
             momentum=float(section["momentum"]),
         )
-
-    def step_sizes(self) -> list[float]:
-        """Return the length of each step."""
-        return scheduled(self.step_size, steps=self.steps, schedule=self.schedule)
-
-
-def scheduled(first: float, *, steps: int, schedule: str) -> list[float]:
-    """Return step sizes from ``first`` on; those of ``cosine`` follow half a period (Loshchilov and Hutter 2017)."""
-    if schedule == "constant":
-        return [first] * steps
-    return [first * (1 + cos(pi * i / steps)) / 2 for i in range(steps)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_sensitivity.data.transfer import UnusableError, download
+from feature_sensitivity.data.resumable_download import UnusableError, download
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file, whole_file
 

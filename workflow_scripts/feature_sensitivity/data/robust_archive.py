@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 import torch
 from torch import Tensor
 
-from feature_sensitivity.data.downloads import NOT_A_WHOLE_TAR
+from feature_sensitivity.data.archive_download import NOT_A_WHOLE_TAR
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.split_check import check_split

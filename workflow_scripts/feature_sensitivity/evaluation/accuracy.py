@@ -11,6 +11,7 @@ from torch.nn import functional as F
 from feature_sensitivity.attacks.pgd import accumulated, input_gradient, take_step
 from feature_sensitivity.attacks.projection import Bounds, pixel_box, project
 from feature_sensitivity.attacks.random_starts import random_image_start
+from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.batches import batches
@@ -127,7 +128,7 @@ def _survives(
     rows = torch.arange(len(y), device=y.device)
     perturbation = project(start, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
     velocity = torch.zeros_like(x)
-    for length in attack.step_sizes():
+    for length in step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule):
         if iterate == "any":
             stands = is_correct(network, x + perturbation, y)
             standing[rows] = stands

@@ -1,7 +1,8 @@
 """How far each feature of a network can be moved: its PGD maximum and minimum on every image.
 
 The work is a queue of rows, one for each (image, feature, direction, restart). A row is finished after the last
-step, or as soon as its gradient is exactly zero, which is a fixed point of the attack.
+step, or as soon as nothing can change any more: at a fixed point of the attack, where the gradient and what momentum
+keeps of earlier ones are exactly zero, and in a minimization that has reached the least value a feature can have.
 """
 
 from dataclasses import dataclass
@@ -20,11 +21,11 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
+from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.devices import device_name
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.memory import BatchSize
+from feature_sensitivity.runtime.resume import SideFolder
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
-from feature_sensitivity.runtime.side_folder import SideFolder
 
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
 
@@ -86,9 +87,10 @@ def measure_extrema(
     if saved:
         # Not computed again: another processor would round it differently than the extrema that started from it.
         clean = saved.kept["clean"].to(device)
-        batch_size.rows = saved.kept["batch_size"]
+        batch_size.rows = saved.batch_size or batch_size.rows
     else:
         clean = batch_size.fit(lambda rows: _clean_features(folded, images, chosen, rows))
+        side.keep({"clean": clean.cpu()})
     task = FeatureTask(
         network=folded,
         x=images,
@@ -112,7 +114,6 @@ def measure_extrema(
         batch_sizes=batch_for_each_core,
         side=side,
         saved=saved,
-        kept={"clean": clean.cpu()},
         title="sensitivity",
     )
     zero_gradient = torch.zeros(task.shape, dtype=torch.bool)

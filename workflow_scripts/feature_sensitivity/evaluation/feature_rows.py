@@ -11,6 +11,7 @@ from feature_sensitivity.attacks.pgd import accumulated, input_gradient, take_st
 from feature_sensitivity.attacks.projection import Bounds, clip, per_row
 from feature_sensitivity.attacks.random_starts import random_start
 from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.networks.classifier import Classifier
 
@@ -72,7 +73,9 @@ class FeatureTask:
         self._search_dtype = torch.bfloat16 if self._low_precision else torch.float32
         if self._low_precision:
             self._search_network = copy.deepcopy(network).to(self._search_dtype)
-        self._lengths = torch.tensor([*settings.attack.step_sizes(), 0.0, 0.0], device=x.device)
+        attack = settings.attack
+        lengths = step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule)
+        self._lengths = torch.tensor([*lengths, 0.0, 0.0], device=x.device)
         self.device = x.device
         self.shape = (len(x), len(features), 2, settings.restarts)
         # A search in low precision has to see its last iterate, too.

@@ -10,8 +10,6 @@ from feature_sensitivity.evaluation.default_definition import (
     derived_arrays,
     max_abs_movement,
     max_abs_weight,
-    mean_over_images,
-    standard_error_over_images,
 )
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
@@ -29,19 +27,6 @@ WEIGHT_NORMALIZATIONS: Mapping[str, Callable[[Array], Array]] = {
     "none": lambda weight: np.ones(weight.shape[1], weight.dtype),
 }
 """The weights of the linear layer, [n_classes, n_features], reduced to one factor for each feature."""
-
-
-def raw_sensitivity(clean: Array, maximum: Array, minimum: Array, *, definition: str) -> Array:
-    """Return the mean over images of how far each feature can be moved, float32 [n_features].
-
-    The arguments are values [n_images, n_features]; ``definition`` is one of ``DEFINITIONS``.
-    """
-    return mean_over_images(DEFINITIONS[definition](clean, maximum, minimum))
-
-
-def standard_error(clean: Array, maximum: Array, minimum: Array, *, definition: str) -> Array:
-    """Return the standard error of :func:`raw_sensitivity`, float32 [n_features]; infinite for one image."""
-    return standard_error_over_images(DEFINITIONS[definition](clean, maximum, minimum))
 
 
 def weight_factor(weight: Array, *, normalization: str) -> Array:

@@ -50,7 +50,10 @@ def job(log_path: Path, title: str) -> Iterator[None]:
     except KeyboardInterrupt:
         logger.error("interrupted; the same command continues from here")
         sys.exit(130)
-    except Exception:
+    except Exception as error:
+        if type(error).__name__ == "OutOfMemoryError":  # torch's, which this module does without
+            logger.error("memory ran out; free some, or write a smaller batch_size (%s)", error)
+            sys.exit(1)
         logger.exception("stopped by a bug in the program; please report it with this log", extra=ONLY_IN_LOG)
         logger.error("stopped by a bug in the program; its traceback is in %s", log_path)
         sys.exit(1)

@@ -1,6 +1,5 @@
-"""What a long queue of rows saves beside its outputs: finished rows, each once, and after them those in progress."""
+"""What a long queue of rows saves beside its outputs, and continues from: finished rows and those in progress."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,8 +10,6 @@ from torch import Tensor
 
 from feature_sensitivity.runtime.side_checkpoints import load_side_checkpoint, save_side_checkpoint
 
-logger = logging.getLogger(__name__)
-
 SECONDS_BETWEEN_SAVES = 15.0
 LARGEST_SHARE_OF_TIME = 0.05
 """Of the time that passes, at most this share is spent on saving."""
@@ -22,11 +19,12 @@ Rows = dict[str, Tensor]
 
 
 class Saved(NamedTuple):
-    """What an earlier run left: rows that are finished, rows in progress, and what else it kept."""
+    """What an earlier run left: what it kept, rows that are finished, rows in progress, and its batch size."""
 
+    kept: Mapping[str, Any]
     finished: Rows
     in_progress: Rows
-    kept: Mapping[str, Any]
+    batch_size: int | None
 
 
 class SideFolder:
@@ -41,22 +39,30 @@ class SideFolder:
         """Return what fits the key, if anything."""
         if self._folder is None:
             return None
-        state = load_side_checkpoint(self._folder / "in_progress.pt", self._key)
-        if state is None:
+        kept = load_side_checkpoint(self._folder / "kept.pt", self._key)
+        if kept is None:
+            for file in self._folder.glob("*.pt"):  # of another run: nothing there fits any more
+                file.unlink()
             return None
         parts: list[Rows] = []
         while (part := load_side_checkpoint(self._finished_file(len(parts)), self._key)) is not None:
             parts.append(part["rows"])
         self._n_files = len(parts)
         finished = {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
-        return Saved(finished, state["rows"], state["kept"])
+        state = load_side_checkpoint(self._folder / "in_progress.pt", self._key) or {"rows": {}, "batch_size": None}
+        return Saved(kept["kept"], finished, state["rows"], state["batch_size"])
+
+    def keep(self, kept: Mapping[str, Any]) -> None:
+        """Save, before any rows, what they are computed from and another processor might round differently."""
+        if self._folder is not None:
+            save_side_checkpoint(self._folder / "kept.pt", self._key, {"kept": dict(kept)})
 
     @property
     def is_due(self) -> bool:
         """Whether it is time to save again."""
         return self._folder is not None and time.monotonic() >= self._next_save
 
-    def save(self, newly_finished: Sequence[Rows], in_progress: Rows | None, kept: Mapping[str, Any]) -> None:
+    def save(self, newly_finished: Sequence[Rows], in_progress: Rows | None, *, batch_size: int) -> None:
         """Add the newly finished rows, then replace those in progress, or leave them as they are where None is given.
 
         A kill between the two leaves rows that are both; they count as finished.
@@ -69,7 +75,7 @@ class SideFolder:
             save_side_checkpoint(self._finished_file(self._n_files), self._key, {"rows": rows})
             self._n_files += 1
         if in_progress is not None:
-            content = {"rows": in_progress, "kept": dict(kept)}
+            content = {"rows": in_progress, "batch_size": batch_size}
             save_side_checkpoint(self._folder / "in_progress.pt", self._key, content)
         ended = time.monotonic()
         self._next_save = ended + max(SECONDS_BETWEEN_SAVES, (ended - started) / LARGEST_SHARE_OF_TIME)

@@ -5,6 +5,7 @@ key, or a damaged one, is set aside with a message and never used.
 """
 
 import hashlib
+import io
 import logging
 import zipfile
 from collections.abc import Mapping
@@ -45,10 +46,14 @@ def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
     """Return the content of an undamaged side checkpoint with this key, else None."""
     if not path.exists():
         return None
+    written = io.BytesIO(path.read_bytes())  # a disk that fails at the moment says so, and the file stays
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(written) as archive:
             damaged = archive.testzip() is not None
-        content: Any = {} if damaged else torch.load(path, map_location="cpu", weights_only=True)
+        written.seek(0)
+        content: Any = {} if damaged else torch.load(written, map_location="cpu", weights_only=True)
+    except MemoryError:
+        raise
     except Exception:  # whatever a damaged file makes the readers raise
         damaged, content = True, {}
     if isinstance(content, dict) and content.get("key") == key:

@@ -19,10 +19,10 @@ from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
+from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.memory import BatchSize
+from feature_sensitivity.runtime.resume import SideFolder
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
-from feature_sensitivity.runtime.side_folder import SideFolder
 from feature_sensitivity.training.construction_rows import ConstructionTask
 
 
@@ -70,24 +70,26 @@ def construct(
     interruption; the same call continues from there.
     """
     weights = [value.cpu() for value in teacher.state_dict().values()]
-    key = checkpoint_key(settings, standardization, index, split.images, *weights, code=Path(__file__))
+    key = checkpoint_key(settings, device.type, standardization, index, split.images, *weights, code=Path(__file__))
     start_index = random_other_images(len(split.labels), settings.seed)[index]
     batch_size = BatchSize(settings.batch_size, key="the dataset's batch_size")
+    task = ConstructionTask(
+        network=folded_copy(teacher).to(device),
+        starts=split.images[start_index],
+        standardization=standardization,
+        settings=settings,
+        device=device,
+    )
     side = SideFolder(side_folder, key)
     saved = side.load()
     if saved:
-        batch_size.rows = saved.kept["batch_size"]
-    task = batch_size.fit(
-        lambda rows: ConstructionTask(
-            network=folded_copy(teacher).to(device),
-            originals=split.images[index],
-            starts=split.images[start_index],
-            standardization=standardization,
-            settings=settings,
-            batch_size=rows,
-            device=device,
-        )
-    )
+        # Not computed again: another processor would round it differently than the distances that began from it.
+        task.target = saved.kept["target"].to(device)
+        batch_size.rows = saved.batch_size or batch_size.rows
+    else:
+        originals = split.images[index]
+        task.target = batch_size.fit(lambda rows: task.representations(originals, rows))
+        side.keep({"target": task.target.cpu()})
     results = run_rows(
         task,
         torch.arange(len(index)),
@@ -96,7 +98,6 @@ def construct(
         batch_sizes=batch_for_all_cores,
         side=side,
         saved=saved,
-        kept={},
         title="construction",
     )
     details: dict[str, NDArray[Any]] = {

@@ -11,7 +11,7 @@ from torch import Tensor
 from feature_sensitivity.attacks.pgd import accumulated, input_gradient
 from feature_sensitivity.attacks.projection import per_row, row_norms, unit_direction
 from feature_sensitivity.attacks.slots import RowStates
-from feature_sensitivity.config.attack import scheduled
+from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.classifier import Classifier
@@ -34,17 +34,20 @@ class ConstructionRows(RowStates):
 
 
 class ConstructionTask:
-    """The images to construct, numbered as ``originals`` and ``starts``, [n, channels, height, width] each."""
+    """The images to construct, numbered as their ``starts``, [n, channels, height, width].
+
+    ``target``: the representations that they are to match, [n, n_features], from :meth:`representations`.
+    """
+
+    target: Tensor
 
     def __init__(
         self,
         *,
         network: Classifier,
-        originals: NDArray[Any],
         starts: NDArray[Any],
         standardization: Standardization,
         settings: ConstructionSettings,
-        batch_size: int,
         device: torch.device,
     ) -> None:
         self._network = network
@@ -54,12 +57,11 @@ class ConstructionTask:
         self.device = device
         # One more than are taken: the pass that gives a gradient also gives the distance of the step before.
         self.steps = settings.steps + 1
-        lengths = scheduled(settings.step_size, steps=settings.steps, schedule=settings.schedule)
+        lengths = step_sizes(settings.step_size, steps=settings.steps, schedule=settings.schedule)
         self._lengths = torch.tensor([*lengths, 0.0, 0.0], device=device)
-        self._target = self._representations(originals, batch_size)
 
     @torch.no_grad()
-    def _representations(self, images: NDArray[Any], batch_size: int) -> Tensor:
+    def representations(self, images: NDArray[Any], batch_size: int) -> Tensor:
         """Return what the teacher makes of the images, [n, n_features]."""
         parts = []
         for first in range(0, len(images), batch_size):
@@ -87,7 +89,7 @@ class ConstructionTask:
             ended=none.clone(),
             evaluated=none.clone(),
             pixels=pixels,
-            target=self._target[rows],
+            target=self.target[rows],
             first_distance=torch.zeros(len(rows), device=rows.device),
             relative=torch.ones(len(rows), device=rows.device),
             velocity=torch.zeros_like(pixels) if self._settings.momentum else None,

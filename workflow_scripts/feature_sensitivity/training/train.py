@@ -26,7 +26,7 @@ from feature_sensitivity.runtime.devices import device_name
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 from feature_sensitivity.training.adversary import attackable, attacked_images
-from feature_sensitivity.training.schedules import learning_rate_schedule
+from feature_sensitivity.training.learning_rate import learning_rate_schedule
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +59,12 @@ def train(
     key = checkpoint_key(
         settings,
         dict(architecture),
+        device.type,
         standardization,
         train_split.images,
         train_split.labels,
+        test_split.images,
+        test_split.labels,
         code=Path(__file__),
     )
     history: list[dict[str, Any]] = []

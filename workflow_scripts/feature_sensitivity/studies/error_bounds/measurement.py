@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.error_bounds import LinearLayer, class_bound, is_unmovable, pair_bound
-from feature_sensitivity.analysis.estimates import wilson_interval
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.evaluation.accuracy import correct_under_attack

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.shares import accuracy_columns
+from feature_sensitivity.analysis.accuracy_interval import accuracy_columns
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.split import Split
