@@ -20,7 +20,7 @@ def test_a_rule_has_the_name_of_its_script():
 
 
 def test_a_rule_depends_on_the_code_of_its_script():
-    without = {name for name, block in WITH_SCRIPT.items() if f'code=source_files("{name}"),' not in block}
+    without = {name for name, block in WITH_SCRIPT.items() if f'code=code_of("{name}"),' not in block}
     assert without == {"tabulate_benchmarks"}, "which runs whenever it is asked for"
 
 

@@ -130,7 +130,7 @@ def test_what_the_run_lacks_is_undecided_with_the_reason() -> None:
     judged = {j.claim.name: j for j in judge(replace(paper, accuracy=only, last_layer_refit=None))}
     assert judged["A4"].verdict == judged["S6"].verdict == UNDECIDED
     assert judged["A4"].reason == "this run has no accuracy of adversarial at epsilon 0.08"
-    assert "no linear layer was fitted again" in judged["S6"].reason
+    assert "the last layer was not fitted again" in judged["S6"].reason
     assert judged["A3"].verdict == REPRODUCED
 
 

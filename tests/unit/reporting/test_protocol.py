@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.reporting import protocol
 
 ROOT = Path(__file__).parents[3]
@@ -15,7 +16,7 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def paper() -> dict[str, Any]:
-    config: dict[str, Any] = yaml.safe_load((ROOT / "config.yaml").read_text())
+    config: dict[str, Any] = with_protocols(yaml.safe_load((ROOT / "config.yaml").read_text()))
     return config
 
 
@@ -25,6 +26,13 @@ def test_the_attacks_of_the_paper(paper: dict[str, Any]):
     )
     assert protocol.sensitivity_attack(paper["sensitivity"]) == (
         "linf PGD, 20 steps of 1/8 epsilon, best iterate; definition max_abs, weights max_abs"
+    )
+
+
+def test_falling_steps_and_momentum_are_stated(paper: dict[str, Any]):
+    paper["accuracy"] |= {"steps": 8, "relative_step_size": "3/2", "schedule": "cosine", "momentum": 0.5}
+    assert "8 steps of 3/2 epsilon falling along a cosine, momentum 0.5, last iterate" in protocol.accuracy_attack(
+        paper["accuracy"]
     )
 
 

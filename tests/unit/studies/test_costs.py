@@ -4,10 +4,11 @@ import pytest
 import yaml
 
 from feature_sensitivity.config.costs import duration
+from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.studies.costs import job_flop
 from snakemake_runs import ROOT
 
-PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
+PAPER = with_protocols(yaml.safe_load((ROOT / "config.yaml").read_text()))
 
 
 def test_one_sensitivity_of_the_paper_costs_what_it_should():

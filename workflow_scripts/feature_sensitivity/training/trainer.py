@@ -1,0 +1,126 @@
+"""A network in training: its weights, optimizer, schedule and random numbers, an epoch at a time."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim import SGD
+
+from feature_sensitivity.config.training import TrainingSettings
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.cpu_workers import Share
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.training.adversary import attackable, attacked_images
+from feature_sensitivity.training.learning_rate import learning_rate_schedule
+
+
+class Trainer:
+    """A network with all that changes while it is trained."""
+
+    def __init__(
+        self,
+        architecture: Mapping[str, Any],
+        split: Split,
+        standardization: Standardization,
+        settings: TrainingSettings,
+        device: torch.device,
+    ) -> None:
+        torch.manual_seed(settings.seed)
+        self.network: Classifier = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._images = torch.from_numpy(split.images).to(device)
+        self._labels = torch.from_numpy(split.labels).to(device)
+        self._standardization = standardization
+        self._settings = settings
+        self._device = device
+        self._optimizer = SGD(
+            self.network.parameters(),
+            lr=settings.learning_rate,
+            momentum=settings.momentum,
+            weight_decay=settings.weight_decay,
+        )
+        batches_per_epoch = -(-len(self._labels) // settings.batch_size)
+        self._scheduler = learning_rate_schedule(self._optimizer, settings, batches_per_epoch=batches_per_epoch)
+        self._generator = torch.Generator(device).manual_seed(settings.seed)
+        self._attacked = attackable(self.network, settings)
+        self._call = _compiled(self.network, settings)
+        self._attacked_call = _compiled(self._attacked, settings)
+
+    @property
+    def learning_rate(self) -> float:
+        """The present learning rate."""
+        return float(self._optimizer.param_groups[0]["lr"])
+
+    def state(self) -> dict[str, Any]:
+        """Return all that a run needs to continue."""
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "scheduler": self._scheduler.state_dict(),
+            "random": self._generator.get_state(),
+        }
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Continue from a :meth:`state`."""
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._scheduler.load_state_dict(state["scheduler"])
+        self._generator.set_state(state["random"])
+
+    def run_epoch(self, epoch: int, *, share: Share, bar: Progress) -> tuple[float, float]:
+        """Train on every image once; return the mean loss, and the accuracy on the images as trained on.
+
+        Raises :class:`UserError` when the loss is no longer finite.
+        """
+        settings, n_images = self._settings, len(self._labels)
+        total_loss = torch.zeros((), device=self._device)
+        n_correct = torch.zeros((), device=self._device)
+        self.network.train()
+        order = torch.randperm(n_images, generator=self._generator, device=self._device)
+        for rows in order.split(settings.batch_size):
+            x, y = self._augmented(rows), self._labels[rows]
+            with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.mixed_precision):
+                if settings.attack:
+                    self._attacked.load_state_dict(attackable(self.network, settings).state_dict())
+                    x = attacked_images(
+                        self._attacked_call,
+                        x,
+                        y,
+                        attack=settings.attack,
+                        generator=self._generator,
+                        share=share,
+                    )
+                logits = self._call(x)
+                loss = F.cross_entropy(logits, y)
+            self._optimizer.zero_grad()
+            loss.backward()
+            self._optimizer.step()
+            self._scheduler.step()
+            total_loss += loss.detach() * len(y)
+            n_correct += (logits.detach().argmax(1) == y).sum()
+            bar.advance(len(y), f"epoch {epoch} of {settings.epochs}")
+        mean_loss = total_loss.item() / n_images
+        if not torch.isfinite(total_loss):
+            raise UserError(
+                f"training diverged: the loss was {mean_loss} in epoch {epoch}; "
+                "lower training.learning_rate in the config"
+            )
+        return mean_loss, n_correct.item() / n_images
+
+    def _augmented(self, rows: Tensor) -> Tensor:
+        x = self._standardization.standardize(self._images[rows])
+        x = x.contiguous(memory_format=torch.channels_last)
+        if self._settings.horizontal_flip:
+            flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5
+            x = torch.where(flipped[:, None, None, None], x.flip(3), x)
+        return x
+
+
+def _compiled(network: Classifier, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
+    # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
+    return torch.compile(network, dynamic=False) if settings.compile else network
