@@ -108,16 +108,16 @@ UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("content", "told"), UNFIT.values(), ids=UNFIT.keys())
+@pytest.mark.parametrize(("content", "message"), UNFIT.values(), ids=UNFIT.keys())
 def test_what_does_not_fit_is_told(
-    content: Callable[[Classifier], Any], told: str, network: Classifier, tmp_path: Path
+    content: Callable[[Classifier], Any], message: str, network: Classifier, tmp_path: Path
 ):
     path = tmp_path / "weights.pt"
     torch.save(content(network), path)
     with pytest.raises(UserError) as error:
         network_with(read_weights(path)[0], "resnet18", path)
     assert str(path) in str(error.value)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
 def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
