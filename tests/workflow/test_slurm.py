@@ -162,14 +162,14 @@ def test_a_measurement_killed_by_the_scheduler_goes_on_to_the_same_bits(slow: Pa
     first = measuring_job(slow)
     slurm("scancel", first)
     second = measuring_job(slow, after=first)
-    assert "going on from an interruption" in (slow / LOG).read_text()
+    assert "continuing after an interruption" in (slow / LOG).read_text()
     slurm("scontrol", "update", f"JobId={second}", "EndTime=now")
     wait_until(
         lambda: slurm("squeue", "--noheader", "--states=running", "--format=%i") != second, "the time limit", 120
     )
     (slow / "hold").unlink()
     assert run.wait(300) == 0, (slow / "run.txt").read_text()
-    assert "going on from an interruption" in (slow / LOG).read_text()
+    assert "continuing after an interruption" in (slow / LOG).read_text()
     jobs = jobs_of(slow)["measure_sensitivity"]
     assert [job["JobState"] for job in jobs] == ["CANCELLED", "TIMEOUT", "COMPLETED"]
     assert [job["MinMemoryNode"] for job in jobs] == ["8000M", "12000M", "18000M"]

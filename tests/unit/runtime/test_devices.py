@@ -86,6 +86,7 @@ def test_two_jobs_in_a_process_take_two_devices(monkeypatch: pytest.MonkeyPatch,
             self.uuid = f"GPU-{index}"
 
     chosen = []
+    monkeypatch.setattr(devices, "device_name", str)
     monkeypatch.setattr(devices.tempfile, "gettempdir", lambda: str(tmp_path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)

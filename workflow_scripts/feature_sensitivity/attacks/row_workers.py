@@ -3,6 +3,7 @@
 This way no core waits for another after every operation, and the activations of its rows stay in its cache.
 """
 
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from functools import reduce
@@ -16,6 +17,8 @@ from feature_sensitivity.attacks.slots import RowQueue, RowStates, RowTask, Slot
 from feature_sensitivity.runtime.cpu_workers import one_core_each
 
 S = TypeVar("S", bound=RowStates)
+
+TURNS_AHEAD = 8
 
 
 def batch_for_each_core(batch_size: int, n_rows: int, device: torch.device) -> list[int]:
@@ -44,6 +47,8 @@ class RowWorkers(Generic[S]):
         self._queue = RowQueue(rows)
         self._resumed = dict(resumed)
         self._turns: SimpleQueue[Turn[S] | None] = SimpleQueue()
+        # Workers wait for a slow listener rather than run ahead of it.
+        self._room = threading.Semaphore(TURNS_AHEAD)
         self._slots = [Slots(task, size) for size in batch_sizes]
 
     def turns(self) -> Iterator[Turn[S]]:
@@ -53,6 +58,8 @@ class RowWorkers(Generic[S]):
             try:
                 with torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext():
                     for turn in slots.work(self._queue, self._resumed):
+                        while not self._room.acquire(timeout=0.1) and not self._queue.closed:
+                            pass
                         self._turns.put(turn)
             except BaseException:
                 self._queue.closed = True
@@ -64,7 +71,9 @@ class RowWorkers(Generic[S]):
             workers = [pool.submit(work, slots) for slots in self._slots]
             try:
                 for _ in workers:
-                    yield from iter(self._turns.get, None)
+                    for turn in iter(self._turns.get, None):
+                        self._room.release()
+                        yield turn
             finally:
                 self._queue.closed = True
         try:

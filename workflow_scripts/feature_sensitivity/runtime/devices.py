@@ -21,7 +21,7 @@ _held: list[IO[str]] = []
 
 
 def best_device() -> torch.device:
-    """Choose and set up the visible CUDA device on which the fewest other jobs of this user run, or else the CPU.
+    """Set up the visible CUDA device on which the fewest other jobs of this user run, or else the CPU, and log which.
 
     Float32 means float32 on both: TensorFloat-32 is switched off. cuDNN uses deterministic algorithms.
     """
@@ -32,6 +32,7 @@ def best_device() -> torch.device:
         names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
         chosen = take_free_device(names, Path(tempfile.gettempdir()) / f"feature_sensitivity_{os.getuid()}")
         torch.cuda.set_device(chosen)
+        logger.info("on %s", device_name(torch.device("cuda", chosen)))
         return torch.device("cuda", chosen)
     if shutil.which("nvidia-smi"):
         logger.warning(
@@ -40,6 +41,7 @@ def best_device() -> torch.device:
             torch.__version__,
         )
     _keep_freed_memory()
+    logger.info("on %s", device_name(torch.device("cpu")))
     return torch.device("cpu")
 
 
