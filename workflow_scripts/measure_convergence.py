@@ -1,7 +1,6 @@
 """Measure how much more than the protocol's attack more steps and more random starts find, on a sample."""
 
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,18 +38,19 @@ def measure_convergence(
     chosen = random_test_images(len(split.labels), study["images"], seed=seed, key="studies.convergence.images")
     n_features = model.network.fc.in_features
     order = np.random.Generator(np.random.PCG64(seed)).permutation(n_features)
-    measure_sample = partial(
-        measure_extrema,
-        network=model.network,
-        x=model.standardization.standardize(torch.from_numpy(split.images[chosen])),
-        image_index=chosen,
-        features=np.sort(order[: study["features"]]).astype(np.int64),
-        standardization=model.standardization,
-        device=device,
-    )
+    features = np.sort(order[: study["features"]]).astype(np.int64)
+    x = model.standardization.standardize(torch.from_numpy(split.images[chosen]))
 
     def measure(settings: ExtremaSettings) -> FeatureExtrema:
-        return measure_sample(settings=settings)
+        return measure_extrema(
+            network=model.network,
+            x=x,
+            image_index=chosen,
+            features=features,
+            standardization=model.standardization,
+            settings=settings,
+            device=device,
+        )
 
     # Starts are what the study varies, so a run has one.
     settings = ExtremaSettings.from_config({**section, "restarts": 1}, epsilon=study["epsilon"], seed=seed)

@@ -19,8 +19,8 @@ from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, steps_between_looks
 from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.batch_size import BatchSize
-from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.resume import SideFolder
+from interruptions import interrupted_until_done
 
 CPU = torch.device("cpu")
 STEPS = 5
@@ -132,25 +132,10 @@ def test_several_workers_share_one_queue():
 
 
 def test_an_interruption_repeats_no_step_of_any_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    n, task, shown = 60, CountingTask(), []
+    n, task = 60, CountingTask()
     undisturbed = CountingTask()
     run(undisturbed, n)
-    show = Progress.advance
-
-    def show_or_die(*arguments):
-        shown.append(1)
-        if len(shown) % 2 == 0:
-            raise KeyboardInterrupt
-        show(*arguments)
-
-    monkeypatch.setattr(Progress, "advance", show_or_die)
-    interruptions = 0
-    while True:
-        try:
-            results = run(task, n, folder=tmp_path)
-            break
-        except KeyboardInterrupt:
-            interruptions += 1
+    results, interruptions = interrupted_until_done(lambda: run(task, n, folder=tmp_path), monkeypatch, every=2)
     assert results == expected(range(n))
     assert interruptions > 0
     assert task.advanced == undisturbed.advanced

@@ -22,6 +22,7 @@ from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
+from interruptions import interrupted_until_done
 
 
 class Dense(Classifier):
@@ -197,22 +198,9 @@ def test_an_interruption_keeps_the_momentum_of_each_row(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     whole = measure(network, images[:3], annealed())
-    show, shown = Progress.advance, []
-
-    def show_or_die(*arguments):
-        shown.append(1)
-        if len(shown) % 5 == 0:
-            raise KeyboardInterrupt
-        show(*arguments)
-
-    monkeypatch.setattr(Progress, "advance", show_or_die)
-    interruptions = 0
-    while True:
-        try:
-            resumed = measure(network, images[:3], annealed(), side_folder=tmp_path)
-            break
-        except KeyboardInterrupt:
-            interruptions += 1
+    resumed, interruptions = interrupted_until_done(
+        lambda: measure(network, images[:3], annealed(), side_folder=tmp_path), monkeypatch, every=5
+    )
     assert interruptions > 2
     assert same(resumed, whole)
 

@@ -12,11 +12,11 @@ from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.runtime import resume
-from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training.construction import construct, images_of_part, random_other_images
 from feature_sensitivity.training.construction_rows import ConstructionTask
 from feature_sensitivity.training.train import train
+from interruptions import interrupted_until_done
 
 CPU = torch.device("cpu")
 STANDARDIZATION = Standardization((0.4,) * 3, (0.3,) * 3)
@@ -162,22 +162,9 @@ def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tm
         advance(*arguments)
 
     monkeypatch.setattr(ConstructionTask, "advance", counted)
-    show, n_shown = Progress.advance, []
-
-    def show_or_die(*arguments):
-        n_shown.append(None)
-        if len(n_shown) % 5 == 0:
-            raise KeyboardInterrupt
-        show(*arguments)
-
-    monkeypatch.setattr(Progress, "advance", show_or_die)
-    n_interruptions = 0
-    while True:
-        try:
-            made = run(network, split, tmp_path / "side", chosen)
-            break
-        except KeyboardInterrupt:
-            n_interruptions += 1
+    made, n_interruptions = interrupted_until_done(
+        lambda: run(network, split, tmp_path / "side", chosen), monkeypatch, every=5
+    )
     assert_same(made, expected)
     assert n_interruptions > 4
     # No step is made twice: a batch is at most one step further when it is interrupted.
