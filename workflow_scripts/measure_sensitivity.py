@@ -111,7 +111,7 @@ def measure_sensitivity(
             "iterate": settings.iterate,
             "restarts": settings.restarts,
             "clip_to_pixel_box": settings.clip_to_pixel_box,
-            "surrogate_relu": settings.surrogate_relu,
+            "surrogate_steps": settings.surrogate_steps,
             "search_dtype": settings.search_dtype,
             "batch_size": extrema.batch_size,
             "target_relative_error": target or "off",

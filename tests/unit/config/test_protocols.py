@@ -43,7 +43,8 @@ def test_every_protocol_is_a_good_configuration(name: str):
         ("protocol", "faster", "sensitivity.protocol is 'faster'; write one of paper, fast, strong"),
         ("momentum", 1, "sensitivity.momentum is 1; write a number from 0 to less than 1, or null"),
         ("relative_step_size", "1 / 8", "write a positive number, a fraction such as 1/8, or null"),
-        ("schedule", "linear", "sensitivity.schedule is 'linear'; write one of null, constant, cosine"),
+        ("schedule", "step", "sensitivity.schedule is 'step'; write one of null, constant, linear, cosine"),
+        ("surrogate_steps", -1, "sensitivity.surrogate_steps is -1"),
         ("steps", 0, "sensitivity.steps is 0"),
     ],
 )

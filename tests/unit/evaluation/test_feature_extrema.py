@@ -33,7 +33,7 @@ class Dense(Classifier):
         self.layers = nn.Sequential(nn.Flatten(), *layers)
         self.feature_minimum = feature_minimum
 
-    def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+    def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
         return self.layers(x)
 
 
@@ -176,7 +176,7 @@ ANNEALED = Attack(norm="linf", epsilon=0.3, steps=9, step_size=0.45, schedule="c
 
 
 def annealed(**changes) -> ExtremaSettings:
-    return replace(settings(**changes), attack=ANNEALED)
+    return replace(settings(surrogate_steps=2, **changes), attack=ANNEALED)
 
 
 def test_annealed_steps_with_momentum_find_more_in_fewer_steps(network: Classifier, images: Tensor):
@@ -209,7 +209,7 @@ def test_a_row_with_momentum_moves_on_where_its_gradient_vanishes():
     """A slope that ends in a plain: plain PGD stays at its edge, a row with momentum goes on."""
 
     class Slope(Classifier):
-        def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+        def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
             return x.mean(dim=(1, 2, 3), keepdim=False)[:, None].clamp(max=0.05)
 
     x = torch.zeros(1, 3, 4, 4)
@@ -364,9 +364,20 @@ def test_features_without_gradient_are_counted_and_the_surrogate_moves_them(netw
     assert got.zero_gradient[:, 5].all()
     assert (got.maximum[:, 5] == 0).all()
     assert not got.zero_gradient.all()
-    moved = measure(network, images, settings(epsilon=3.0, surrogate_relu=True))
-    assert (moved.maximum[:, 5] > 0).any()
-    assert not moved.zero_gradient[:, 5].any()
+    for surrogate_steps in (3, 20):
+        moved = measure(network, images, settings(epsilon=3.0, surrogate_steps=surrogate_steps))
+        assert (moved.maximum[:, 5] > 0).any()
+        assert not moved.zero_gradient[:, 5].any()
+
+
+def test_a_row_without_a_surrogate_gradient_is_not_finished_before_its_own_gradient_is_known():
+    class Flat(Classifier):
+        def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
+            value = x.mean(dim=(1, 2, 3))
+            return torch.where(torch.as_tensor(surrogate_relu), value.detach() + 0 * value, value)[:, None]
+
+    got = measure(Flat(), torch.zeros(1, 3, 4, 4), settings(epsilon=0.1, surrogate_steps=1))
+    assert got.maximum[0, 0] == pytest.approx(0.1)
 
 
 def test_clipping_keeps_attacked_images_in_the_pixel_box(network: Classifier):

@@ -76,8 +76,12 @@ def test_a_folded_copy_has_the_same_values_and_no_weight_gradients(network: Clas
     assert any(isinstance(m, nn.BatchNorm2d) for m in network.modules()), "the original must stay as it was"
 
 
-@pytest.mark.parametrize("surrogate", [False, True])
-def test_selected_features_and_their_gradients_are_those_of_all_features(network: Classifier, surrogate: bool):
+@pytest.mark.parametrize(
+    "surrogate", [False, True, torch.arange(16) % 2 == 0], ids=["never", "always", "every other row"]
+)
+def test_selected_features_and_their_gradients_are_those_of_all_features(
+    network: Classifier, surrogate: bool | torch.Tensor
+):
     folded, index = folded_copy(network), torch.randint(0, 32, (16,))
     x = torch.randn(16, 3, 8, 8)
     results = []

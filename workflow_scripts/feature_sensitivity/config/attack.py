@@ -11,9 +11,9 @@ from feature_sensitivity.config.units import step_length
 class Attack:
     """Projected gradient ascent; ``epsilon`` and ``step_size`` are in the units of the inputs.
 
-    ``schedule``: ``constant`` takes every step at ``step_size``; ``cosine`` lets the length fall from ``step_size``
-    towards 0. ``momentum``: by how much the sum of earlier gradients counts in each step (Dong et al. 2018); 0 is plain
-    PGD.
+    ``schedule``: ``constant`` takes every step at ``step_size``; ``linear`` and ``cosine`` let the length fall from
+    ``step_size`` towards 0. ``momentum``: by how much the sum of earlier gradients counts in each step (Dong et al.
+    2018); 0 is plain PGD.
     """
 
     norm: str

@@ -33,7 +33,8 @@ class ExtremaSettings:
     """What feature extrema depend on besides network, images and features.
 
     ``iterate``: ``best`` is the extremum over all iterates, start and clean image included; ``last`` takes
-    the last iterate. ``surrogate_relu``: the gradient passes through the last ReLU as through the identity.
+    the last iterate. ``surrogate_steps``: in so many first steps the gradient passes through the last ReLU as through
+    the identity (Ilyas et al. 2019), so that a feature that is 0 can rise.
     ``search_dtype``: ``bfloat16`` looks for the best iterate in lower precision, and the value that counts is
     its float32 one, still that of a point in the ball. ``batch_size``: rows on a GPU, or on each core of a CPU,
     attacked at a time; None fits the device.
@@ -43,7 +44,7 @@ class ExtremaSettings:
     iterate: str = "best"
     restarts: int = 1
     clip_to_pixel_box: bool = False
-    surrogate_relu: bool = False
+    surrogate_steps: int = 0
     search_dtype: str = "float32"
     seed: int = 0
     batch_size: int | None = None
@@ -51,5 +52,5 @@ class ExtremaSettings:
     @classmethod
     def from_config(cls, section: Mapping[str, Any], *, epsilon: str, seed: int) -> Self:
         """Return the settings of the section ``sensitivity`` at an epsilon as spelled in the config."""
-        names = ("iterate", "restarts", "clip_to_pixel_box", "surrogate_relu", "search_dtype", "batch_size")
+        names = ("iterate", "restarts", "clip_to_pixel_box", "surrogate_steps", "search_dtype", "batch_size")
         return cls(attack=Attack.from_config(section, epsilon), seed=seed, **{name: section[name] for name in names})

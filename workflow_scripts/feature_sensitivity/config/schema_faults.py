@@ -8,6 +8,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
 RENAMED = {
+    "sensitivity.surrogate_relu": "sensitivity.surrogate_steps",
     "sensitivity.precision": "sensitivity.target_relative_error",
     "studies.theorem": "studies.error_bounds",
     "studies.relinear": "studies.last_layer_refit",

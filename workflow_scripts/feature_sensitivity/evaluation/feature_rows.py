@@ -116,19 +116,21 @@ class FeatureTask:
 
     def advance(self, states: FeatureRows) -> None:
         """Take one step of every row that has not ended."""
+        n_surrogate = self._settings.surrogate_steps
+        surrogate = states.step < n_surrogate
         values, gradient = input_gradient(
             lambda points: self._search_network.selected_features(
-                points.to(self._search_dtype), states.feature, surrogate_relu=self._settings.surrogate_relu
+                points.to(self._search_dtype), states.feature, surrogate_relu=surrogate if n_surrogate else False
             ).float(),
             states.x + states.perturbation,
         )
         moving = ~states.ended
         self._keep_best(states, states.sign * values)
         velocity = self._velocity(states, gradient * per_row(states.sign, gradient))
-        # Without a direction a row stays where it is for good.
         fixed = velocity.abs().amax(dim=(1, 2, 3)) == 0
         states.zero_gradient |= fixed & (states.step == 0) & moving
-        states.ended |= fixed
+        # Without a direction of its own gradient a row stays where it is for good.
+        states.ended |= fixed & ~surrogate
         if self._settings.iterate == "best":
             states.ended |= (states.sign < 0) & (values <= self._network.feature_minimum)
         states.evaluated |= states.ended & (not self._low_precision)

@@ -90,12 +90,12 @@ class ResNet18(Classifier):
     def _last_block(self) -> BasicBlock:
         return cast("BasicBlock", self.layer4[1])
 
-    def features(self, x: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+    def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
         """Return penultimate features [n, 8 * width]."""
         z = self._last_block().pre_activation(self._before_last_block(x))
         return _last_relu(z, surrogate=surrogate_relu).mean(dim=(2, 3))
 
-    def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool = False) -> Tensor:
+    def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
         """Return ``features(x)[i, index[i]]`` for each row i, as [n]; only of a folded copy.
 
         Of the last convolution only the selected channel is computed, forward and backward: a
@@ -150,6 +150,10 @@ def _relu(x: Tensor) -> Tensor:
     return cast("Tensor", _InPlaceReLU.apply(x))
 
 
-def _last_relu(z: Tensor, *, surrogate: bool) -> Tensor:
+def _last_relu(z: Tensor, *, surrogate: bool | Tensor) -> Tensor:
+    out = F.relu(z)
+    if surrogate is False:
+        return out
     # relu(z) - z is detached, so the gradient is the identity's; the sum is relu(z) exactly.
-    return z + (F.relu(z) - z).detach() if surrogate else F.relu(z)
+    through = z + (out - z).detach()
+    return through if surrogate is True else torch.where(surrogate.view(-1, *[1] * (z.dim() - 1)), through, out)

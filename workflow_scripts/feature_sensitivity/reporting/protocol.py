@@ -25,7 +25,8 @@ def sensitivity_attack(settings: Settings) -> str:
     """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
     box = f", {_pixel_box(settings)}" if settings["clip_to_pixel_box"] else ""
     derived = f"definition {settings['definition']}, weights {settings['weight_normalization']}"
-    return f"{_pgd(settings)}{box}; {derived}"
+    surrogate = f", surrogate gradient in the first {n}" if (n := settings["surrogate_steps"]) else ""
+    return f"{_pgd(settings, surrogate=surrogate)}{box}; {derived}"
 
 
 def training(settings: Settings, adversarial: Settings) -> str:
@@ -71,17 +72,16 @@ def study(name: str, config: Settings) -> str:
     )
 
 
-def _pgd(settings: Settings, *, on: str = "") -> str:
+def _pgd(settings: Settings, *, on: str = "", surrogate: str = "") -> str:
     restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
-    return f"{settings['norm']} PGD{on}, {_steps(settings)}{restarts}, {settings['iterate']} iterate"
+    return f"{settings['norm']} PGD{on}, {_steps(settings)}{surrogate}{restarts}, {settings['iterate']} iterate"
 
 
 def _steps(settings: Settings) -> str:
     """Return the number of steps and their sizes."""
-    length = f"{settings['relative_step_size']} epsilon"
-    annealed = f"{length} falling along a cosine" if settings["schedule"] == "cosine" else length
+    falling = {"constant": "", "linear": " falling linearly", "cosine": " falling along a cosine"}[settings["schedule"]]
     momentum = f", momentum {settings['momentum']:g}" if settings["momentum"] else ""
-    return f"{settings['steps']} steps of {annealed}{momentum}"
+    return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{falling}{momentum}"
 
 
 def _pixel_box(settings: Settings) -> str:
