@@ -14,10 +14,12 @@ sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
 
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
+from feature_sensitivity.config.epsilon_spelling import spelling
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.replicates import seed_of
+from feature_sensitivity.config.study_faults import study_faults
 from feature_sensitivity.config.used_datasets import used_datasets
 from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime.files import sha256_of_file
@@ -27,7 +29,12 @@ from feature_sensitivity.studies.costs import job_flop
 def stop_at_config_faults():
     """End with every fault of the configuration, before any job."""
     schema = yaml.safe_load((HOME / "rules/config.schema.yaml").read_text())
-    found = faults(config, schema)
+    stop_at(faults(config, schema))
+
+
+def stop_at(found):
+    """End with these faults, if there are any."""
+    found = list(found)
     if found:
         sys.exit(
             "The configuration has faults; nothing was started:\n"
@@ -185,6 +192,21 @@ def parts_of(wildcards):
     ]
 
 
+def measured_model(wildcards):
+    """Return the model whose features are measured; end where the target spells an epsilon in another way."""
+    right = spelling(wildcards.eps, config)
+    name = f"{wildcards.model}_{wildcards.eps}"
+    if right == "0":
+        sys.exit(
+            f"The target {name}: at epsilon 0 nothing moves; name a positive epsilon"
+        )
+    if right != wildcards.eps:
+        sys.exit(
+            f"The target {name}: this epsilon is spelled {right}; name {wildcards.model}_{right}"
+        )
+    return f"<results>/models/{wildcards.model}.pt"
+
+
 def last_layer_refit():
     """Return the table of the study on which claim S6 rests, where it needs nothing that `all` lacks."""
     is_cheap = (
@@ -197,7 +219,8 @@ def last_layer_refit():
 
 
 def study_tables(wildcards):
-    """Return the tables on which the report of a study rests."""
+    """Return the tables on which the report of a study rests; end where the run lacks what the study needs."""
+    stop_at(study_faults(wildcards.study, config))
     if wildcards.study == "error_bounds":
         return expand(
             "<results>/studies/error_bounds/{model}_{eps}.csv",

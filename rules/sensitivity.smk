@@ -5,7 +5,7 @@ PART = "{model}_{eps}" if N_SHARDS == 1 else "{model}_{eps}.{shard}"
 rule measure_sensitivity:
     input:
         code=code_of("measure_sensitivity"),
-        model="<results>/models/{model}.pt",
+        model=measured_model,
         evaluation=evaluation_dataset(),
     output:
         "<results>/sens/{model}_{eps}.h5" if N_SHARDS == 1 else temp(SHARD),

@@ -1,37 +1,18 @@
 """Every fault is reported at once, with key, value and what to write instead."""
 
-import copy
-from collections.abc import Mapping
+import functools
+import math
+import operator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from config_cases import PAPER, SCHEMA, merged, read
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.used_datasets import used_datasets
 from snakemake_runs import ROOT
-
-SCHEMA = yaml.safe_load((ROOT / "rules/config.schema.yaml").read_text())
-
-
-def merged(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """``base`` with nested ``changes``, as Snakemake lays one configuration over another."""
-    result = copy.deepcopy(dict(base))
-    for key, value in changes.items():
-        nested = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-        result[key] = merged(result[key], value) if nested else value
-    return result
-
-
-def read(*paths: str) -> dict[str, Any]:
-    config: dict[str, Any] = {}
-    for path in paths:
-        config = merged(config, yaml.safe_load((ROOT / path).read_text()))
-    return config
-
-
-PAPER = read("config.yaml")
 
 
 @pytest.mark.parametrize(
@@ -112,6 +93,33 @@ WRONG = {
         {"sensitivity": {"target_relative_error": 0.1, "shards": 2}},
         ["sensitivity.target_relative_error decides on all images together; write shards: 1, or target_relative_error"],
     ),
+    "an epsilon of 5,000 digits": ({"epsilons": ["0." + "1" * 5000]}, ["epsilons.0 is '0.1", "at most 20 characters"]),
+    "a fraction of 5,000 digits": ({"accuracy": {"relative_step_size": "1/" + "8" * 5000}}, ["a fraction such as 1/8"]),
+    "a newline at the end of a name": (
+        {"models": {"normal\n": {"dataset": "cifar10", "training": "normal"}}},
+        ["'normal\\n'; write a name of lowercase letters"],
+    ),
+    "a newline at the end of an epsilon": ({"epsilons": ["0.04\n"]}, ["epsilons.0 is '0.04\\n'; write"]),
+    "a whole number with a point": ({"accuracy": {"steps": 8.0}}, ["accuracy.steps is 8.0; write 8"]),
+    "an exponent without a point": (
+        {"training": {"learning_rate": "1e-3"}},
+        ["training.learning_rate is '1e-3'; write 1.0e-3 without quotes"],
+    ),
+    "a number from the command line": (
+        {"sensitivity": {"images": "40"}},
+        ["sensitivity.images is '40'; write 40 without quotes, in a file: --configfile"],
+    ),
+    "null": ({"training": {"momentum": None}}, ["training.momentum is null; write a number"]),
+    "true": ({"training": {"momentum": True}}, ["training.momentum is true; write a number"]),
+    "no shares": ({"studies": {"last_layer_refit": {"shares": []}}}, ["shares is []; write at least 1"]),
+    "epsilon 0 in a study": (
+        {"studies": {"crossing": {"epsilons": ["0", "0.1"]}, "convergence": {"epsilon": "0.0"}}},
+        ["studies.crossing.epsilons has '0'; leave it out", "studies.convergence.epsilon is 0.0; write a positive"],
+    ),
+    "one number spelled twice in a study": (
+        {"studies": {"norms": {"epsilons": ["0.5", "0.50"]}}},
+        ["studies.norms.epsilons has '0.50' and '0.5', the same number; keep one"],
+    ),
     "no address": ({"datasets": {"robust_release": {"urls": []}}}, ["neither path nor urls"]),
 }
 
@@ -154,6 +162,33 @@ def test_a_file_of_weights_that_is_not_there_is_named(tmp_path: Path, monkeypatc
     ]
     Path("mine.pt").touch()
     assert faults(config, SCHEMA) == []
+
+
+def test_no_datasets_at_all():
+    config = merged(PAPER, {})
+    config["datasets"] = {}
+    assert faults(config, SCHEMA) == ["datasets is {}; write at least 1"]
+
+
+def numbers(section: Mapping[str, Any], *above: Any) -> Iterator[tuple[Any, ...]]:
+    """The path of every number in a configuration."""
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            yield from numbers(value, *above, key)
+        elif isinstance(value, list):
+            yield from numbers(dict(enumerate(value)), *above, key)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield (*above, key)
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf], ids=[".nan", ".inf"])
+@pytest.mark.parametrize("path", list(numbers(PAPER)), ids=lambda path: ".".join(map(str, path)))
+def test_a_number_that_is_not_finite_is_refused(path: tuple[Any, ...], number: float):
+    config = merged(PAPER, {})
+    *above, last = path
+    functools.reduce(operator.getitem, above, config)[last] = number
+    (fault,) = faults(config, SCHEMA)
+    assert fault.startswith(f"{'.'.join(map(str, path))} is .")
 
 
 def test_a_missing_key_is_named():

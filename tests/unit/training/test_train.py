@@ -16,7 +16,7 @@ from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
 from feature_sensitivity.training.adversary import attackable, attacked_images
-from training_cases import ATTACK, SETTINGS, STANDARD, equal, run, weights
+from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run, weights
 
 
 @pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])
@@ -155,3 +155,13 @@ def test_options_that_cannot_work_here_end_with_a_sentence(monkeypatch: pytest.M
         UserError, match=r"fails here \(RuntimeError: no compiler was found\); install a C\+\+ compiler"
     ):
         training.check_options(replace(SETTINGS, compile=True), cpu)
+
+
+def test_a_last_batch_of_one_small_image_is_refused_before_any_epoch(digits: tuple[Split, Split], tmp_path: Path):
+    train_split, test_split = digits
+    odd = Split(train_split.images[:65], train_split.labels[:65]), test_split
+    with pytest.raises(UserError, match=r"batch_size is 64, which leaves one image .* on 8 x 8 pixels; write 65"):
+        run(odd, tmp_path / "side.pt", SETTINGS)
+    larger = Split(odd[0].images.repeat(2, axis=2).repeat(2, axis=3), odd[0].labels)
+    training.check_last_batch(ARCHITECTURE, larger, 64)
+    training.check_last_batch(ARCHITECTURE, train_split, 64)

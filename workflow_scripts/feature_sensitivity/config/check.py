@@ -1,12 +1,13 @@
 """What is wrong with a configuration: all faults at once, each with what to write instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.schema_faults import schema_faults
+from feature_sensitivity.config.size_faults import size_faults
 from feature_sensitivity.config.used_datasets import ancestors, used_datasets
 
 Config = Mapping[str, Any]
@@ -17,8 +18,8 @@ def faults(config: Config, schema: Mapping[str, Any]) -> list[str]:
 
     Keys are compared with each other only once each is right by itself.
     """
-    found = schema_faults(config, schema)
-    return sorted(set(found)) or [sentence for check in CHECKS for sentence in check(config)]
+    found = sorted(set(schema_faults(config, schema)))
+    return found or [sentence for check in CHECKS for sentence in check(config)] or list(size_faults(config))
 
 
 def _standardization_faults(config: Config) -> Iterator[str]:
@@ -27,13 +28,28 @@ def _standardization_faults(config: Config) -> Iterator[str]:
 
 
 def _epsilon_faults(config: Config) -> Iterator[str]:
+    studies = config["studies"]
+    lists = {"epsilons": config["epsilons"]}
+    lists |= {f"studies.{study}.epsilons": studies[study]["epsilons"] for study in ("norms", "crossing")}
+    for key, epsilons in lists.items():
+        yield from _list_faults(key, epsilons)
+    single = {"adversarial_training.epsilon": (config["adversarial_training"]["epsilon"], "or use training: normal")}
+    for study in ("convergence", "last_layer_refit"):
+        advice = "since nothing moves without a perturbation"
+        single[f"studies.{study}.epsilon"] = (studies[study]["epsilon"], advice)
+    for key, (epsilon, advice) in single.items():
+        if Fraction(epsilon) == 0:
+            yield f"{key} is {epsilon}; write a positive epsilon, {advice}"
+
+
+def _list_faults(key: str, epsilons: Sequence[str]) -> Iterator[str]:
     seen: dict[Fraction, str] = {}
-    for epsilon in config["epsilons"]:
+    for epsilon in epsilons:
         number = Fraction(epsilon)
         if number == 0:
-            yield f"epsilons has {epsilon!r}; leave it out, accuracy without attack is always measured"
+            yield f"{key} has {epsilon!r}; leave it out, accuracy without attack is always measured"
         elif number in seen:
-            yield f"epsilons has {epsilon!r} and {seen[number]!r}, the same number; keep one of them"
+            yield f"{key} has {epsilon!r} and {seen[number]!r}, the same number; keep one of them"
         seen.setdefault(number, epsilon)
 
 
@@ -51,11 +67,6 @@ def _sensitivity_faults(config: Config) -> Iterator[str]:
         )
     if settings["search_dtype"] == "bfloat16" and settings["iterate"] == "last":
         yield "sensitivity.search_dtype is 'bfloat16', which keeps the best iterate; write iterate: best, or float32"
-
-
-def _training_faults(config: Config) -> Iterator[str]:
-    if Fraction(config["adversarial_training"]["epsilon"]) == 0:
-        yield "adversarial_training.epsilon is 0; write a positive epsilon, or use training: normal"
 
 
 def _model_faults(config: Config) -> Iterator[str]:
@@ -92,7 +103,8 @@ def _construction_faults(config: Config, name: str) -> Iterator[str]:
     original, teacher = datasets[name]["original"], datasets[name]["teacher"]
     if original not in datasets:
         known = ", ".join(other for other in datasets if other != name)
-        yield f"datasets.{name}.original is {original!r}, which datasets does not define; write one of {known}"
+        advice = f"write one of {known}" if known else "define it"
+        yield f"datasets.{name}.original is {original!r}, which datasets does not define; {advice}"
     if teacher not in models:
         known = ", ".join(models)
         yield f"datasets.{name}.teacher is {teacher!r}, which models does not define; write one of {known}"
@@ -107,7 +119,6 @@ CHECKS = (
     _standardization_faults,
     _epsilon_faults,
     _sensitivity_faults,
-    _training_faults,
     _model_faults,
     _dataset_faults,
 )

@@ -1,11 +1,15 @@
 """What the schema finds wrong with a configuration, each fault in one sentence."""
 
 import difflib
+import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 RENAMED = {
     "sensitivity.surrogate_relu": "sensitivity.surrogate_steps",
@@ -14,6 +18,9 @@ RENAMED = {
     "studies.relinear": "studies.last_layer_refit",
 }
 """Keys of earlier versions, and what they are called now."""
+
+LONGEST_SHOWN = 60
+"""Characters of a value that a sentence shows."""
 
 KINDS = {
     "null": "null",
@@ -25,9 +32,32 @@ KINDS = {
 }
 
 
+def _is_number(_: Any, value: Any) -> bool:
+    """Return whether a value is a number to compute with: .nan and .inf of YAML are none."""
+    return _is_integer(_, value) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _is_integer(_: Any, value: Any) -> bool:
+    """Return whether a value is a whole number as Python has it: JSON Schema's 8.0 is none."""
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _pattern(_: Any, pattern: str, value: Any, __: Any) -> Iterator[ValidationError]:
+    """Compare a text with a pattern; Python's $ would let a newline follow."""
+    if isinstance(value, str) and not re.search(re.sub(r"\$$", r"\\Z", pattern), value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
+Validator = extend(
+    Draft202012Validator,
+    validators={"pattern": _pattern},
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine_many({"number": _is_number, "integer": _is_integer}),
+)
+
+
 def schema_faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each fault: key, value, and what to write instead."""
-    return [sentence for error in Draft202012Validator(schema).iter_errors(config) for sentence in _sentences(error)]
+    return [sentence for error in Validator(schema).iter_errors(config) for sentence in _sentences(error)]
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
@@ -37,9 +67,17 @@ def _sentences(error: ValidationError) -> Iterator[str]:
         case "required":
             yield from _missing_keys(error)
         case _:
-            value: Any = error.instance
-            shown = f"{value!r}" if isinstance(value, str) else f"{value}"
-            yield f"{_key(error) or 'the configuration'} is {shown}; write {_advice(error)}"
+            yield f"{_key(error) or 'the configuration'} is {_shown(error.instance)}; write {_advice(error)}"
+
+
+def _shown(value: Any) -> str:
+    """Return a value as YAML spells it, shortened where it is long."""
+    text = (
+        repr(value)
+        if isinstance(value, str)
+        else yaml.safe_dump(value, default_flow_style=True, width=math.inf).removesuffix("\n...\n").strip()
+    )
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
 def _unknown_keys(error: ValidationError) -> Iterator[str]:
@@ -82,6 +120,12 @@ def _advice(error: ValidationError) -> str:
     value = error.instance
     if error.validator == "enum":
         return "one of " + ", ".join("null" if choice is None else str(choice) for choice in rule)
+    if error.validator == "type" and (number := _number_meant(value, schema)):
+        return number
+    if error.validator in ("minItems", "minProperties"):
+        return f"at least {rule}"
+    if error.validator == "maxLength":
+        return f"at most {rule} characters"
     if "description" in schema:
         quoted = f", here {str(value)!r}" if error.validator == "type" and isinstance(value, float | int) else ""
         return schema["description"].rstrip(".").lower() + quoted
@@ -98,11 +142,32 @@ def _advice(error: ValidationError) -> str:
             return f"a number below {rule}"
         case "minLength":
             return "at least one character" + (", or null" if "null" in schema["type"] else "")
-        case "minItems" | "minProperties":
-            return f"at least {rule}"
         case "uniqueItems":
             return "each only once"
         case "pattern" if "a-z0-9_" in rule:
             return "a name of lowercase letters, digits and underscores that begins with a letter"
         case _:
             return f"what matches {rule!r}"
+
+
+def _number_meant(value: Any, schema: Mapping[str, Any]) -> str:
+    """Return how to spell a number that was written as 8.0, or as a text such as 40 or 1e-3; empty if none was."""
+    if {"integer", "number"}.isdisjoint([schema["type"]] if isinstance(schema["type"], str) else schema["type"]):
+        return ""
+    wanted = Validator(schema).is_valid
+    if isinstance(value, float) and value.is_integer() and wanted(int(value)):
+        return f"{int(value)}"
+    if not isinstance(value, str) or len(value) > LONGEST_SHOWN:
+        return ""
+    try:
+        number = float(value)
+    except ValueError:
+        return ""
+    if number.is_integer() and wanted(int(number)):
+        spelling = f"{int(number)}"
+    elif math.isfinite(number) and wanted(number):
+        # YAML 1.1 takes an exponent for one only after a point.
+        spelling = value if isinstance(yaml.safe_load(value), float) else re.sub(r"(?i)^(\d+)(?=e)", r"\1.0", value)
+    else:
+        return ""
+    return f"{spelling} without quotes, in a file: --configfile FILE keeps numbers, --config makes texts of nested ones"

@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.predictions import clean_accuracy, is_correct
@@ -48,9 +50,10 @@ def train(
     data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
     settings and data, training continues from it and ends with the same weights.
 
-    Raises :class:`UserError` when the loss is no longer finite, or an option cannot work on this device.
+    Raises :class:`UserError` when the loss is no longer finite, or an option cannot work on this device or data.
     """
     check_options(settings, device)
+    check_last_batch(architecture, train_split, settings.batch_size)
     trainer = Trainer(architecture, train_split, standardization, settings, device)
     key = checkpoint_key(
         settings,
@@ -141,3 +144,22 @@ def check_options(settings: TrainingSettings, device: torch.device) -> None:
                 f"training.compile is true, but torch.compile fails here ({type(error).__name__}: {reason}); install "
                 "a C++ compiler such as g++, or write training.compile: false"
             ) from error
+
+
+def check_last_batch(architecture: Mapping[str, Any], split: Split, batch_size: int) -> None:
+    """Raise :class:`UserError` when an epoch ends with one image of which BatchNorm has a single value per channel."""
+    n_images = len(split.labels)
+    if n_images % batch_size != 1:
+        return
+    with torch.random.fork_rng(devices=[]):
+        network = build(architecture).train()
+    try:
+        with torch.no_grad():
+            network(torch.zeros(1, *split.images.shape[1:]))
+    except ValueError as error:
+        better = next(size for size in count(batch_size + 1) if n_images % size != 1 or size > n_images)
+        height, width = split.images.shape[2:]
+        raise UserError(
+            f"training.batch_size is {batch_size}, which leaves one image for the last of an epoch's batches, too few "
+            f"for BatchNorm on {height} x {width} pixels; write {better}"
+        ) from error

@@ -1,0 +1,76 @@
+"""A configuration that asks for more than there is."""
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import pytest
+
+from config_cases import PAPER, SCHEMA, merged
+from feature_sensitivity.config.check import faults
+from feature_sensitivity.config.epsilon_spelling import spelling
+from feature_sensitivity.config.study_faults import study_faults
+
+TOO_MUCH = {
+    "test images": ({"sensitivity": {"images": 20_000}}, ["sensitivity.images is 20000, but there are 10000 test"]),
+    "images of accuracy": ({"accuracy": {"images": 10_001}}, ["accuracy.images is 10001, but there are 10000 test"]),
+    "features": ({"sensitivity": {"features": 513}}, ["sensitivity.features is 513, but there are 512 features"]),
+    "width": ({"network": {"width": 1_000_000}}, ["network.width is 1000000, whose weights take about 43,750 TB"]),
+    "training batch": (
+        {"training": {"batch_size": 2_000_000}, "network": {"width": 2048}},
+        ["training.batch_size makes batches of 50000 images, which take about 7 TB"],
+    ),
+    "rows": ({"sensitivity": {"batch_size": 10**9}}, ["sensitivity.batch_size makes batches of 262144 images"]),
+    "parts of a construction": (
+        {"datasets": {"robust_construction": {"shards": 900}}},
+        ["robust_construction.shards is 900, but 50000 images make only 391 batches of 128; write 391 or less"],
+    ),
+    "parts that are jobs": ({"sensitivity": {"shards": 10**7}}, ["sensitivity.shards is 10000000; write 1000 or less"]),
+    "any number": ({"accuracy": {"steps": 10**400}}, ["accuracy.steps is 1000"]),
+}
+
+
+@pytest.mark.parametrize(("changes", "expected"), TOO_MUCH.values(), ids=TOO_MUCH.keys())
+def test_more_than_there_is_is_said_before_any_job(changes: dict[str, Any], expected: list[str]):
+    reported = "\n".join(faults(merged(PAPER, changes), SCHEMA))
+    for part in expected:
+        assert part in reported
+
+
+def test_images_of_a_local_file_are_counted(tmp_path: Path):
+    path = tmp_path / "mine.h5"
+    changes = {"datasets": {"mine": {"source": "hdf5", "path": str(path)}}, "evaluation_dataset": "mine"}
+    config = merged(PAPER, changes)
+    assert faults(config, SCHEMA) == [], "a file that is missing is reported by the job that reads it"
+    with h5py.File(path, "w") as file:
+        file["test/labels"] = np.zeros(100, np.int64)
+    assert faults(config, SCHEMA) == ["sensitivity.images is 512, but there are 100 test images; write 100 or less"]
+    path.write_text("something else")
+    assert faults(config, SCHEMA) == []
+
+
+def test_a_study_names_the_models_and_images_that_it_lacks():
+    for study in ("crossing", "last_layer_refit", "norms", "convergence", "definitions", "error_bounds"):
+        assert list(study_faults(study, PAPER)) == []
+    config = merged(PAPER, {"studies": {"norms": {"images": 20_000}}})
+    config["models"] = {"mine": config["models"]["normal"]}
+    assert "models does not define normal and robust_dataset" in next(study_faults("crossing", config))
+    assert "models does not define normal and adversarial" in next(study_faults("last_layer_refit", config))
+    assert list(study_faults("norms", config)) == [
+        "studies.norms.images is 20000, but there are 10000 test images; write 10000 or less"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "right"),
+    [("0.08", "0.08"), ("0.080", "0.08"), ("0.50", "0.5"), ("0.10", "0.1"), ("07", "7"), ("10", "10"), ("0.00", "0")],
+)
+def test_an_epsilon_has_one_spelling(written: str, right: str):
+    assert spelling(written, PAPER) == right
+
+
+def test_the_spelling_of_the_config_is_right():
+    config = merged(PAPER, {"epsilons": ["0.080", "0.2"], "studies": {"crossing": {"epsilons": ["0.3"]}}})
+    assert spelling("0.080", config) == "0.080"
+    assert spelling("0.30", config) == "0.3"

@@ -1,0 +1,25 @@
+"""What a study needs that a configuration does not have."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from feature_sensitivity.config.size_faults import split_sizes, too_many
+
+MODELS_NEEDED = {"crossing": ("normal", "robust_dataset"), "last_layer_refit": ("normal", "adversarial")}
+"""Models that a study compares, by their names in the config."""
+
+IMAGES_NEEDED = {"convergence": "studies.convergence.images", "norms": "studies.norms.images"}
+"""Keys of the config that ask for random test images."""
+
+
+def study_faults(study: str, config: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one sentence for each thing that a study lacks; checked when the study is asked for, before any job."""
+    missing = [model for model in MODELS_NEEDED.get(study, ()) if model not in config["models"]]
+    if missing:
+        yield (
+            f"the study {study} compares the models {' and '.join(MODELS_NEEDED[study])}, but models does not define "
+            f"{' and '.join(missing)}; define it, or ask for other studies by name (docs/studies.md)"
+        )
+    if study in IMAGES_NEEDED:
+        _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
+        yield from too_many(config, IMAGES_NEEDED[study], n_test, "test images")
