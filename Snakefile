@@ -1,11 +1,14 @@
 # From CIFAR-10 to the paper's two figures and its summary: `snakemake --cores 8 --use-conda all`.
 
+import os
+
 from snakemake.utils import min_version
 
 min_version("9.19")
 
 
-configfile: "config.yaml"
+# Beside this file, from whatever folder the workflow is run.
+configfile: os.path.relpath(f"{workflow.basedir}/config.yaml")
 
 
 report: "rules/captions/workflow.rst"
@@ -77,8 +80,13 @@ rule models:
 
 
 onstart:
+    run_lock.sign(RUN_LOCK)
     print_start_banner()
 
 
 onsuccess:
     print_end_banner()
+
+
+onerror:
+    print_how_to_continue_at_the_end()

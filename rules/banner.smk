@@ -1,5 +1,6 @@
 """What a run says at its start and at its end."""
 
+import atexit
 from collections import Counter
 
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_CORE
@@ -63,6 +64,15 @@ def print_end_banner():
     ):
         if (results() / name).exists():
             say(f"  {results() / name}")
+
+
+def print_how_to_continue_at_the_end():
+    """Say, as the last line of a run that failed or was interrupted, that nothing is lost; Snakemake's own come first."""
+    atexit.register(
+        say,
+        "Nothing that was finished or saved is lost. After an interruption, the same command continues from there; "
+        "after an error, it does once what the message above names is put right.",
+    )
 
 
 def say(line):

@@ -1,6 +1,7 @@
 """Constants and functions of the rules."""
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from feature_sensitivity.config.replicates import seed_of
 from feature_sensitivity.config.study_faults import study_faults
 from feature_sensitivity.config.used_datasets import used_datasets
 from feature_sensitivity.runtime import code_closure
+from feature_sensitivity.runtime import run_lock
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.studies.costs import job_flop
 
@@ -41,6 +43,27 @@ def stop_at(found):
             + "\n".join(f"  - {fault}" for fault in found)
         )
 
+
+RUN_LOCK = Path(".snakemake/run.lock")
+
+
+def remove_lock_of_a_dead_run():
+    """Remove Snakemake's lock on this folder where the run that left it was killed, with all of its jobs."""
+    locks = list(Path(".snakemake/locks").glob("*.lock"))
+    if run_lock.hold(RUN_LOCK) and locks and workflow.is_main_process:
+        for lock in locks:
+            lock.unlink(missing_ok=True)
+        print(
+            "An earlier run was killed; its lock is removed, and this run continues from what it saved.",
+            file=sys.stderr,
+        )
+
+
+if not workflow.dryrun:
+    remove_lock_of_a_dead_run()
+
+START_JOB = [sys.executable, str(Path(workflow.basedir) / "rules/start_job.py")]
+shell.prefix(f"set -euo pipefail; {shlex.join([*START_JOB, str(RUN_LOCK)])} ")
 
 # What follows relies on a configuration without faults.
 stop_at_config_faults()

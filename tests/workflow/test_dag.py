@@ -143,11 +143,52 @@ def test_the_demo_touches_nothing_of_a_full_run(workflow: Path):
     assert all(path.startswith("results/demo/") for path in outputs)
 
 
-def test_a_failing_job_shows_the_last_lines_of_its_log(workflow: Path):
+def without_models(workflow: Path, *models: str) -> None:
+    config = workflow / "config.yaml"
+    gone = tuple(f"  {model}: {{dataset" for model in models)
+    config.write_text("\n".join(line for line in config.read_text().splitlines() if not line.startswith(gone)))
+
+
+def test_a_study_of_a_model_that_is_not_there_stops_before_any_job(workflow: Path):
+    without_models(workflow, "robust_dataset")
+    done = run_snakemake(workflow, "-n", "crossing", check=False)
+    assert done.returncode == 1
+    assert "the study crossing compares the models normal and robust_dataset" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert planned(workflow, "definitions")["report_study"] == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("sens/normal_0.080.h5", "this epsilon is spelled 0.08; name normal_0.08"),
+        ("sens/normal_0.00.h5", "at epsilon 0 nothing moves"),
+        ("studies/error_bounds/normal_0.10.csv", "name normal_0.1"),
+        ("studies/norms/normal_0.50.h5", "name normal_0.5"),
+    ],
+)
+def test_an_epsilon_is_measured_under_one_name(workflow: Path, target: str, expected: str):
+    done = run_snakemake(workflow, "-n", f"results/{target}", check=False)
+    assert done.returncode == 1
+    assert expected in done.stdout
+    assert "Traceback" not in done.stdout
+
+
+@pytest.mark.parametrize("profile", [None, "demo", "cifar10_cpu"])
+def test_the_workflow_runs_from_any_folder(workflow: Path, tmp_path: Path, profile: str | None):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    chosen = ("--profile", str(workflow / "profiles" / profile)) if profile else ()
+    plan = planned(elsewhere, "-s", str(workflow / "Snakefile"), *chosen, "--", "all")
+    assert plan["measure_sensitivity"] == 12
+
+
+def test_the_sentence_of_a_failing_job_is_shown_once(workflow: Path):
     missing = "datasets={cifar10: {path: nowhere.tar.gz}}"
     done = run_snakemake(workflow, "--cores", "1", "--config", missing, "--", "results/data/cifar10.h5", check=False)
     assert done.returncode != 0
-    assert "nowhere.tar.gz, named in the config, does not exist" in done.stdout
+    assert done.stdout.count("nowhere.tar.gz, named in the config, does not exist") == 1
+    assert done.stdout.splitlines()[-1].startswith("Nothing that was finished or saved is lost.")
     assert "results/logs/fetch_dataset/cifar10.log" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (workflow / "results/data/cifar10.h5").exists()

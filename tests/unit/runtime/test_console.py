@@ -1,5 +1,11 @@
 import logging
+import os
+import pty
+import select
 import signal
+import subprocess
+import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +14,7 @@ import pytest
 from feature_sensitivity.runtime import console
 from feature_sensitivity.runtime.console import Progress, job, logger
 from feature_sensitivity.runtime.errors import UserError
+from snakemake_runs import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +122,9 @@ def test_messages_stand_above_the_bar_and_its_plain_line_is_in_the_log_only(
         logger.info("epoch 1")
         progress.advance(1)
     screen = capsys.readouterr().err
-    assert "\rtrain_model normal: epoch 1\n" in screen, "the bar is erased before a message and drawn again below it"
+    assert "\r\x1b[Ktrain_model normal: epoch 1\n" in screen, (
+        "the bar is erased before a message and drawn again below it"
+    )
     assert "training: 50 %, " not in screen
     lines = (tmp_path / "a.log").read_text().splitlines()
     assert len(lines) == 2
@@ -128,3 +137,55 @@ def test_the_terminal_shows_a_bar(capsys: pytest.CaptureFixture[str], monkeypatc
     with Progress("training", total=10, unit="images") as progress:
         progress.advance(5)
     assert "training" in capsys.readouterr().err
+
+
+def test_one_job_at_a_time_has_a_bar_on_a_terminal(tmp_path: Path):
+    """On a pseudo-terminal the first job shows its bar; a second one erases its line to write a message."""
+    code = f"""
+import sys, time
+from pathlib import Path
+from feature_sensitivity.runtime.console import Progress, job, logger
+with job(Path({str(tmp_path)!r}) / sys.argv[1], sys.argv[1]), Progress("working", total=10, unit="images") as bar:
+    bar.advance(5)
+    logger.info("a message")
+    print("ready", flush=True)
+    sys.stdin.readline()
+"""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 110))
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"PYTHONPATH": "workflow_scripts", "TMPDIR": str(tmp_path)}
+
+    def start(name: str) -> subprocess.Popen[bytes]:
+        pipe = subprocess.PIPE
+        process = subprocess.Popen([*command, name], stdin=pipe, stdout=pipe, stderr=theirs, cwd=ROOT, env=environment)
+        assert process.stdout
+        assert process.stdout.readline() == b"ready\n"
+        return process
+
+    def screen() -> str:
+        shown = b""
+        while select.select([ours], [], [], 0.2)[0]:
+            shown += os.read(ours, 10_000)
+        return shown.decode()
+
+    first = start("first")
+    assert "first: working: " in screen()
+    second = start("second")
+    assert screen() == "\r\x1b[Ksecond: a message\r\n"
+    first.communicate(b"\n")
+    second.communicate(b"\n")
+    screen()
+    third = start("third")
+    assert "third: working: " in screen()
+    third.communicate(b"\n")
+
+
+def test_ctrl_c_that_was_held_back_is_heard_when_the_job_begins(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.raise_signal(signal.SIGINT)
+    with pytest.raises(SystemExit) as ended, job(tmp_path / "a.log", "job"):
+        raise AssertionError("the work has begun")
+    assert ended.value.code == 130
+    assert "the same command continues" in capsys.readouterr().err

@@ -1,14 +1,17 @@
 """Messages and progress of a long job: a bar on the terminal, plain lines in its log."""
 
+import fcntl
 import logging
+import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
@@ -25,8 +28,14 @@ ONLY_IN_LOG = {"only_in_log": True}
 
 LINE = "{desc}: {percentage:.0f} %, {n_fmt} of {total_fmt} {unit}, {rate_fmt}, {remaining} left{postfix}"
 
+ERASE_LINE = "\r\x1b[K"
+"""What a message on a terminal begins with: the bar of another job may stand where it is written."""
+
 # Several jobs may share a terminal, so a bar names its job as messages do.
 _job_title = ""
+
+_terminal: IO[str] | None = None
+"""Held by the job whose bar the terminal shows, until its process ends."""
 
 
 @contextmanager
@@ -43,6 +52,8 @@ def job(log_path: Path, title: str) -> Iterator[None]:
     previous = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with logging_redirect_tqdm([logger]):  # lines appear above a progress bar
+            # Whoever started this process may have held Ctrl-C back until now.
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             yield
     except (UserError, OSError, MemoryError) as error:
         logger.error("%s", error if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
@@ -69,17 +80,36 @@ def _log_to(path: Path, title: str) -> None:
         sys.exit(f"{title}: the log cannot be written ({error}); make its folder writable")
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     terminal = logging.StreamHandler(sys.stderr)
-    terminal.setFormatter(logging.Formatter(f"{title}: %(message)s"))
+    start_of_line = ERASE_LINE if sys.stderr.isatty() else ""
+    terminal.setFormatter(logging.Formatter(f"{start_of_line}{title}: %(message)s"))
     terminal.addFilter(lambda record: not hasattr(record, "only_in_log"))
     logger.handlers[:] = [file, terminal]
     logger.setLevel(logging.INFO)
     logger.propagate = False
 
 
+def _has_terminal() -> bool:
+    """Return whether stderr is a terminal, and this the first of the jobs that have a bar to show there."""
+    global _terminal
+    if not sys.stderr.isatty() or _terminal:
+        return sys.stderr.isatty()
+    folder = Path(tempfile.gettempdir()) / f"feature_sensitivity_{os.getuid()}"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        file = (folder / f"terminal_{os.fstat(sys.stderr.fileno()).st_rdev}").open("w")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a terminal in name only, or no room for the file
+        return True
+    _terminal = file
+    return True
+
+
 class Progress:
     """Count work done, and show its share, rate and time left.
 
-    A terminal shows a moving bar; the log, and whatever else is in the terminal's place, get a plain line every half
+    A terminal shows a moving bar, of one job at a time; the log, and whatever has no bar, get a plain line every half
     minute.
     """
 
@@ -94,7 +124,7 @@ class Progress:
             unit_scale=True,
             dynamic_ncols=True,
             leave=False,
-            disable=None,
+            disable=not _has_terminal(),
         )
         self._title, self._total, self._unit, self._first, self._done = title, total, unit, done, done
         self._clock, self._started, self._last_line = clock, clock(), clock()
