@@ -54,6 +54,15 @@ def served(tmp_path: Path) -> Iterator[Path]:
         server.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def small_release(workflow: Path) -> None:
+    """Let the copy of the workflow take releases of 20 images."""
+    file = workflow / "workflow_scripts/feature_sensitivity/data/robust_archive.py"
+    text = file.read_text()
+    assert "FEWEST_IMAGES, MOST_IMAGES = 49_000," in text
+    file.write_text(text.replace("49_000,", "20,"))
+
+
 def fetch(workflow: Path, entry: str, *options: str) -> CompletedProcess[str]:
     config = f"datasets={{robust_release: {{{entry}}}}}"
     return run_snakemake(workflow, "--cores", "1", "--config", config, *options, "--", TARGET, check=False)

@@ -9,14 +9,16 @@ import pytest
 
 from feature_sensitivity.data import cifar10
 from feature_sensitivity.data.cifar10 import load_cifar10
+from feature_sensitivity.data.safe_pickle import load_arrays
 from feature_sensitivity.runtime.errors import UserError
 
 PER_BATCH = 4
 
 
 @pytest.fixture
-def cifar_folder(tmp_path: Path) -> Path:
+def cifar_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """CIFAR-10 in its original layout, four images a batch."""
+    monkeypatch.setattr(cifar10, "IMAGES_PER_BATCH", PER_BATCH)
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -110,3 +112,79 @@ def test_a_failed_download_names_the_other_way(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("torchvision.datasets.CIFAR10.download", fail)
     with pytest.raises(UserError, match=r"downloaded \(no route to host\); fetch .* datasets\.cifar10\.path"):
         load_cifar10(None, tmp_path)
+
+
+def refused_batch(cifar_folder: Path, batch: object, message: str) -> None:
+    content = batch if isinstance(batch, bytes) else pickle.dumps(batch)
+    (cifar_folder / "data_batch_1").write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        load_cifar10(cifar_folder, cifar_folder)
+
+
+def test_other_counts_than_the_official_ones_are_refused(cifar_folder: Path):
+    images = np.zeros((PER_BATCH - 1, 3072), np.uint8)
+    refused_batch(cifar_folder, {"data": images, "labels": [0, 1, 2]}, "data_batch_1 has 3 images, expected 4")
+    assert len(load_arrays((cifar_folder / "test_batch").read_bytes())["labels"]) == PER_BATCH
+
+
+@pytest.mark.parametrize("labels", [[0, 1, 2], [0, 1, 2, 10], [0, 1, 2, -1], [[0, 1, 2, 3]]])
+def test_labels_that_are_not_those_of_cifar10_are_refused(cifar_folder: Path, labels: list):
+    images = np.zeros((PER_BATCH, 3072), np.uint8)
+    refused_batch(cifar_folder, {"data": images, "labels": labels}, "should have 4 labels from 0 to 9")
+
+
+@pytest.mark.parametrize("data", ["text", [1.5, "a"], np.zeros(7, np.uint8), {"a": 1}])
+def test_other_content_than_images_is_refused(cifar_folder: Path, data: object):
+    refused_batch(cifar_folder, {"data": data, "labels": [0, 1, 2, 3]}, "holds other data than images and labels")
+
+
+POINTERS = np.arange(1, 385, dtype=np.int64).tobytes()
+"""Bytes that NumPy takes for the addresses of objects, if it is told that they are some."""
+
+
+class Crafted:
+    """Pickles to a call of numpy.ndarray on a buffer, or to an array of objects whose bytes are in the file."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+
+    def __reduce__(self):
+        if self.kind == "buffer":
+            return np.ndarray, ((384,), np.dtype("O"), POINTERS)
+        reconstruct, arguments, _ = np.zeros(1).__reduce__()
+        return reconstruct, arguments, (1, (384,), np.dtype("O"), False, POINTERS)
+
+
+@pytest.mark.parametrize("kind", ["buffer", "state"])
+def test_a_batch_that_would_dereference_its_own_numbers_is_refused(cifar_folder: Path, kind: str):
+    refused_batch(cifar_folder, {"data": Crafted(kind), "labels": [0, 1, 2, 3]}, "data_batch_1 is not a CIFAR-10 batch")
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("dtype", [">i4", "<f8", "u1", "?"])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_arrays_come_back_from_every_protocol(protocol: int, dtype: str, order: str):
+    values = np.asarray(np.arange(6).reshape(2, 3), dtype, order=order)
+    assert np.array_equal(np.asarray(load_arrays(pickle.dumps([values], protocol))[0]), values)
+
+
+def test_a_batch_as_python_2_wrote_it():
+    """An array of two bytes, 1 and 255, in the official files' own way."""
+    content = (
+        b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        b"(K\x01K\x02\x85cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb"
+        b"\x89U\x02\x01\xfftb."
+    )
+    assert np.asarray(load_arrays(content)).tolist() == [1, 255]
+
+
+def test_an_archive_that_unpacks_to_far_more_than_the_dataset_is_refused_unread(
+    cifar_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(cifar10, "MOST_BYTES", 100_000)
+    (cifar_folder / "data_batch_1").write_bytes(bytes(1_000_000))
+    with pytest.raises(UserError, match=r"unpacks to more than 0\.0001 GB, far more than the dataset holds"):
+        load_cifar10(archive_of(cifar_folder), tmp_path)
+    monkeypatch.setattr(cifar10, "LARGEST_BATCH", 500_000)
+    with pytest.raises(UserError, match="data_batch_1 is far larger than a batch of CIFAR-10"):
+        load_cifar10(cifar_folder, tmp_path)

@@ -4,7 +4,7 @@ import h5py
 import numpy as np
 import pytest
 
-from feature_sensitivity.data.dataset_file import read_split, write_dataset
+from feature_sensitivity.data.dataset_file import read_split, read_standardization, write_dataset
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.split import Source, Split
@@ -38,6 +38,7 @@ def split(images: np.ndarray, labels: np.ndarray) -> Source:
         (np.zeros((2, 3, 4, 4), np.uint8), np.zeros(3, np.int64), "2 images but 3 labels"),
         (np.zeros((2, 3, 4, 4), np.uint8), np.zeros(2, np.int32), "labels are int32"),
         (np.zeros((1, 3, 4, 4), np.uint8), np.array([-1]), "the smallest label is -1"),
+        (np.zeros((1, 3, 4, 4), np.uint8), np.array([10**9]), "the largest label is 1000000000"),
         (np.zeros((1, 1, 4, 4), np.uint8), np.array([0]), "has 1 channels"),
     ],
 )
@@ -53,3 +54,83 @@ def test_a_missing_test_split_is_named(tmp_path: Path):
     write_dataset(path, split(np.zeros((1, 1, 4, 4), np.uint8), np.array([0])), grey)
     with pytest.raises(UserError, match="has no test split"):
         read_split(path, "test")
+
+
+def written(folder: Path, images: np.ndarray | None = None) -> Path:
+    images = np.zeros((4, 3, 4, 4), np.uint8) if images is None else images
+    write_dataset(folder / "data.h5", split(images, np.arange(len(images))), RGB)
+    return folder / "data.h5"
+
+
+def refused(path: Path, message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        read_split(path, "train")
+    assert "data.h5" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("link", [h5py.ExternalLink("other.h5", "images"), h5py.SoftLink("/train/labels")])
+def test_a_link_is_not_followed(tmp_path: Path, link: h5py.ExternalLink | h5py.SoftLink):
+    path = written(tmp_path)
+    with h5py.File(tmp_path / "other.h5", "w") as other:
+        other["images"] = np.ones((4, 3, 4, 4), np.uint8)
+    with h5py.File(path, "r+") as file:
+        del file["train/images"]
+        file["train/images"] = link
+    refused(path, "has a link in place of train/images, which is not followed")
+
+
+def test_numbers_that_stand_in_another_file_are_not_taken(tmp_path: Path):
+    path = written(tmp_path)
+    (tmp_path / "secret").write_bytes(bytes(1000))
+    with h5py.File(path, "r+") as file:
+        del file["train/images"]
+        file.create_dataset("train/images", (4, 3, 4, 4), np.uint8, external=str(tmp_path / "secret"))
+    refused(path, "takes train/images from another file")
+    with h5py.File(path, "r+") as file:
+        del file["train/images"]
+        layout = h5py.VirtualLayout((4, 3, 4, 4), np.uint8)
+        layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "images", (4, 3, 4, 4))
+        file.create_virtual_dataset("train/images", layout)
+    refused(path, "takes train/images from another file")
+
+
+def test_a_file_that_unpacks_to_far_more_than_it_has_is_refused(tmp_path: Path):
+    path = written(tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["train/images"]
+        file.create_dataset("train/images", (2_000_000, 3, 32, 32), np.uint8, chunks=(1, 3, 32, 32))
+    refused(path, "would unpack to 6.1 GB")
+
+
+def test_equal_images_pack_well_and_are_read(tmp_path: Path):
+    assert len(read_split(written(tmp_path, np.zeros((3000, 3, 32, 32), np.uint8)), "train").labels) == 3000
+
+
+@pytest.mark.parametrize("value", ["group", "scalar", "text"])
+def test_something_else_in_place_of_images_is_named(tmp_path: Path, value: str):
+    path = written(tmp_path)
+    with h5py.File(path, "r+") as file:
+        del file["train/images"]
+        if value == "group":
+            file.create_group("train/images")
+        else:
+            file["train/images"] = 1 if value == "scalar" else "text"
+    refused(path, "is not a dataset of this workflow")
+    with h5py.File(path, "r+") as file:
+        del file["train"]
+        file["train"] = 1
+    refused(path, "is not a dataset of this workflow")
+
+
+def test_constants_that_standardize_nothing_are_refused(tmp_path: Path):
+    path = written(tmp_path)
+    for std, message in (([0.2, 0, 0.2], "are not all finite, and std above 0"), ([0.2], "3 numbers of mean and 1")):
+        with h5py.File(path, "r+") as file:
+            file.attrs["std"] = std
+        with pytest.raises(UserError, match=message):
+            read_standardization(path)
+    with h5py.File(path, "r+") as file:
+        del file.attrs["std"]
+    with pytest.raises(UserError, match="does not say how its images are standardized"):
+        read_standardization(path)

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 import torch
 
-from feature_sensitivity.data import resumable_download
+from feature_sensitivity.data import archive_download, resumable_download, robust_archive
 from feature_sensitivity.data.archive_download import fetch_archive
 from feature_sensitivity.data.resumable_download import CHUNK
 from feature_sensitivity.data.robust_archive import read_release
@@ -85,6 +85,18 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(200, {}, bytes(10_240))
             case "/compressed":
                 self.answer(200, {"Content-Encoding": "gzip"}, gzip.compress(self.server.content))
+            case "/endless":
+                self.answer(200, {"Content-Length": None}, bytes(2_000_000))
+            case "/huge":
+                self.answer(200, {"Content-Length": str(10**13)})
+            case "/no-number":
+                self.answer(200, {"Content-Length": "abc"}, self.server.content)
+            case "/partial":
+                self.answer(
+                    206, {"Content-Range": f"bytes 5-{len(self.server.content) - 1}/{len(self.server.content)}"}
+                )
+            case "/always-416":
+                self.answer(416, {})
             case "/busy" if first_time:
                 self.answer(503, {})
             case "/cut" | "/shares" if first_time:
@@ -170,7 +182,8 @@ def assert_complete(folder):
     assert (folder / "datasets.tar").read_bytes() == GOOD
 
 
-def test_a_good_archive_can_be_read(server, tmp_path):
+def test_a_good_archive_can_be_read(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(robust_archive, "FEWEST_IMAGES", 60)
     archive = fetch(tmp_path / "new", server.url("/datasets.tar"))
     assert_complete(tmp_path / "new")
     split = read_release(archive).splits["train"]
@@ -351,3 +364,27 @@ def test_a_wrong_archive_on_disk_is_kept_but_refused(server, tmp_path, content, 
     assert "delete it to download it again" in message
     assert (tmp_path / "datasets.tar").read_bytes() == content
     assert server.log == []
+
+
+def test_a_length_that_is_no_number_is_as_good_as_none(server, tmp_path):
+    fetch(tmp_path, server.url("/no-number"))
+    assert_complete(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/partial", "/always-416"])
+def test_a_server_that_sends_a_part_to_who_asks_for_all_is_given_up(server, tmp_path, path):
+    assert "with a part of the file to who asks for all" in refusal(tmp_path, server.url(path))
+    assert len(server.log) == 1
+
+
+@pytest.mark.parametrize("path", ["/endless", "/huge"])
+def test_no_more_is_downloaded_than_the_dataset_can_have(server, tmp_path, monkeypatch, path):
+    monkeypatch.setattr(resumable_download, "MOST_BYTES", 1_000_000)
+    assert "the file has more than 0.001 GB, far more than the dataset" in refusal(tmp_path, server.url(path))
+    assert names(tmp_path) == []
+
+
+def test_an_archive_that_unpacks_to_far_more_is_thrown_away(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(archive_download, "MOST_BYTES", 500_000)
+    assert "the file unpacks to more than 0.0005 GB" in refusal(tmp_path, server.url("/datasets.tar"))
+    assert names(tmp_path) == []

@@ -4,12 +4,14 @@ import hashlib
 import io
 import os
 import tarfile
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from feature_sensitivity.data import robust_archive
 from feature_sensitivity.data.dataset_file import write_dataset
 from feature_sensitivity.data.robust_archive import read_release
 from feature_sensitivity.data.split import Source
@@ -21,6 +23,11 @@ N = 12
 IMAGES = (torch.randint(0, 256, (N, 3, 32, 32), generator=torch.Generator().manual_seed(0)) / 255).float()
 LABELS = torch.arange(N) % 10
 OTHER = (1 - IMAGES, LABELS)  # what a folder that must not be read holds
+
+
+@pytest.fixture(autouse=True)
+def few_images(monkeypatch):
+    monkeypatch.setattr(robust_archive, "FEWEST_IMAGES", N)
 
 
 def pickled(content, *, legacy=True):
@@ -240,3 +247,38 @@ def test_a_folder_with_one_of_the_files(tmp_path):
 @pytest.mark.parametrize("name", ["datasets.tar", "robust.h5", "folder"])
 def test_a_path_to_nothing(tmp_path, name):
     assert "does not exist" in refusal(tmp_path / name)
+
+
+def test_other_counts_than_the_released_ones_are_refused(tmp_path, monkeypatch):
+    archive = make_archive(tmp_path / "datasets.tar", good_files())
+    monkeypatch.setattr(robust_archive, "FEWEST_IMAGES", N + 1)
+    assert "has 12 images, but the released dataset has 50000" in refusal(archive)
+    monkeypatch.undo()
+    monkeypatch.setattr(robust_archive, "FEWEST_IMAGES", 1)
+    monkeypatch.setattr(robust_archive, "MOST_IMAGES", N - 1)
+    assert "has 12 images" in refusal(archive)
+
+
+def test_an_archive_that_unpacks_to_far_more_is_refused_unread(tmp_path, monkeypatch):
+    monkeypatch.setattr(robust_archive, "MOST_BYTES", 1_000_000)
+    archive = make_archive(tmp_path / "datasets.tar.gz", {"other": bytes(900_000), **good_files()}, "w:gz")
+    assert "unpacks to more than 0.001 GB, far more than the dataset holds" in refusal(archive)
+
+
+def test_a_compressed_file_of_tensors_is_refused(tmp_path):
+    """13 MB could hold gigabytes."""
+    files = as_files(IMAGES, LABELS, "", legacy=False)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(files["CIFAR_ims"])) as plain, zipfile.ZipFile(packed, "w") as archive:
+        for part in plain.infolist():
+            archive.writestr(part.filename, plain.read(part), zipfile.ZIP_DEFLATED)
+    files["CIFAR_ims"] = packed.getvalue()
+    assert "CIFAR_ims is compressed, as no file from torch.save is" in refusal(make_folder(tmp_path, files))
+
+
+def test_a_flipped_bit_in_a_file_of_tensors_is_noticed(tmp_path):
+    files = as_files(IMAGES, LABELS, "", legacy=False)
+    content = bytearray(files["CIFAR_ims"])
+    content[len(content) // 2] ^= 1
+    files["CIFAR_ims"] = bytes(content)
+    assert "has another checksum" in refusal(make_folder(tmp_path, files))

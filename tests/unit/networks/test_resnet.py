@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,42 @@ def test_damaged_checkpoint_is_named_in_one_sentence(tmp_path: Path):
     with pytest.raises(UserError, match=r"model\.pt is not a whole file of tensors .* delete it") as caught:
         load_checkpoint(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "value", "message"),
+    [
+        ("mean", None, r"is not a checkpoint of this workflow \(KeyError: 'mean'\)"),
+        ("mean", [0.5, math.nan, 0.5], "are not all finite, and std above 0"),
+        ("std", [0.2, 0.0, 0.2], "are not all finite, and std above 0"),
+        ("std", [0.2], "3 numbers of mean and 1 of std"),
+        ("mean", "abc", "is not a checkpoint of this workflow"),
+        ("fc.weight", math.nan, r"holds numbers that are not finite, in fc\.weight"),
+        ("conv1.weight", math.inf, r"holds numbers that are not finite, in conv1\.weight"),
+    ],
+)
+def test_a_checkpoint_that_would_give_wrong_numbers_is_refused(
+    network: Classifier, tmp_path: Path, entry: str, value: object, message: str
+):
+    path = tmp_path / "model.pt"
+    architecture = {"name": "resnet18", "in_channels": 3, "n_classes": 5, "width": 4}
+    save_checkpoint(path, network, STANDARDIZATION, {"architecture": architecture})
+    content = torch.load(path, weights_only=True)
+    if "." in entry:
+        content["state_dict"][entry].view(-1)[0] = value
+    elif value is None:
+        del content[entry]
+    else:
+        content[entry] = value
+    torch.save(content, path)
+    with pytest.raises(UserError, match=message) as caught:
+        load_checkpoint(path)
+    assert "model.pt" in str(caught.value)
+    assert "delete it and run the same command again" in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [[1], {}, 3])
+def test_other_content_than_a_checkpoint_is_named(tmp_path: Path, content: object):
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.raises(UserError, match="is not a checkpoint of this workflow"):
+        load_checkpoint(tmp_path / "model.pt")

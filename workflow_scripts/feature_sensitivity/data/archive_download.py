@@ -1,22 +1,19 @@
 """An archive from the first of several addresses that gives it, checked, and kept only when whole."""
 
-import gzip
 import logging
 import tarfile
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from feature_sensitivity.data.resumable_download import UnusableError, download
+from feature_sensitivity.data.archives import NOT_A_WHOLE_TAR, TooLargeError, members
+from feature_sensitivity.data.resumable_download import MOST_BYTES, UnusableError, download
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file, whole_file
 
 logger = logging.getLogger(__name__)
 
 ARCHIVE = "datasets.tar"
-
-NOT_A_WHOLE_TAR = (tarfile.TarError, EOFError, gzip.BadGzipFile, zlib.error)
 
 OTHER_WAYS = (
     "name a local copy with the dataset's config key path, or train the model on a dataset with source: construction, "
@@ -96,7 +93,10 @@ def _fault(archive: Path, required: _Required | None) -> str | None:
     """Return what is wrong with a file that should be the archive, if anything."""
     try:
         with tarfile.open(archive) as tar:
-            n_members = sum(1 for _ in tar)  # a walk over all headers finds a truncation
+            # A walk over all headers finds a truncation.
+            n_members = sum(1 for _ in members(tar, most_bytes=MOST_BYTES))
+    except TooLargeError as error:
+        return str(error)
     except NOT_A_WHOLE_TAR:
         return "is not a whole tar archive"
     if n_members == 0:

@@ -3,19 +3,25 @@
 import hashlib
 import logging
 import tarfile
-import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from torchvision.datasets import CIFAR10
 
+from feature_sensitivity.data.archives import NOT_A_WHOLE_TAR, TooLargeError, members
 from feature_sensitivity.data.safe_pickle import load_arrays
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_parts
 
 logger = logging.getLogger(__name__)
+
+IMAGES_PER_BATCH = 10_000
+N_CLASSES = 10
+LARGEST_BATCH, MOST_BYTES = 64_000_000, 1_000_000_000
+"""Bytes to which a batch and the whole archive may unpack, several times those of the official ones."""
 
 TRAIN_MD5: dict[str, str] = dict(CIFAR10.train_list)
 TEST_MD5: dict[str, str] = dict(CIFAR10.test_list)
@@ -67,10 +73,13 @@ def _read_batches(path: Path) -> dict[str, bytes]:
         )
     try:
         if path.is_dir():
-            found = {file.name: file.read_bytes() for file in sorted(path.glob("**/*")) if file.name in names}
+            files = [file for file in sorted(path.glob("**/*")) if file.name in names and file.is_file()]
+            found = {file.name: _read(file.open("rb"), file.stat().st_size, str(file)) for file in files}
         else:
             found = _read_members(path, names)
-    except (tarfile.TarError, EOFError, zlib.error) as error:
+    except TooLargeError as error:
+        raise UserError(f"{path} {error}; fetch it again") from error
+    except NOT_A_WHOLE_TAR as error:
         raise UserError(f"{path} is not a whole tar archive ({error}); fetch it again") from error
     missing = [name for name in names if name not in found]
     if missing:
@@ -82,12 +91,22 @@ def _read_members(path: Path, names: Iterable[str]) -> dict[str, bytes]:
     """Return the content of an archive's files of these base names; nothing is extracted."""
     found = {}
     with tarfile.open(path) as archive:
-        for member in archive:
+        for member in members(archive, most_bytes=MOST_BYTES):
             name = Path(member.name).name
             handle = archive.extractfile(member) if name in names else None
             if handle:
-                found[name] = handle.read()
+                found[name] = _read(handle, member.size, f"{path}, {member.name}")
     return found
+
+
+def _read(handle: IO[bytes], size: int, where: str) -> bytes:
+    with handle:
+        if size > LARGEST_BATCH:
+            raise UserError(
+                f"{where} is far larger than a batch of CIFAR-10 ({size / 1e6:.0f} MB), so it was not read; "
+                "fetch the archive again"
+            )
+        return handle.read()
 
 
 def _warn_of_other_bytes(contents: Mapping[str, bytes], path: Path) -> None:
@@ -113,5 +132,18 @@ def _parse_batch(content: bytes, where: str) -> Split:
         raise UserError(f"{where} is not a CIFAR-10 batch ({error}); fetch the archive again") from error
     if not (isinstance(batch, dict) and {"data", "labels"} <= batch.keys()):
         raise UserError(f"{where} is not a CIFAR-10 batch (no data and labels in it); fetch the archive again")
-    images = np.asarray(batch["data"], np.uint8).reshape(-1, 3, 32, 32)
-    return Split(images, np.asarray(batch["labels"], np.int64))
+    try:
+        images = np.asarray(batch["data"], np.uint8).reshape(-1, 3, 32, 32)
+        labels = np.asarray(batch["labels"], np.int64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(
+            f"{where} holds other data than images and labels ({error}); fetch the archive again"
+        ) from error
+    if len(images) != IMAGES_PER_BATCH:
+        raise UserError(
+            f"{where} has {len(images)} images, expected {IMAGES_PER_BATCH}; fetch the archive again, or write a part "
+            "of CIFAR-10 as HDF5 and use source: hdf5 (results/README.md)"
+        )
+    if labels.shape != (IMAGES_PER_BATCH,) or not np.isin(labels, range(N_CLASSES)).all():
+        raise UserError(f"{where} should have {IMAGES_PER_BATCH} labels from 0 to 9; fetch the archive again")
+    return Split(images, labels)

@@ -12,6 +12,9 @@ from feature_sensitivity.data.split_check import check_split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import write_whole
+from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
+
+ADVICE = "delete it and run the same command again"
 
 
 def write_dataset(path: Path, source: Source, standardization: Standardization) -> None:
@@ -47,15 +50,16 @@ def write_dataset(path: Path, source: Source, standardization: Standardization) 
 def read_split(path: Path, name: str) -> Split:
     """Read one split of a dataset file; raise :class:`UserError` when it is missing or malformed."""
     try:
-        with h5py.File(path, "r") as file:
+        with open_hdf5(path) as file:
             if name not in file:
                 raise UserError(f"{path} has no {name} split; choose a dataset that has one")
             arrays = {key: values[:] for key, values in file[name].items() if getattr(values, "ndim", 0)}
         split = Split(arrays.pop("images"), arrays.pop("labels"), arrays)
-    except (OSError, KeyError) as error:
-        raise UserError(
-            f"{path} is not a dataset of this workflow ({error}); delete it and run the same command again"
-        ) from error
+    except UnsafeError as error:
+        raise UserError(f"{path} {error}; {ADVICE}") from error
+    except (OSError, KeyError, AttributeError, RuntimeError, ValueError) as error:
+        # h5py raises the last three for groups where arrays should be, and for damage inside a file.
+        raise UserError(f"{path} is not a dataset of this workflow ({error}); {ADVICE}") from error
     check_split(split, f"{path}, {name} split")
     return split
 
@@ -70,6 +74,14 @@ def join_splits(parts: Sequence[Split]) -> Split:
 
 
 def read_standardization(path: Path) -> Standardization:
-    """Return the constants that standardize the images of a dataset file."""
-    with h5py.File(path, "r") as file:
-        return Standardization.from_mapping(file.attrs)
+    """Return the constants that standardize the images of a dataset file, or raise :class:`UserError`."""
+    try:
+        with open_hdf5(path) as file:
+            found = Standardization.from_mapping(file.attrs)
+    except UnsafeError as error:
+        raise UserError(f"{path} {error}; {ADVICE}") from error
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} does not say how its images are standardized ({error}); {ADVICE}") from error
+    if fault := found.fault():
+        raise UserError(f"{path}: {fault}; {ADVICE}")
+    return found

@@ -20,7 +20,7 @@ def load_hdf5(path: Path) -> Source:
             f"{path}, named in the config, does not exist; name an HDF5 file with train/images and train/labels"
         )
     splits = {"train": read_split(path, "train")}
-    with h5py.File(path, "r") as file:
+    with h5py.File(path, "r") as file:  # which read_split has found sound
         has_test = "test" in file
     if has_test:
         splits["test"] = read_split(path, "test")

@@ -16,6 +16,11 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 16  # bytes; as much as a stall can lose
 
+NUMBER = r"\d{1,15}"
+
+MOST_BYTES = 8_000_000_000
+"""Nothing longer is downloaded; the published archive has about 2.5 GB."""
+
 WORTH_ANOTHER_TRY = frozenset({408, 429, 500, 502, 503, 504})
 
 
@@ -64,12 +69,15 @@ def _transfer(url: str, archive: Path, stall_seconds: float) -> Path:
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={start}-"} if start else {})
     with requests.get(url, headers=headers, stream=True, timeout=stall_seconds) as response:
         first, total = _range(response)
+        _check_size(total or 0)
         part = archive.with_name(f"{archive.name}.{_version(response, total)}.part")
         if first == 0 or (first == start and part == old):
             if old and old != part:
                 old.unlink()
             _receive(response, part, first, total)
             return part
+    if not start:
+        raise UnusableError(f"the server answers {response.status_code} with a part of the file to who asks for all")
     logger.info("%s: the file there is not the one that %s is a part of; starting over", url, old)
     if old:
         old.unlink()
@@ -96,9 +104,15 @@ def _range(response: requests.Response) -> tuple[int | None, int | None]:
     if headers.get("Content-Type", "").startswith("text/html"):
         raise UnusableError("the server sends a web page (HTML) instead of the archive")
     if status == 200:
-        return 0, int(headers["Content-Length"]) if "Content-Length" in headers else None
-    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", headers.get("Content-Range", ""))
+        length = headers.get("Content-Length", "")
+        return 0, int(length) if re.fullmatch(NUMBER, length) else None
+    match = re.fullmatch(rf"bytes ({NUMBER})-{NUMBER}/({NUMBER})", headers.get("Content-Range", ""))
     return (int(match[1]), int(match[2])) if match else (None, None)
+
+
+def _check_size(size: int) -> None:
+    if size > MOST_BYTES:
+        raise UnusableError(f"the file has more than {MOST_BYTES / 1e9:g} GB, far more than the dataset")
 
 
 def _version(response: requests.Response, total: int | None) -> str:
@@ -118,6 +132,9 @@ def _receive(response: requests.Response, part: Path, first: int, total: int | N
         for chunk in response.raw.stream(CHUNK, decode_content=False):
             file.write(chunk)
             progress.advance(len(chunk))
+            if file.tell() > MOST_BYTES:
+                part.unlink()
+            _check_size(file.tell())
         file.flush()
         os.fsync(file.fileno())
         size = file.tell()

@@ -9,7 +9,7 @@ from typing import IO, Any, cast
 import torch
 from torch import Tensor
 
-from feature_sensitivity.data.archive_download import NOT_A_WHOLE_TAR
+from feature_sensitivity.data.archives import NOT_A_WHOLE_TAR, TooLargeError, members
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.split_check import check_split
@@ -22,6 +22,12 @@ FOLDERS = ("d_robust_CIFAR", "robust_CIFAR")  # as in the archive, and as in old
 FILES = ("CIFAR_ims", "CIFAR_lab")  # images, labels
 
 N_CLASSES = 10
+
+FEWEST_IMAGES, MOST_IMAGES = 49_000, 50_000
+"""As many as CIFAR-10 has for training; whoever makes them in batches may leave out a last, smaller one."""
+
+MOST_BYTES = 8_000_000_000
+"""Bytes to which an archive may unpack; the published one holds four datasets of 0.6 GB."""
 
 INTEGERS = frozenset({torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64})
 
@@ -70,12 +76,18 @@ def _read_archive(path: Path) -> Source:
         raise UserError(f"{path} does not exist; correct the path")
     try:
         with tarfile.open(path) as archive:
-            members = {PurePosixPath(member.name): member for member in archive if member.isfile()}
-            folder = _choose(members, path)
+            files = {
+                PurePosixPath(member.name): member
+                for member in members(archive, most_bytes=MOST_BYTES)
+                if member.isfile()
+            }
+            folder = _choose(files, path)
             contents = {
-                name: _load(cast(IO[bytes], archive.extractfile(members[folder / name])), f"{path}, {folder / name}")
+                name: _load(cast(IO[bytes], archive.extractfile(files[folder / name])), f"{path}, {folder / name}")
                 for name in FILES
             }
+    except TooLargeError as error:
+        raise UserError(f"{path} {error}; fetch it again") from error
     except NOT_A_WHOLE_TAR as error:
         raise UserError(f"{path} is not a whole tar archive; delete it and fetch it again") from error
     return _source(
@@ -122,6 +134,11 @@ def _source(contents: Mapping[str, Any], *, where: str, description: str, sha256
     check_split(split, where)
     if split.labels.max() >= N_CLASSES:
         raise UserError(f"{where}: the largest label is {split.labels.max()}, expected 0 to {N_CLASSES - 1}")
+    if not FEWEST_IMAGES <= len(split.labels) <= MOST_IMAGES:
+        raise UserError(
+            f"{where} has {len(split.labels)} images, but the released dataset has {MOST_IMAGES}; "
+            "write a part of it as HDF5 (results/README.md)"
+        )
     return Source({"train": split}, f"robust dataset of Ilyas et al. 2019 ({description})", sha256)
 
 

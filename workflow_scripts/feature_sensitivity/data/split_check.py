@@ -6,6 +6,7 @@ from feature_sensitivity.data.split import Split
 from feature_sensitivity.runtime.errors import UserError
 
 CHANGES_NO_RESULT = True
+MOST_CLASSES = 100_000
 
 
 def check_split(split: Split, where: str) -> None:
@@ -24,5 +25,7 @@ def check_split(split: Split, where: str) -> None:
         faults.append(f"{len(images)} images but {len(labels)} labels")
     elif labels.min() < 0:
         faults.append(f"the smallest label is {labels.min()}, expected classes 0, 1, ...")
+    elif labels.max() >= MOST_CLASSES:
+        faults.append(f"the largest label is {labels.max()}, expected classes below {MOST_CLASSES}")
     if faults:
         raise UserError(f"{where}: {'; '.join(faults)}")

@@ -1,5 +1,6 @@
 """Pixels in [0, 1] and standardized units."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
@@ -23,6 +24,14 @@ class Standardization:
     def as_lists(self) -> dict[str, list[float]]:
         """Return ``mean`` and ``std`` as plain lists, to be stored."""
         return {"mean": list(self.mean), "std": list(self.std)}
+
+    def fault(self) -> str | None:
+        """Return what is wrong with the constants, if anything: they must be finite, and ``std`` above 0."""
+        if len(self.mean) != len(self.std) or not self.mean:
+            return f"it has {len(self.mean)} numbers of mean and {len(self.std)} of std, expected one per channel"
+        if not all(map(math.isfinite, self.mean)) or not all(0 < number < math.inf for number in self.std):
+            return f"mean {list(self.mean)} and std {list(self.std)} are not all finite, and std above 0"
+        return None
 
     def standardize(self, images: Tensor) -> Tensor:
         """Return float32 ``(x - mean) / std`` of images [n, channels, height, width], uint8 or in [0, 1]."""

@@ -32,7 +32,8 @@ def save_checkpoint(
 def load_checkpoint(path: Path) -> Checkpoint:
     """Return the network that a file holds.
 
-    Raises :class:`UserError` when the file cannot be read or does not fit its own architecture.
+    Raises :class:`UserError` when the file cannot be read, does not fit its own architecture, or holds numbers that
+    are not finite.
     """
     advice = "delete it and run the same command again"
     content = load_tensors(path, where=str(path), advice=advice)
@@ -45,4 +46,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
         raise UserError(
             f"{path} is not a checkpoint of this workflow ({type(error).__name__}: {reason}); {advice}"
         ) from error
+    broken = [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]
+    if broken:
+        raise UserError(f"{path} holds numbers that are not finite, in {broken[0]}; {advice}")
+    if fault := standardization.fault():
+        raise UserError(f"{path}: {fault}; {advice}")
     return Checkpoint(network.eval(), standardization, content)
