@@ -52,17 +52,18 @@ def describe_place():
 
 
 def print_end_banner():
-    """Show the summary and the paths of what to read."""
+    """Show the summary and the paths of what to read, as far as this run has made or checked them."""
+    made = {Path(file) for job in workflow.dag.jobs for file in job.output}
     summary = results() / "summary.txt"
-    if summary.exists():
-        say(summary.read_text().rstrip())
+    if summary in made:
+        say(summary.read_text(encoding="utf-8").rstrip())
     for name in (
         "figures/figure1_accuracy.png",
         "figures/figure2_sensitivity.png",
         "summary.md",
         "claims.md",
     ):
-        if (results() / name).exists():
+        if results() / name in made:
             say(f"  {results() / name}")
 
 

@@ -90,6 +90,11 @@ TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
 
 EVALUATION_DATA = config["evaluation_dataset"]
 TRAINING_DATA = [config["models"][model_of(model)]["dataset"] for model in TRAINED]
+ADVERSARIAL = [
+    replicate
+    for replicate in TRAINED
+    if config["models"][model_of(replicate)]["training"] == "adversarial"
+]
 CONSTRUCTED = [
     dataset
     for dataset in used_datasets(config)
@@ -97,6 +102,8 @@ CONSTRUCTED = [
 ]
 FETCHED = [dataset for dataset in used_datasets(config) if dataset not in CONSTRUCTED]
 
+CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
+FIRST_CHECKPOINTS = expand("<results>/models/{model}.pt", model=MODELS)
 HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
 ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
 SENSITIVITIES = expand(
@@ -159,6 +166,18 @@ def derivation_settings():
         "definition": config["sensitivity"]["definition"],
         "normalization": config["sensitivity"]["weight_normalization"],
     }
+
+
+def expected_sensitivity(models, epsilons, **changes):
+    """Return what the sensitivity files of these models and epsilons have to say of themselves."""
+    section = {**measurement_settings(), **changes}
+    return {"models": models, "epsilons": epsilons, "section": section, "seed": SEED}
+
+
+def expected_accuracy(models, epsilons, **changes):
+    """Return what the accuracy tables of these models have to say of themselves."""
+    section = {**config["accuracy"], **changes}
+    return {"models": models, "epsilons": epsilons, "section": section, "seed": SEED}
 
 
 def several_seeds():

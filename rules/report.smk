@@ -23,6 +23,7 @@ rule plot_accuracy:
         mem_mb=memory(2),
         runtime=10,
     params:
+        accuracy=expected_accuracy(REPLICATES, EPSILONS),
         models=MODELS,
         protocol=protocol.accuracy_attack(config["accuracy"]),
         bars=protocol.accuracy_bars(several_seeds()),
@@ -36,6 +37,7 @@ rule plot_sensitivity:
     input:
         code=code_of("plot_sensitivity"),
         sensitivity=SENSITIVITIES,
+        models=CHECKPOINTS,
     output:
         report(
             "<results>/figures/figure2_sensitivity.svg",
@@ -54,9 +56,8 @@ rule plot_sensitivity:
         mem_mb=memory(2),
         runtime=10,
     params:
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        replicates=REPLICATES,
-        epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
@@ -107,6 +108,7 @@ rule summarize_results:
         checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
         histories=HISTORIES,
         sensitivity=SENSITIVITIES,
+        models=CHECKPOINTS,
     output:
         csv="<results>/summary.csv",
         markdown="<results>/summary.md",
@@ -127,9 +129,11 @@ rule summarize_results:
         mem_mb=memory(2),
         runtime=10,
     params:
-        replicates=REPLICATES,
+        accuracy=expected_accuracy(REPLICATES, EPSILONS),
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         trained=TRAINED,
-        epsilons=EPSILONS,
+        epochs=config["training"]["epochs"],
+        adversarial=ADVERSARIAL,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
         accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
@@ -146,6 +150,7 @@ rule judge_claims:
         code=code_of("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
+        models=CHECKPOINTS,
         last_layer_refit=last_layer_refit(),
     output:
         csv="<results>/claims.csv",
@@ -166,6 +171,8 @@ rule judge_claims:
         mem_mb=memory(2),
         runtime=10,
     params:
+        accuracy=expected_accuracy(REPLICATES, EPSILONS),
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         definition=config["sensitivity"]["definition"],
         normalization=config["sensitivity"]["weight_normalization"],
         seeds=several_seeds(),
@@ -198,6 +205,8 @@ rule plot_learning:
         runtime=10,
     params:
         replicates=TRAINED,
+        epochs=config["training"]["epochs"],
+        adversarial=ADVERSARIAL,
         protocol=protocol.training(config["training"], config["adversarial_training"]),
         seeds=protocol.spread("lines and bands", several_seeds()) or f"seed {SEED}",
     message:
@@ -210,6 +219,7 @@ rule plot_quantiles:
     input:
         code=code_of("plot_quantiles"),
         sensitivity=SENSITIVITIES,
+        models=CHECKPOINTS,
     output:
         report(
             "<results>/figures/sensitivity_quantiles.svg",
@@ -228,9 +238,8 @@ rule plot_quantiles:
         mem_mb=memory(2),
         runtime=10,
     params:
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        replicates=REPLICATES,
-        epsilons=EPSILONS,
         std=config["standardization"]["std"],
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
@@ -246,6 +255,7 @@ rule plot_tradeoff:
         code=code_of("plot_tradeoff"),
         summary="<results>/summary.csv",
         sensitivity=SENSITIVITIES,
+        models=CHECKPOINTS,
     output:
         report(
             "<results>/figures/accuracy_against_sensitivity.svg",
@@ -264,6 +274,7 @@ rule plot_tradeoff:
         mem_mb=memory(2),
         runtime=10,
     params:
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
         accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
         sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),

@@ -1,8 +1,14 @@
+# What the study of norms changes in the settings of sensitivities.
+L2 = {"norm": "l2", "images": STUDY["norms"]["images"]}
+CROSSING = ["normal", "robust_dataset"]
+
+
 rule compare_definitions:
     input:
         code=code_of("compare_definitions"),
         accuracy=FIRST_ACCURACIES,
         sensitivity=FIRST_SENSITIVITIES,
+        models=FIRST_CHECKPOINTS,
     output:
         "<results>/studies/definitions.csv",
     log:
@@ -14,6 +20,9 @@ rule compare_definitions:
     resources:
         mem_mb=memory(2),
         runtime=10,
+    params:
+        accuracy=expected_accuracy(MODELS, EPSILONS),
+        sensitivity=expected_sensitivity(MODELS, EPSILONS),
     message:
         "Study definitions: the claims by every definition of sensitivity."
     script:
@@ -41,6 +50,7 @@ rule bound_errors:
         gpu=1,
     params:
         accuracy=config["accuracy"],
+        sensitivity=measurement_settings(),
         restarts=STUDY["error_bounds"]["restarts"],
         seed=SEED,
     message:
@@ -100,6 +110,7 @@ rule refit_last_layer:
         gpu=1,
     params:
         study=STUDY["last_layer_refit"],
+        measurement=measurement_settings(),
         derivation=derivation_settings(),
         accuracy=config["accuracy"],
         training=config["adversarial_training"],
@@ -138,12 +149,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
     resources:
         runtime=runtime("measure_sensitivity_l2"),
     params:
-        settings={
-            **measurement_settings(),
-            "norm": "l2",
-            "images": STUDY["norms"]["images"],
-            "shards": 1,
-        },
+        settings={**measurement_settings(), **L2, "shards": 1},
         seed=SEED,
         side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:
@@ -161,6 +167,7 @@ rule compare_norms:
             model=MODELS,
             eps=STUDY["norms"]["epsilons"],
         ),
+        models=FIRST_CHECKPOINTS,
     output:
         "<results>/studies/norms.csv",
     log:
@@ -173,6 +180,10 @@ rule compare_norms:
         mem_mb=memory(2),
         runtime=10,
     params:
+        accuracy=expected_accuracy(MODELS, EPSILONS),
+        sensitivity=expected_sensitivity(MODELS, EPSILONS),
+        accuracy_l2=expected_accuracy(MODELS, STUDY["norms"]["epsilons"], norm="l2"),
+        sensitivity_l2=expected_sensitivity(MODELS, STUDY["norms"]["epsilons"], **L2),
         derivation=derivation_settings(),
     message:
         "Study norms: both norms side by side."
@@ -185,9 +196,10 @@ rule locate_crossing:
         code=code_of("locate_crossing"),
         sensitivity=expand(
             "<results>/sens/{model}_{eps}.h5",
-            model=["normal", "robust_dataset"],
+            model=CROSSING,
             eps=STUDY["crossing"]["epsilons"],
         ),
+        models=expand("<results>/models/{model}.pt", model=CROSSING),
     output:
         "<results>/studies/crossing.csv",
     log:
@@ -200,6 +212,7 @@ rule locate_crossing:
         mem_mb=memory(2),
         runtime=10,
     params:
+        sensitivity=expected_sensitivity(CROSSING, STUDY["crossing"]["epsilons"]),
         derivation=derivation_settings(),
     message:
         "Study crossing: sensitivities of normal and robust_dataset on a fine grid."

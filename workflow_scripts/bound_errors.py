@@ -11,7 +11,7 @@ from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.dataset_file import read_split
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
@@ -26,6 +26,7 @@ def bound_errors(
     sensitivity: Path,
     epsilon: str,
     section: Mapping[str, Any],
+    measurement: Mapping[str, Any],
     restarts: int,
     seed: int,
     output: Path,
@@ -33,9 +34,13 @@ def bound_errors(
     """Write a row with the errors of a model and their bounds at one epsilon.
 
     ``section``: as ``accuracy`` in the config; its attack is repeated from ``restarts`` random starts.
+    ``measurement``: as ``sensitivity`` in the config.
     """
     device = best_device()
-    file = read_sensitivity(sensitivity)
+    files = SensitivityFiles(
+        paths={(name, epsilon): sensitivity}, checkpoints={name: checkpoint}, section=measurement, seed=seed
+    )
+    file = files.read()[name, epsilon]
     # The decision is attacked in the very ball in which the features were.
     attack = replace(Attack.from_config(section, epsilon), norm=str(file.attributes["norm"]))
     settings = AccuracySettings(
@@ -65,6 +70,7 @@ if "snakemake" in globals():
             sensitivity=Path(snakemake.input.sensitivity),
             epsilon=snakemake.wildcards.eps,
             section=snakemake.params.accuracy,
+            measurement=snakemake.params.sensitivity,
             restarts=snakemake.params.restarts,
             seed=snakemake.params.seed,
             output=Path(snakemake.output[0]),

@@ -1,22 +1,23 @@
 """Put accuracy and sensitivity under the protocol's norm and under l2 side by side."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.run import read_run
-from feature_sensitivity.analysis.tables import read_tables, write_table
+from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.studies.norms.measurement import accuracy_beside_sensitivity
 
 
 def compare_norms(
     *,
-    accuracy: Sequence[Path],
-    sensitivity: Sequence[Path],
-    accuracy_l2: Sequence[Path],
-    sensitivity_l2: Sequence[Path],
+    accuracy: AccuracyFiles,
+    sensitivity: SensitivityFiles,
+    accuracy_l2: AccuracyFiles,
+    sensitivity_l2: SensitivityFiles,
     csv: Path,
     definition: str,
     normalization: str,
@@ -24,8 +25,8 @@ def compare_norms(
     """Write a row for each norm, model and epsilon to ``csv``.
 
     Args:
-        accuracy: files ``results/accuracy/{model}.csv``, under the protocol's norm.
-        sensitivity: the sensitivity files of every model and epsilon, under the protocol's norm.
+        accuracy: the accuracy tables under the protocol's norm, and what each has to say of itself.
+        sensitivity: the sensitivity files of every model and epsilon, likewise.
         accuracy_l2: the same under l2.
         sensitivity_l2: the same under l2.
         csv: the file to write.
@@ -33,21 +34,26 @@ def compare_norms(
         normalization: of weights, as in the config.
     """
     tables = []
-    for accuracies, sensitivities in ((accuracy, sensitivity), (accuracy_l2, sensitivity_l2)):
+    for files, sensitivities in ((accuracy, sensitivity), (accuracy_l2, sensitivity_l2)):
+        accuracies = files.read_together()
         run = read_run(
             accuracy=accuracies, sensitivity=sensitivities, definition=definition, normalization=normalization
         )
-        tables.append(accuracy_beside_sensitivity(read_tables(accuracies), run))
+        tables.append(accuracy_beside_sensitivity(accuracies, run))
     write_table(csv, pd.concat(tables))
 
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "compare_norms"):
         compare_norms(
-            accuracy=[Path(path) for path in snakemake.input.accuracy],
-            sensitivity=[Path(path) for path in snakemake.input.sensitivity],
-            accuracy_l2=[Path(path) for path in snakemake.input.accuracy_l2],
-            sensitivity_l2=[Path(path) for path in snakemake.input.sensitivity_l2],
+            accuracy=AccuracyFiles.of_rule(snakemake.input.accuracy, **snakemake.params.accuracy),
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
+            accuracy_l2=AccuracyFiles.of_rule(snakemake.input.accuracy_l2, **snakemake.params.accuracy_l2),
+            sensitivity_l2=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity_l2, snakemake.input.models, **snakemake.params.sensitivity_l2
+            ),
             csv=Path(snakemake.output[0]),
             **snakemake.params.derivation,
         )

@@ -7,18 +7,23 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.sensitivity_file import load_sensitivity, write_sensitivity
+from feature_sensitivity.evaluation.sensitivity_file import ADVICE, load_sensitivity, write_sensitivity
 from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.errors import UserError
 
 OF_IMAGES = ["clean", "maximum", "minimum", "label", "image_index"]
+OF_ALL = ["weight", "feature_index"]
+MAY_DIFFER = ("batch_size", "device")
+"""Attributes of where a shard was measured."""
 
 
 def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:
     """Write the images of all ``shards`` to ``output``, in the dataset's order, with sensitivities from all of them.
 
-    Raises :class:`UserError` when a shard is damaged.
+    Raises :class:`UserError` when a shard is damaged, or of another measurement than the first.
     """
     parts = [load_sensitivity(shard) for shard in shards]
+    check_shards(shards, parts)
     images = xr.concat([part[OF_IMAGES] for part in parts], dim="image").sortby("image_index")
     first = parts[0]
     write_sensitivity(
@@ -30,6 +35,25 @@ def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:
         # A shard whose memory ran out has a smaller batch than the others.
         attributes={**first.attrs, "batch_size": min(part.attrs["batch_size"] for part in parts)},
     )
+
+
+def check_shards(shards: Sequence[Path], parts: Sequence[xr.Dataset]) -> None:
+    """Raise :class:`UserError` unless all shards are of one measurement, each of other images."""
+    first, seen = parts[0], np.empty(0, np.int64)
+    for path, part in zip(shards, parts, strict=True):
+        other = [
+            name
+            for name in sorted(first.attrs.keys() | part.attrs.keys())
+            if name not in MAY_DIFFER and not np.array_equal(first.attrs.get(name), part.attrs.get(name))
+        ]
+        other += [name for name in OF_ALL if not np.array_equal(first[name].values, part[name].values)]
+        images = part["image_index"].values
+        if other or np.isin(images, seen).any():
+            raise UserError(
+                f"{path} does not belong to {shards[0]}: {', '.join(other) or 'some images'} "
+                f"{'differ' if other else 'are in several shards'}; {ADVICE}"
+            )
+        seen = np.concatenate([seen, images])
 
 
 def joined_shares(parts: Sequence[xr.Dataset]) -> NDArray[np.float32]:

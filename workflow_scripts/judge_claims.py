@@ -1,20 +1,35 @@
 """Judge the paper's claims on the numbers of this run."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
+
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.claims import judge
 from feature_sensitivity.analysis.run import read_run
-from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.analysis.tables import ADVICE, read_table, write_table
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.claims import claims_document, claims_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.errors import UserError
+
+REFIT_HEADS = ("normal as trained", "adversarial as trained")
+
+
+def read_refit(path: Path) -> pd.DataFrame:
+    """Return the table of the study last_layer_refit, or raise :class:`UserError`."""
+    table = read_table(path, texts=("head",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"))
+    attacked = table[table.epsilon > 0]
+    if len(attacked) <= len(REFIT_HEADS) or not set(REFIT_HEADS) <= {*attacked["head"]}:
+        raise UserError(f"{path} lacks rows of the networks that it compares; {ADVICE}")
+    return table
 
 
 def judge_claims(
     *,
-    accuracy: Sequence[Path],
-    sensitivity: Sequence[Path],
+    accuracy: AccuracyFiles,
+    sensitivity: SensitivityFiles,
     csv: Path,
     markdown: Path,
     page: Path,
@@ -26,8 +41,8 @@ def judge_claims(
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
     Args:
-        accuracy: files ``results/accuracy/{model}.csv`` of every replicate.
-        sensitivity: the sensitivity files of every replicate and epsilon.
+        accuracy: the accuracy tables of every replicate, and what each has to say of itself.
+        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
         page: the same as HTML.
@@ -37,11 +52,11 @@ def judge_claims(
         last_layer_refit: the table of that study, on which S6 rests; without it S6 is undecided.
     """
     run = read_run(
-        accuracy=accuracy,
+        accuracy=accuracy.read_together(),
         sensitivity=sensitivity,
         definition=definition,
         normalization=normalization,
-        last_layer_refit=last_layer_refit,
+        last_layer_refit=read_refit(last_layer_refit) if last_layer_refit else None,
     )
     judgements = judge(run)
     for judgement in judgements:
@@ -55,8 +70,10 @@ def judge_claims(
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
         judge_claims(
-            accuracy=[Path(path) for path in snakemake.input.accuracy],
-            sensitivity=[Path(path) for path in snakemake.input.sensitivity],
+            accuracy=AccuracyFiles.of_rule(snakemake.input.accuracy, **snakemake.params.accuracy),
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),

@@ -1,19 +1,19 @@
 """Compare the sensitivities of normal and robust_dataset on a fine grid of epsilon."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from feature_sensitivity.analysis.run import read_run
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.studies.crossing.measurement import sensitivity_ratios
 
 
-def locate_crossing(*, sensitivity: Sequence[Path], csv: Path, definition: str, normalization: str) -> None:
+def locate_crossing(*, sensitivity: SensitivityFiles, csv: Path, definition: str, normalization: str) -> None:
     """Write a row for each epsilon to ``csv``.
 
     Args:
-        sensitivity: the sensitivity files of the two models at every epsilon.
+        sensitivity: the files of the two models at every epsilon, and what each has to say of itself.
         csv: the file to write.
         definition: of sensitivity, as in the config.
         normalization: of weights, as in the config.
@@ -25,7 +25,9 @@ def locate_crossing(*, sensitivity: Sequence[Path], csv: Path, definition: str, 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "locate_crossing"):
         locate_crossing(
-            sensitivity=[Path(path) for path in snakemake.input.sensitivity],
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
             csv=Path(snakemake.output[0]),
             **snakemake.params.derivation,
         )

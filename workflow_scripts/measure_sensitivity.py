@@ -14,6 +14,7 @@ from feature_sensitivity.config.units import epsilon_255
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
+from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
@@ -88,7 +89,7 @@ def measure_sensitivity(
     # A target that is reached early leaves images over; the file is in the order of the dataset.
     order = np.argsort(chosen[: len(extrema.clean)])
     index = chosen[order]
-    attack, made_by = settings.attack, versions(device)
+    made_by = versions(device)
     write_sensitivity(
         output,
         clean=extrema.clean[order],
@@ -100,22 +101,9 @@ def measure_sensitivity(
         label=split.labels[index],
         feature_index=features,
         attributes={
-            "model": name,
-            "norm": attack.norm,
-            "epsilon": attack.epsilon,
+            **settings_attributes(model=name, epsilon=epsilon, section=section, seed=seed),
             "epsilon_255": epsilon_255(epsilon, model.standardization.std),
-            "steps": attack.steps,
-            "step_size": attack.step_size,
-            "schedule": attack.schedule,
-            "momentum": attack.momentum,
-            "iterate": settings.iterate,
-            "restarts": settings.restarts,
-            "clip_to_pixel_box": settings.clip_to_pixel_box,
-            "surrogate_steps": settings.surrogate_steps,
-            "search_dtype": settings.search_dtype,
             "batch_size": extrema.batch_size,
-            "target_relative_error": target or "off",
-            "seed": seed,
             "checkpoint_sha256": sha256_of_file(checkpoint),
             "feature_sensitivity_version": made_by["feature_sensitivity"],
             "torch_version": made_by["torch"],

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
-from feature_sensitivity.analysis.tables import read_tables
 from feature_sensitivity.reporting.figures.accuracy import accuracy_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import accuracy_sample
@@ -12,17 +12,17 @@ from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
 
-def plot_accuracy(*, accuracy: Sequence[Path], svg: Path, models: Sequence[str], protocol: str, bars: str) -> None:
+def plot_accuracy(*, accuracy: AccuracyFiles, svg: Path, models: Sequence[str], protocol: str, bars: str) -> None:
     """Draw accuracy against epsilon; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
 
     Args:
-        accuracy: files ``results/accuracy/{model}.csv`` of every replicate.
+        accuracy: the accuracy tables of every replicate, and what each has to say of itself.
         svg: the file to write.
         models: in the order of their colours.
         protocol: states the attack.
         bars: says what the error bars are.
     """
-    table = accuracy_over_seeds(read_tables(accuracy))
+    table = accuracy_over_seeds(accuracy.read_together())
     caption = joined(protocol, accuracy_sample(table), bars)
     save_figure(accuracy_figure(table, models=models, caption=caption), svg, table)
 
@@ -30,7 +30,7 @@ def plot_accuracy(*, accuracy: Sequence[Path], svg: Path, models: Sequence[str],
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_accuracy"):
         plot_accuracy(
-            accuracy=[Path(path) for path in snakemake.input.accuracy],
+            accuracy=AccuracyFiles.of_rule(snakemake.input.accuracy, **snakemake.params.accuracy),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             protocol=snakemake.params.protocol,

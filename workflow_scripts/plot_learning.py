@@ -1,10 +1,9 @@
 """Draw the learning curves."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
-import pandas as pd
-
+from feature_sensitivity.analysis.history_tables import read_history
 from feature_sensitivity.reporting.figures.learning import learning_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.style import save_figure
@@ -13,16 +12,22 @@ from feature_sensitivity.runtime.console import job
 SHOWN = "loss and training accuracy on the images as trained on, attacked in adversarial training"
 
 
-def plot_learning(*, histories: Mapping[str, Path], svg: Path, protocol: str, seeds: str) -> None:
+def plot_learning(
+    *, histories: Mapping[str, Path], epochs: int, adversarial: Collection[str], svg: Path, protocol: str, seeds: str
+) -> None:
     """Draw loss and accuracy against epoch; write ``svg`` and a PNG beside it.
 
     Args:
         histories: replicate to its ``results/models/{model}.history.csv``.
+        epochs: of each training.
+        adversarial: the replicates whose training was adversarial.
         svg: the file to write.
         protocol: states the training.
         seeds: the seed, or what shows the spread over several.
     """
-    tables = {name: pd.read_csv(path) for name, path in histories.items()}
+    tables = {
+        name: read_history(path, epochs=epochs, adversarial=name in adversarial) for name, path in histories.items()
+    }
     caption = joined(protocol, SHOWN, "test accuracy without attack", seeds)
     save_figure(learning_figure(tables, caption=caption), svg)
 
@@ -32,6 +37,8 @@ if "snakemake" in globals():
         plot_learning(
             histories=dict(zip(snakemake.params.replicates, map(Path, snakemake.input.histories), strict=True)),
             svg=Path(snakemake.output[0]),
+            epochs=snakemake.params.epochs,
+            adversarial=snakemake.params.adversarial,
             protocol=snakemake.params.protocol,
             seeds=snakemake.params.seeds,
         )

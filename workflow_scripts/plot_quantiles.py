@@ -1,11 +1,11 @@
 """Draw quantile-quantile plots of the sensitivities."""
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 
 from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample
@@ -15,7 +15,7 @@ from feature_sensitivity.runtime.console import job
 
 def plot_quantiles(
     *,
-    sensitivity: Mapping[tuple[str, str], Path],
+    sensitivity: SensitivityFiles,
     svg: Path,
     models: Sequence[str],
     std: Sequence[float],
@@ -27,7 +27,7 @@ def plot_quantiles(
     """Draw quantiles of sensitivities against normal ones; write ``svg`` and, beside it, a PNG and a CSV.
 
     Args:
-        sensitivity: (replicate, epsilon as text) to its file.
+        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
         svg: the file to write.
         models: in the order of their colours.
         std: of the standardization, per channel.
@@ -50,9 +50,10 @@ def plot_quantiles(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_quantiles"):
-        keys = product(snakemake.params.replicates, snakemake.params.epsilons)
         plot_quantiles(
-            sensitivity=dict(zip(keys, map(Path, snakemake.input.sensitivity), strict=True)),
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             std=snakemake.params.std,

@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
+from feature_sensitivity.analysis.tables import read_table
+from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import accuracy_sample, sensitivity_sample
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.errors import UserError
 
 
 def plot_tradeoff(
     *,
     summary: Path,
-    sensitivity: Sequence[Path],
+    sensitivity: SensitivityFiles,
     svg: Path,
     models: Sequence[str],
     accuracy_protocol: str,
@@ -27,17 +28,22 @@ def plot_tradeoff(
 
     Args:
         summary: ``results/summary.csv``.
-        sensitivity: the sensitivity files of every replicate and epsilon, which say how many images there are.
+        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
         svg: the file to write.
         models: in the order of their colours.
         accuracy_protocol: states the attack on the decision.
         sensitivity_protocol: states the attack on features and the definition.
         bars: says what the error bars are.
     """
-    table = pd.read_csv(summary)
+    texts, numbers = ("model",), ("epsilon", "n_images", "accuracy", "ci_low", "ci_high", "seed")
+    table = read_table(summary, texts=texts, numbers=numbers)
+    expected = {(model_of(model), float(epsilon)) for model, epsilon in sensitivity.paths}
+    found = {(row.model, row.epsilon) for row in table.itertuples() if row.epsilon > 0}
+    if found != expected or "sensitivity_mean" not in table or table[table.epsilon > 0].sensitivity_mean.isna().any():
+        raise UserError(f"{summary} is not the summary of this run; delete it and run the same command again")
     caption = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(table), bars)}. "
-        f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample([read_sensitivity(p) for p in sensitivity]))}"
+        f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(sensitivity.read().values())))}"
     )
     save_figure(tradeoff_figure(table, models=models, caption=caption), svg)
 
@@ -46,7 +52,9 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_tradeoff"):
         plot_tradeoff(
             summary=Path(snakemake.input.summary),
-            sensitivity=[Path(path) for path in snakemake.input.sensitivity],
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             accuracy_protocol=snakemake.params.accuracy_protocol,

@@ -9,8 +9,8 @@ from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import rederived
-from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
@@ -24,6 +24,7 @@ def refit_last_layer(
     dataset: Path,
     evaluation: Path,
     sensitivity: Path,
+    measurement: Mapping[str, Any],
     derivation: Mapping[str, str],
     study: Mapping[str, Any],
     accuracy: Mapping[str, Any],
@@ -37,15 +38,20 @@ def refit_last_layer(
         normal: checkpoint of the model; ``adversarial``: of the one beside which it is shown.
         dataset: the training images of the normal model; ``evaluation``: the images that are attacked.
         sensitivity: the file by which features are ranked, under the ``derivation`` of the config.
+        measurement: as ``sensitivity`` in the config.
         study: as ``studies.last_layer_refit`` in the config; ``accuracy``: as ``accuracy``; ``training``: as
             ``adversarial_training``, whose attack the adversarial fit uses.
     """
     device = best_device()
+    key = ("normal", study["epsilon"])
+    files = SensitivityFiles(
+        paths={key: sensitivity}, checkpoints={"normal": normal}, section=measurement, seed=seed
+    ).read()
     model, test_split = load_checkpoint(normal), read_split(evaluation, "test")
     heads = refitted_heads(
         normal=model,
         adversarial=load_checkpoint(adversarial),
-        file=rederived(read_sensitivity(sensitivity), **derivation),
+        file=rederived(files[key], **derivation),
         train_split=read_split(dataset, "train"),
         study=study,
         attack=Attack.from_config(training, study["epsilon"]),
@@ -72,6 +78,7 @@ if "snakemake" in globals():
             dataset=Path(snakemake.input.dataset),
             evaluation=Path(snakemake.input.test),
             sensitivity=Path(snakemake.input.sensitivity),
+            measurement=snakemake.params.measurement,
             derivation=snakemake.params.derivation,
             study=snakemake.params.study,
             accuracy=snakemake.params.accuracy,

@@ -31,7 +31,8 @@ def report_study(
         models: in the order of their colours.
         protocol: states the settings of the study and of the protocol that it starts from.
     """
-    study, frame = STUDIES[name], read_tables(tables)
+    study = STUDIES[name]
+    frame = read_tables(tables, texts=study.texts, numbers=study.numbers, finite=False)
     logger.info("%s", study.answer(frame))
     document = study.document(frame, protocol=protocol)
     write_text(markdown, as_markdown(document))

@@ -1,15 +1,17 @@
 """Write the summary: one row for each model and epsilon."""
 
-from collections.abc import Mapping, Sequence
-from itertools import product
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
+from feature_sensitivity.analysis.history_tables import read_history
 from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.analysis.sanity_checks import sanity_warnings
 from feature_sensitivity.analysis.summary import summarize
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.documents import as_html, as_markdown, as_text, write_text
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import accuracy_sample, sensitivity_sample
@@ -19,10 +21,11 @@ from feature_sensitivity.runtime.console import job, logger
 
 def summarize_results(
     *,
-    accuracy: Sequence[Path],
-    checks: Sequence[Path],
+    accuracy: AccuracyFiles,
     histories: Mapping[str, Path],
-    sensitivity: Mapping[tuple[str, str], Path],
+    epochs: int,
+    adversarial: Collection[str],
+    sensitivity: SensitivityFiles,
     csv: Path,
     markdown: Path,
     page: Path,
@@ -37,10 +40,11 @@ def summarize_results(
     """Write the summary as CSV, as Markdown, as an HTML page and as text for the terminal; log what is odd.
 
     Args:
-        accuracy: files ``results/accuracy/{model}.csv`` of every replicate.
-        checks: files ``results/accuracy/{model}.checks.csv``, in the same order.
+        accuracy: the accuracy tables of every replicate with their checks, and what each has to say of itself.
         histories: replicate to its ``results/models/{model}.history.csv``, for those that were trained here.
-        sensitivity: (replicate, epsilon as text) to its file.
+        epochs: of each training.
+        adversarial: the replicates whose training was adversarial.
+        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
         csv: the summary with every number.
         markdown: its main columns, the settings, and what is odd.
         page: the same as HTML.
@@ -52,14 +56,15 @@ def summarize_results(
         sensitivity_protocol: states the attack on features and the definition.
         spread: says what the intervals, or the spread over seeds, are.
     """
-    accuracies = [pd.read_csv(path) for path in accuracy]
-    check_tables = [pd.read_csv(path) for path in checks]
+    accuracies, check_tables = accuracy.read(), accuracy.read_checks()
+    trained = {
+        name: read_history(path, epochs=epochs, adversarial=name in adversarial) for name, path in histories.items()
+    }
     files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
-    summary = summarize(pd.concat(accuracies, ignore_index=True), files)
+    summary = summarize(pd.concat(accuracies.values(), ignore_index=True), files)
     warnings = []
-    for rows, check_rows in zip(accuracies, check_tables, strict=True):
-        history = histories.get(rows.model.iloc[0])
-        warnings += sanity_warnings(rows, check_rows, pd.read_csv(history) if history else None)
+    for name, rows in accuracies.items():
+        warnings += sanity_warnings(rows, check_tables[name], trained.get(name))
     for warning in warnings:
         logger.warning("%s", warning)
     note = (
@@ -67,7 +72,7 @@ def summarize_results(
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
         "Epsilon in standardized units (255ths of the pixel range)."
     )
-    checked = pd.concat(check_tables, ignore_index=True)
+    checked = pd.concat(check_tables.values(), ignore_index=True)
     document = summary_document(summary, checked, std=std, note=note, warnings=warnings)
     write_table(csv, summary)
     write_text(markdown, as_markdown(document))
@@ -77,12 +82,16 @@ def summarize_results(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "summarize_results"):
-        keys = product(snakemake.params.replicates, snakemake.params.epsilons)
         summarize_results(
-            accuracy=[Path(path) for path in snakemake.input.accuracy],
-            checks=[Path(path) for path in snakemake.input.checks],
+            accuracy=AccuracyFiles.of_rule(
+                snakemake.input.accuracy, snakemake.input.checks, **snakemake.params.accuracy
+            ),
             histories=dict(zip(snakemake.params.trained, map(Path, snakemake.input.histories), strict=True)),
-            sensitivity=dict(zip(keys, map(Path, snakemake.input.sensitivity), strict=True)),
+            epochs=snakemake.params.epochs,
+            adversarial=snakemake.params.adversarial,
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),

@@ -1,6 +1,6 @@
 """Every script of the report as a notebook would call it, on a small run made here."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -12,8 +12,12 @@ import pytest
 from compare_definitions import compare_definitions
 from compare_norms import compare_norms
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import sha256_of_file
 from judge_claims import judge_claims
 from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
@@ -29,6 +33,11 @@ from tabulate_benchmarks import tabulate_benchmarks
 MODELS = ["normal", "adversarial", "robust_dataset"]
 EPSILONS = ["0.04", "0.2"]
 N_IMAGES, N_FEATURES = 5, 24
+ATTACK = {"steps": 4, "relative_step_size": "1/8", "schedule": "constant", "momentum": 0, "restarts": 1}
+ATTACK |= {"clip_to_pixel_box": False}
+ACCURACY = {**ATTACK, "iterate": "last", "images": None, "stronger_attack": None}
+SENSITIVITY = {**ATTACK, "iterate": "best", "surrogate_steps": 0, "search_dtype": "float32", "batch_size": None}
+SENSITIVITY |= {"images": N_IMAGES, "features": None, "target_relative_error": None}
 
 
 def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
@@ -36,14 +45,21 @@ def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
     for epsilon in (0.0, 0.04, 0.2):
         n = round(n_correct * (1 - 2 * epsilon))
         interval = wilson_interval(n, 100)
-        row = {"model": model, "norm": norm, "epsilon": epsilon, "epsilon_255": 50 * epsilon, "steps": 4}
+        row = {"model": model, "norm": norm, "epsilon": epsilon, "epsilon_255": 50 * epsilon}
+        row |= {"steps": 4 if epsilon else 0}
         row |= {"step_size": epsilon / 8, "n_images": 100, "n_correct": n, "accuracy": n / 100}
         rows.append(row | {"ci_low": interval.low, "ci_high": interval.high, "seed": 0})
     pd.DataFrame(rows).to_csv(path, index=False)
     return path
 
 
-def make_sensitivity(path: Path, model: str, epsilon: str, *, norm: str) -> Path:
+def make_checks(path: Path, accuracy: Path) -> Path:
+    rows = pd.read_csv(accuracy).query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
+    rows.to_csv(path, index=False)
+    return path
+
+
+def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, norm: str) -> Path:
     rng = np.random.default_rng(MODELS.index(model))
     clean = np.zeros((N_IMAGES, N_FEATURES), np.float32)
     moved = (float(epsilon) * rng.uniform(0.5, 1.5, clean.shape)).astype(np.float32)
@@ -57,24 +73,53 @@ def make_sensitivity(path: Path, model: str, epsilon: str, *, norm: str) -> Path
         image_index=np.arange(N_IMAGES),
         label=np.zeros(N_IMAGES, np.int64),
         feature_index=np.arange(N_FEATURES),
-        attributes={"model": model, "epsilon": float(epsilon), "norm": norm, "iterate": "best", "seed": 0},
+        attributes={
+            **settings_attributes(model=model, epsilon=epsilon, section={**SENSITIVITY, "norm": norm}, seed=0),
+            "checkpoint_sha256": sha256_of_file(checkpoint),
+        },
     )
     return path
 
 
 class Files:
-    """The files of a run: accuracies and sensitivities in the order of the models."""
+    """The files of a run, with what each has to say of itself."""
 
     def __init__(self, folder: Path, *, norm: str = "linf") -> None:
         folder.mkdir()
-        self.accuracy = [
-            make_accuracy(folder / f"{model}.csv", model, norm=norm, n_correct=n)
+        checkpoints = {model: folder / f"{model}.pt" for model in MODELS}
+        for model, path in checkpoints.items():
+            path.write_text(f"weights of {model}")
+        paths = {
+            model: make_accuracy(folder / f"{model}.csv", model, norm=norm, n_correct=n)
             for model, n in zip(MODELS, (90, 80, 70), strict=True)
-        ]
-        self.sensitivity: Mapping[tuple[str, str], Path] = {
-            (model, epsilon): make_sensitivity(folder / f"{model}_{epsilon}.h5", model, epsilon, norm=norm)
-            for model, epsilon in product(MODELS, EPSILONS)
         }
+        self.accuracy = AccuracyFiles(
+            paths=paths,
+            checks={model: make_checks(folder / f"{model}.checks.csv", path) for model, path in paths.items()},
+            epsilons=EPSILONS,
+            section={**ACCURACY, "norm": norm},
+            seed=0,
+        )
+        self.sensitivity = SensitivityFiles(
+            paths={
+                (model, epsilon): make_sensitivity(
+                    folder / f"{model}_{epsilon}.h5", checkpoints[model], model, epsilon, norm=norm
+                )
+                for model, epsilon in product(MODELS, EPSILONS)
+            },
+            checkpoints=checkpoints,
+            section={**SENSITIVITY, "norm": norm},
+            seed=0,
+        )
+
+
+HISTORY = {"epoch": [1, 2], "learning_rate": [0.1, 0.1], "train_loss": [2.0, 1.0], "train_accuracy": [0.4, 0.5]}
+HISTORY |= {"test_accuracy": [0.3, 0.9], "seconds": [1.0, 1.0]}
+
+
+def make_history(path: Path, **columns: list) -> Path:
+    pd.DataFrame({**HISTORY, **columns}).to_csv(path, index=False)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -115,17 +160,12 @@ def test_plots_of_sensitivities(plot, files: Files, tmp_path: Path):
 
 
 def summarize(files: Files, folder: Path) -> Path:
-    checks = []
-    for path in files.accuracy:
-        rows = pd.read_csv(path).query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
-        rows.to_csv(folder / f"{path.stem}.checks.csv", index=False)
-        checks.append(folder / f"{path.stem}.checks.csv")
-    history = folder / "normal.history.csv"
-    pd.DataFrame({"epoch": [1], "test_accuracy": [0.9]}).to_csv(history, index=False)
+    history = make_history(folder / "normal.history.csv")
     summarize_results(
         accuracy=files.accuracy,
-        checks=checks,
         histories={"normal": history},
+        epochs=2,
+        adversarial=["adversarial"],
         sensitivity=files.sensitivity,
         csv=folder / "summary.csv",
         markdown=folder / "summary.md",
@@ -156,7 +196,7 @@ def test_plot_tradeoff(files: Files, tmp_path: Path):
     svg = tmp_path / "tradeoff.svg"
     plot_tradeoff(
         summary=summarize(files, tmp_path),
-        sensitivity=list(files.sensitivity.values()),
+        sensitivity=files.sensitivity,
         svg=svg,
         models=MODELS,
         accuracy_protocol="ATTACK",
@@ -168,11 +208,9 @@ def test_plot_tradeoff(files: Files, tmp_path: Path):
 
 
 def test_plot_learning(tmp_path: Path):
-    history = tmp_path / "normal.history.csv"
-    columns = {"epoch": [1, 2], "train_loss": [2.0, 1.0], "train_accuracy": [0.4, 0.5], "test_accuracy": [0.3, 0.4]}
-    pd.DataFrame(columns).to_csv(history, index=False)
+    history = make_history(tmp_path / "normal.history.csv")
     svg = tmp_path / "learning.svg"
-    plot_learning(histories={"normal": history}, svg=svg, protocol="PROTOCOL", seeds="seed 0")
+    plot_learning(histories={"normal": history}, epochs=2, adversarial=[], svg=svg, protocol="PROTOCOL", seeds="seed 0")
     assert "PROTOCOL; loss and training accuracy" in text_of(svg)
 
 
@@ -206,7 +244,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
     for last_layer_refit, verdict in ((None, "undecided"), (tmp_path / "refit.csv", "reproduced")):
         judge_claims(
             accuracy=files.accuracy,
-            sensitivity=list(files.sensitivity.values()),
+            sensitivity=files.sensitivity,
             csv=tmp_path / "claims.csv",
             markdown=tmp_path / "claims.md",
             page=tmp_path / "claims.html",
@@ -224,7 +262,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
 
 def test_compare_definitions(files: Files, tmp_path: Path):
     csv = tmp_path / "definitions.csv"
-    compare_definitions(accuracy=files.accuracy, sensitivity=list(files.sensitivity.values()), csv=csv)
+    compare_definitions(accuracy=files.accuracy, sensitivity=files.sensitivity, csv=csv)
     table = pd.read_csv(csv)
     assert len(table) == 2 * 5 * 5
     assert (table[table.claim == "S2"].verdict == "reproduced").all()
@@ -236,9 +274,9 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
     csv = tmp_path / "norms.csv"
     compare_norms(
         accuracy=files.accuracy,
-        sensitivity=list(files.sensitivity.values()),
+        sensitivity=files.sensitivity,
         accuracy_l2=l2.accuracy,
-        sensitivity_l2=list(l2.sensitivity.values()),
+        sensitivity_l2=l2.sensitivity,
         csv=csv,
         definition="max_abs",
         normalization="max_abs",
@@ -266,8 +304,10 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
 
 def test_locate_crossing(files: Files, tmp_path: Path):
     csv = tmp_path / "crossing.csv"
-    pair = [path for (model, _), path in files.sensitivity.items() if model != "adversarial"]
-    locate_crossing(sensitivity=pair, csv=csv, definition="max_abs", normalization="max_abs")
+    paths = {key: path for key, path in files.sensitivity.paths.items() if key[0] != "adversarial"}
+    locate_crossing(
+        sensitivity=replace(files.sensitivity, paths=paths), csv=csv, definition="max_abs", normalization="max_abs"
+    )
     table = pd.read_csv(csv)
     assert table.epsilon.tolist() == [0.04, 0.2]
     assert table.ratio.tolist() == pytest.approx((table.normal / table.robust_dataset).tolist(), rel=1e-6)

@@ -160,3 +160,52 @@ def test_a_truncated_file_is_named(path: Path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be read as HDF5"):
         read_sensitivity(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "message"),
+    [
+        ("image_index", np.int64(3), "image_index is an array of 0 dimensions, expected 1"),
+        ("weight", np.float32(3), "weight is an array of 0 dimensions, expected 2"),
+        ("clean", CLEAN[0], "clean is an array of 1 dimensions, expected 2"),
+        ("label", np.array([0, 2]), "label goes beyond the 2 classes of weight"),
+        ("label", np.array([0, -1]), "label goes beyond the 2 classes of weight"),
+        ("image_index", np.array([4, 4]), "image_index names an image twice"),
+        ("zero_gradient", np.array([0.5, 1.5], np.float32), "zero_gradient is not a share of images"),
+    ],
+)
+def test_a_member_of_another_kind_is_named(path: Path, name: str, values: np.ndarray, message: str):
+    replace_member(path, name, values)
+    with pytest.raises(UserError, match=message):
+        read_sensitivity(path)
+
+
+def test_a_group_in_place_of_an_array_is_named(path: Path):
+    with h5py.File(path, "r+") as file:
+        del file["weight"]
+        file.create_group("weight")
+    with pytest.raises(UserError, match=r"normal_0\.08\.h5 lacks weight; delete it"):
+        read_sensitivity(path)
+
+
+def test_a_link_in_place_of_an_array_is_not_followed(path: Path):
+    with h5py.File(path, "r+") as file:
+        del file["weight"]
+        file["weight"] = h5py.ExternalLink("other.h5", "weight")
+    with pytest.raises(UserError, match="has a link in place of weight"):
+        read_sensitivity(path)
+
+
+@pytest.mark.parametrize("attribute", ["epsilon", "model", "checkpoint_sha256"])
+def test_shards_of_two_measurements_are_not_joined(path: Path, tmp_path: Path, attribute: str):
+    shards = [tmp_path / "1.h5", tmp_path / "2.h5"]
+    part_of(path, np.array([0]), shards[0], **{attribute: 1})
+    part_of(path, np.array([1]), shards[1], **{attribute: 2})
+    with pytest.raises(UserError, match=f"2.h5 does not belong to .*1.h5: {attribute} differ"):
+        gather_sensitivity(shards, tmp_path / "gathered.h5")
+
+
+def test_a_shard_twice_is_not_joined(path: Path, tmp_path: Path):
+    part_of(path, np.array([0]), tmp_path / "1.h5")
+    with pytest.raises(UserError, match="some images are in several shards"):
+        gather_sensitivity([tmp_path / "1.h5"] * 2, tmp_path / "gathered.h5")

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,12 +11,10 @@ from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of
-from feature_sensitivity.analysis.tables import read_tables
 from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity
-
-Key = TypeVar("Key")
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
 NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
 
@@ -81,27 +78,28 @@ class Run:
 
 def read_run(
     *,
-    sensitivity: Sequence[Path],
-    accuracy: Sequence[Path] = (),
+    sensitivity: SensitivityFiles,
+    accuracy: pd.DataFrame | None = None,
     definition: str,
     normalization: str,
-    last_layer_refit: Path | None = None,
+    last_layer_refit: pd.DataFrame | None = None,
 ) -> Run:
-    """Return the run whose accuracies and sensitivities are in these files; see ``run_from``."""
+    """Return the run with these accuracies, if any, and the sensitivities in these files; see ``run_from``."""
     return run_from(
-        read_tables(accuracy) if accuracy else pd.DataFrame(columns=["model", "epsilon"]),
-        [read_sensitivity(path) for path in sensitivity],
+        pd.DataFrame(columns=["model", "epsilon"]) if accuracy is None else accuracy,
+        list(sensitivity.read().values()),
         definition=definition,
         normalization=normalization,
-        last_layer_refit=pd.read_csv(last_layer_refit) if last_layer_refit else None,
+        last_layer_refit=last_layer_refit,
     )
 
 
-def read_sensitivities(paths: Mapping[Key, Path], *, definition: str, normalization: str) -> dict[Key, SensitivityFile]:
-    """Return sensitivities by the keys of their paths; ``definition`` and ``normalization`` as in the config."""
+def read_sensitivities(
+    files: SensitivityFiles, *, definition: str, normalization: str
+) -> dict[tuple[str, str], SensitivityFile]:
+    """Return sensitivities by (replicate, epsilon); ``definition`` and ``normalization`` are as in the config."""
     return {
-        key: rederived(read_sensitivity(path), definition=definition, normalization=normalization)
-        for key, path in paths.items()
+        key: rederived(file, definition=definition, normalization=normalization) for key, file in files.read().items()
     }
 
 

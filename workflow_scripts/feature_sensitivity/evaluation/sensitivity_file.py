@@ -19,6 +19,7 @@ from feature_sensitivity.evaluation.default_definition import (
 )
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import write_whole
+from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
 
 DIMENSIONS = {
     "clean": ("image", "feature"),
@@ -121,9 +122,15 @@ def load_sensitivity(path: Path) -> xr.Dataset:
         UserError: names the first fault.
     """
     try:
+        with open_hdf5(path):
+            pass
         # Arrays without named dimensions get phony ones here, so that the checks below name what is wrong with them.
         data = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort", decode_cf=False)
-    except (OSError, ValueError) as error:
+    except UnsafeError as error:
+        raise UserError(f"{path} {error}; {ADVICE}") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the readers raise
         raise UserError(f"{path} cannot be read as HDF5 ({error}); {ADVICE}") from error
     if fault := _fault(data):
         raise UserError(f"{path}{fault}; {ADVICE}")
@@ -141,6 +148,9 @@ def _fault(data: xr.Dataset) -> str | None:
     missing = [name for name in DIMENSIONS if name not in data]
     if missing:
         return f" lacks {', '.join(missing)}"
+    for name, dimensions in DIMENSIONS.items():
+        if data[name].ndim != len(dimensions):
+            return f": {name} is an array of {data[name].ndim} dimensions, expected {len(dimensions)}"
     n_images = data["image_index"].size
     sizes = {"image": n_images, "feature": data["feature_index"].size, "class": len(data["weight"])}
     for name, dimensions in DIMENSIONS.items():
@@ -151,6 +161,13 @@ def _fault(data: xr.Dataset) -> str | None:
             return f": {name} is {found}, expected {expected}"
         if not np.isfinite(values).all() and (name != "standard_error" or n_images > 1):
             return f": {name} holds {np.sum(~np.isfinite(values))} values that are not finite"
+    labels, shares = data["label"].values, data["zero_gradient"].values
+    if not ((labels >= 0) & (labels < sizes["class"])).all():
+        return f": label goes beyond the {sizes['class']} classes of weight"
+    if len(np.unique(data["image_index"].values)) < n_images:
+        return ": image_index names an image twice"
+    if not ((shares >= 0) & (shares <= 1)).all():
+        return ": zero_gradient is not a share of images"
     if data.attrs.get("iterate") == "best":
         minimum, clean, maximum = (data[name].values for name in ("minimum", "clean", "maximum"))
         disorder = (minimum > clean) | (clean > maximum)

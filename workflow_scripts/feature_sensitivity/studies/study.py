@@ -1,6 +1,6 @@
 """What a study consists of, and how its shares are written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -11,13 +11,18 @@ from feature_sensitivity.reporting.documents import Document, Note
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """``table``, ``answer`` and ``figure`` take the study's CSV; ``figure`` also the models in order and a caption."""
+    """``table``, ``answer`` and ``figure`` take the study's CSV; ``figure`` also the models in order and a caption.
+
+    ``texts`` and ``numbers`` are the columns of the CSV that they use.
+    """
 
     title: str
     question: str
     table: Callable[[pd.DataFrame], pd.DataFrame]
     answer: Callable[[pd.DataFrame], str]
     figure: Callable[..., Figure]
+    texts: Sequence[str]
+    numbers: Sequence[str]
 
     def document(self, frame: pd.DataFrame, *, protocol: str) -> Document:
         """Return the question, the answer and the table; ``protocol`` states the settings."""

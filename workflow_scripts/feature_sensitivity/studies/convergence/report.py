@@ -75,4 +75,6 @@ STUDY = Study(
     table=table,
     answer=answer,
     figure=figure,
+    texts=("model", "varied"),
+    numbers=("steps", "starts", "mean_movement", "share_of_best", "ci_low", "ci_high", "spread", "epsilon"),
 )

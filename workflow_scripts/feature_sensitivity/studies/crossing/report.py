@@ -75,4 +75,6 @@ STUDY = Study(
     table=table,
     answer=answer,
     figure=figure,
+    texts=(),
+    numbers=("epsilon", "normal", "robust_dataset", "ratio", "ci_low", "ci_high"),
 )

@@ -56,4 +56,6 @@ STUDY = Study(
     table=table,
     answer=answer,
     figure=figure,
+    texts=("definition", "weight_normalization", "claim", "verdict"),
+    numbers=("n_checks", "n_hold", "n_fail"),
 )

@@ -84,4 +84,17 @@ STUDY = Study(
     table=table,
     answer=answer,
     figure=figure,
+    texts=("model",),
+    numbers=(
+        "epsilon",
+        "n_images",
+        "clean_error",
+        "attacked_error",
+        "ci_low",
+        "ci_high",
+        "pointwise",
+        "classes",
+        "pairs",
+        "violations",
+    ),
 )

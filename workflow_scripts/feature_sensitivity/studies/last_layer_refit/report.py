@@ -63,4 +63,6 @@ STUDY = Study(
     table=table,
     answer=answer,
     figure=figure,
+    texts=("head",),
+    numbers=("n_features", "epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high"),
 )

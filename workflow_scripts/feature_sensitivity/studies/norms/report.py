@@ -85,4 +85,15 @@ STUDY = Study(
     table=table,
     answer=answer,
     figure=figure,
+    texts=("norm", "model"),
+    numbers=(
+        "epsilon",
+        "n_images",
+        "accuracy",
+        "ci_low",
+        "ci_high",
+        "sensitivity",
+        "sensitivity_low",
+        "sensitivity_high",
+    ),
 )

@@ -1,0 +1,160 @@
+"""Files of another run, model or epsilon in the place of this run's: no script of the report takes them."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import h5py
+import pandas as pd
+import pytest
+from test_report_scripts import EPSILONS, MODELS, Files, make_history
+
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
+from feature_sensitivity.analysis.history_tables import read_history
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.runtime.errors import UserError
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Files(tmp_path / "run")
+
+
+def refused(read: Callable[[], object], *parts: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read()
+    message = str(caught.value)
+    for part in (*parts, "delete it and run the same command again"):
+        assert part in message
+    assert "\n" not in message
+
+
+def test_what_belongs_to_the_run_is_read(files: Files):
+    assert list(files.sensitivity.read()) == [(model, epsilon) for model in MODELS for epsilon in EPSILONS]
+    assert list(files.accuracy.read()) == list(files.accuracy.read_checks()) == MODELS
+
+
+def test_sensitivities_of_two_models_swapped(files: Files, tmp_path: Path):
+    first, second = (files.sensitivity.paths[model, "0.2"] for model in MODELS[:2])
+    first.rename(tmp_path / "aside")
+    second.rename(first)
+    (tmp_path / "aside").rename(second)
+    refused(files.sensitivity.read, "normal_0.2.h5 is of another", "model is adversarial, expected normal")
+
+
+def test_the_file_of_one_epsilon_copied_to_another_name(files: Files):
+    paths = files.sensitivity.paths
+    shutil.copy(paths["normal", "0.2"], paths["normal", "0.04"])
+    refused(files.sensitivity.read, "normal_0.04.h5", "epsilon is 0.2, expected 0.04", "step_size is 0.025")
+
+
+def test_sensitivities_of_other_weights(files: Files):
+    files.sensitivity.checkpoints["adversarial"].write_text("trained again")
+    refused(files.sensitivity.read, "adversarial_0.04.h5", "checkpoint_sha256 is")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"steps": 20}, "steps is 4, expected 20"),
+        ({"norm": "l2"}, "norm is linf, expected l2"),
+        ({"schedule": "cosine"}, "schedule is constant, expected cosine"),
+        ({"clip_to_pixel_box": True}, "clip_to_pixel_box is 0, expected True"),
+        ({"target_relative_error": 0.1}, "target_relative_error is off, expected 0.1"),
+        ({"images": 6}, "it has 5 images, expected 6"),
+        ({"features": 3}, "it has 24 features, expected the first 3"),
+    ],
+)
+def test_sensitivities_under_other_settings(files: Files, change: dict, message: str):
+    other = replace(files.sensitivity, section={**files.sensitivity.section, **change})
+    refused(other.read, message)
+
+
+def test_sensitivities_with_another_seed(files: Files):
+    refused(replace(files.sensitivity, seed=1).read, "seed is 0, expected 1")
+
+
+def test_sensitivities_without_a_setting(files: Files):
+    with h5py.File(files.sensitivity.paths["normal", "0.04"], "r+") as file:
+        del file.attrs["restarts"]
+    refused(files.sensitivity.read, "restarts is not given, expected 1")
+
+
+def edited(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:
+    edit(pd.read_csv(path)).to_csv(path, index=False)
+
+
+@pytest.mark.parametrize("table", ["accuracy", "checks"])
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda t: t.drop(1), "epsilon is"),
+        (lambda t: t.iloc[::-1], "epsilon is"),
+        (lambda t: t.head(0), "has no rows"),
+        (lambda t: t.drop(columns="n_correct"), "lacks the columns n_correct"),
+        (lambda t: t.assign(model="adversarial"), "model is"),
+        (lambda t: t.assign(norm="l2"), "norm is"),
+        (lambda t: t.assign(accuracy=t.accuracy + 0.1), "do not follow from"),
+        (lambda t: t.assign(n_correct=t.n_correct + 0.5), "do not follow from"),
+        (lambda t: t.assign(n_correct=-1), "do not follow from"),
+        (lambda t: t.assign(n_images=0), "do not follow from"),
+        (lambda t: t.assign(ci_low=0.0), "do not follow from"),
+        (lambda t: t.assign(ci_high=float("nan")), "ci_high holds something else than finite numbers"),
+        (lambda t: t.assign(accuracy="high"), "accuracy holds something else than finite numbers"),
+        (lambda t: t.assign(n_images=[7, *t.n_images[1:]]), "images, expected one number"),
+    ],
+)
+def test_an_accuracy_table_that_is_not_this_run_s(files: Files, table: str, edit: Callable, message: str):
+    paths = files.accuracy.paths if table == "accuracy" else files.accuracy.checks
+    edited(paths["normal"], edit)
+    refused(files.accuracy.read if table == "accuracy" else files.accuracy.read_checks, "normal", message)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"\n\n", b"\x00\xff" * 50, b"\x89HDF\r\n\x1a\n", b"1,2\n3,4\n", b'a,"b\n1,2', "é".encode("latin1")],
+)
+def test_something_else_than_a_table(files: Files, content: bytes, tmp_path: Path):
+    files.accuracy.paths["normal"].write_bytes(content)
+    refused(files.accuracy.read, "normal.csv")
+    history = tmp_path / "history.csv"
+    history.write_bytes(content)
+    refused(lambda: read_history(history, epochs=2, adversarial=False), "history.csv")
+
+
+def test_other_settings_of_the_accuracies(files: Files):
+    accuracy: AccuracyFiles = files.accuracy
+    for change, message in (({"steps": 9}, "steps is 0, 4, expected 0, 9"), ({"images": 99}, "is of 100 images")):
+        refused(replace(accuracy, section={**accuracy.section, **change}).read, message)
+    refused(replace(accuracy, epsilons=["0.04"]).read, "epsilon is 0, 0.04, 0.2, expected 0, 0.04")
+    stronger = replace(accuracy, section={**accuracy.section, "stronger_attack": "apgd"})
+    refused(stronger.read_checks, "expected")
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ({}, {"epochs": 3}, "has 2 rows, expected one for each of 3 epochs"),
+        ({"epoch": [2, 1]}, {}, "expected one for each"),
+        ({"robust_test_accuracy": [0.1, 0.2]}, {}, "is of an adversarial training"),
+        ({}, {"adversarial": True}, "lacks the columns robust_test_accuracy"),
+        ({"test_accuracy": [0.1, 1.2]}, {}, "test_accuracy is not a share"),
+        ({"train_loss": [1.0, float("nan")]}, {}, "train_loss holds something else than finite numbers"),
+    ],
+)
+def test_the_history_of_another_training(tmp_path: Path, columns: dict, options: dict, message: str):
+    path = make_history(tmp_path / "normal.history.csv", **columns)
+    refused(lambda: read_history(path, **{"epochs": 2, "adversarial": False, **options}), "normal.history.csv", message)
+
+
+def test_the_reader_of_sensitivities_hashes_each_checkpoint_once(files: Files, monkeypatch: pytest.MonkeyPatch):
+    hashed: list[Path] = []
+
+    def count(path: Path) -> str:
+        hashed.append(path)
+        return "other"
+
+    monkeypatch.setattr("feature_sensitivity.evaluation.expected_sensitivity.sha256_of_file", count)
+    refused(SensitivityFiles.read.__get__(files.sensitivity), "checkpoint_sha256")
+    assert len(hashed) == len(MODELS)

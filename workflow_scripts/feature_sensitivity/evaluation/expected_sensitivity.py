@@ -1,0 +1,80 @@
+"""What a sensitivity file has to say of itself to belong to a run: model, epsilon, settings, and the very weights."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
+from feature_sensitivity.evaluation.sensitivity_file import ADVICE, SensitivityFile, read_sensitivity
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.files import sha256_of_file
+
+CHANGES_NO_RESULT = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SensitivityFiles:
+    """The sensitivity files of a run, by (replicate, epsilon as spelled in the config).
+
+    ``checkpoints``: replicate to its model file. ``section``: as ``sensitivity`` in the config.
+    """
+
+    paths: Mapping[tuple[str, str], Path]
+    checkpoints: Mapping[str, Path]
+    section: Mapping[str, Any]
+    seed: int
+
+    @classmethod
+    def of_rule(
+        cls,
+        files: Iterable[str],
+        checkpoints: Iterable[str],
+        *,
+        models: Sequence[str],
+        epsilons: Sequence[str],
+        section: Mapping[str, Any],
+        seed: int,
+    ) -> Self:
+        """Return the files of every model and epsilon, in that order, and the checkpoints in the order of models."""
+        return cls(
+            paths=dict(zip(product(models, epsilons), map(Path, files), strict=True)),
+            checkpoints=dict(zip(models, map(Path, checkpoints), strict=True)),
+            section=section,
+            seed=seed,
+        )
+
+    def read(self) -> dict[tuple[str, str], SensitivityFile]:
+        """Return every file; raise :class:`UserError` when one is damaged or belongs to another run."""
+        sha256 = {model: sha256_of_file(path) for model, path in self.checkpoints.items()}
+        files = {}
+        for (model, epsilon), path in self.paths.items():
+            files[model, epsilon] = file = read_sensitivity(path)
+            expected = {
+                **settings_attributes(model=model, epsilon=epsilon, section=self.section, seed=self.seed),
+                "checkpoint_sha256": sha256[model],
+            }
+            if fault := _difference(file, expected) or _other_sample(file, self.section):
+                raise UserError(f"{path} is of another measurement than this run's: {fault}; {ADVICE}")
+        return files
+
+
+def _difference(file: SensitivityFile, expected: Mapping[str, Any]) -> str | None:
+    differences = [
+        f"{name} is {file.attributes.get(name, 'not given')}, expected {value}"
+        for name, value in expected.items()
+        if name not in file.attributes or not np.array_equal(file.attributes[name], value)
+    ]
+    return ", ".join(differences) or None
+
+
+def _other_sample(file: SensitivityFile, section: Mapping[str, Any]) -> str | None:
+    n_images, n_features = len(file.image_index), len(file.feature_index)
+    if n_images > section["images"] or (n_images < section["images"] and not section["target_relative_error"]):
+        return f"it has {n_images} images, expected {section['images']}"
+    if not np.array_equal(file.feature_index, np.arange(section["features"] or n_features)):
+        return f"it has {n_features} features, expected the first {section['features'] or n_features}"
+    return None

@@ -1,0 +1,30 @@
+"""The attributes of a sensitivity file that the configuration alone decides."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from feature_sensitivity.config.measurement import ExtremaSettings
+
+
+def settings_attributes(*, model: str, epsilon: str, section: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return model, epsilon, the settings of the attack, and the seed.
+
+    ``section``: as ``sensitivity`` in the config.
+    """
+    settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=seed)
+    return {
+        "model": model,
+        "norm": settings.attack.norm,
+        "epsilon": settings.attack.epsilon,
+        "steps": settings.attack.steps,
+        "step_size": settings.attack.step_size,
+        "schedule": settings.attack.schedule,
+        "momentum": settings.attack.momentum,
+        "iterate": settings.iterate,
+        "restarts": settings.restarts,
+        "clip_to_pixel_box": settings.clip_to_pixel_box,
+        "surrogate_steps": settings.surrogate_steps,
+        "search_dtype": settings.search_dtype,
+        "target_relative_error": section["target_relative_error"] or "off",
+        "seed": seed,
+    }
