@@ -1,62 +1,146 @@
-"""How far attacks move features for their cost: mean movement by gradient evaluations, relative to the paper.
+"""How far attacks move features for their cost: mean movement by gradient evaluations, relative to the paper's.
 
 Every attack starts from the same random starts on the same images and features. A restart costs its own evaluations; a
 row is counted whole, although one that can no longer change leaves early.
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
+from candidates import Found, Rows, adam, auto_pgd, conjugate, frank_wolfe, projected, restarted
 from machine import describe
-from numpy.typing import NDArray
-from problem import Problem, load
+from problem import load
 
-from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.config.protocols import PROTOCOLS
-from feature_sensitivity.evaluation.default_definition import max_abs_movement
-from feature_sensitivity.evaluation.feature_extrema import measure_extrema
+from feature_sensitivity.config.units import step_length
 from feature_sensitivity.runtime.devices import best_device
 
-STEPS = (5, 6, 7, 8, 10, 20, 50)
+Attack = Callable[..., Found]
+
+STEPS = (3, 4, 5, 6, 7, 8, 10, 20, 50, 100, 300)
 
 
-def attacks(epsilon: float) -> Iterator[tuple[str, Attack, int]]:
-    """Yield a name, an attack and its number of starts, the paper's first."""
-    for name, numbers in PROTOCOLS.items():
-        section = {"norm": "linf", **numbers}
-        yield name, Attack.from_config(section, str(epsilon)), numbers["restarts"]
-    for n in (50, 100):
-        yield "constant, 2.5 epsilon / steps", constant(epsilon, n), 1
-    for n in STEPS:
-        yield "cosine from 1.5 epsilon, momentum 0.5", annealed(epsilon, n, first=1.5, momentum=0.5), 1
-    yield "cosine from 1 epsilon, momentum 0.75", annealed(epsilon, 100, first=1.0, momentum=0.75), 1
-
-
-def constant(epsilon: float, steps: int) -> Attack:
-    return Attack(norm="linf", epsilon=epsilon, steps=steps, step_size=2.5 * epsilon / steps)
-
-
-def annealed(epsilon: float, steps: int, *, first: float, momentum: float) -> Attack:
-    return Attack(
-        norm="linf", epsilon=epsilon, steps=steps, step_size=first * epsilon, schedule="cosine", momentum=momentum
+def protocol(name: str) -> Attack:
+    """Return an attack by the name under which the config offers it."""
+    numbers = PROTOCOLS[name]
+    one = partial(
+        projected,
+        steps=numbers["steps"],
+        first=step_length(numbers["relative_step_size"], 1),
+        schedule=numbers["schedule"],
+        momentum=numbers["momentum"],
+        surrogate_steps=numbers["surrogate_steps"],
     )
+    return lambda rows: restarted(one, rows, numbers["restarts"])
 
 
-def movement(problem: Problem, attack: Attack, restarts: int, features: NDArray[np.int64]) -> NDArray[np.floating]:
-    """Return how far each image moves its features on average, [n_images]."""
-    extrema = measure_extrema(
-        network=problem.network,
-        x=problem.x,
-        image_index=problem.index,
-        features=features,
-        standardization=problem.standardization,
-        settings=ExtremaSettings(attack=attack, restarts=restarts),
-        device=best_device(),
+def curves() -> Mapping[str, Callable[[int], Attack]]:
+    """Return families of attacks with any number of steps, by name."""
+    linear = partial(projected, first=1.5, momentum=0.5, schedule="linear")
+    cosine = partial(projected, first=1.5, momentum=0.5, schedule="cosine")
+    return {
+        "constant, 2.5 epsilon / steps": lambda n: partial(projected, steps=n, first=2.5 / n),
+        "linear from 1.5, momentum 0.5, 1 surrogate step": lambda n: partial(linear, steps=n, surrogate_steps=1),
+        "linear from 1.5, momentum 0.5, 2 surrogate steps": lambda n: partial(linear, steps=n, surrogate_steps=2),
+        "linear from 1.5, momentum 0.5": lambda n: partial(linear, steps=n),
+        "cosine from 1.5, momentum 0.5": lambda n: partial(cosine, steps=n),
+        "Auto-PGD": lambda n: partial(auto_pgd, steps=n),
+    }
+
+
+def candidates(n: int) -> Iterator[tuple[str, Attack]]:
+    """Yield what else was tried with ``n`` gradient evaluations."""
+    falling = partial(projected, steps=n, momentum=0.5, schedule="linear", surrogate_steps=1)
+    for first in (1.0, 2.0):
+        yield f"linear from {first:g}, momentum 0.5, 1 surrogate step", partial(falling, first=first)
+    for momentum in (0.0, 0.25, 0.75):
+        yield (
+            f"linear from 1.5, momentum {momentum:g}, 1 surrogate step",
+            partial(falling, first=1.5, momentum=momentum),
+        )
+    yield "cosine from 1.5, momentum 0.5, 1 surrogate step", partial(falling, first=1.5, schedule="cosine")
+    yield "cosine from 1, momentum 0.75", partial(projected, steps=n, first=1.0, momentum=0.75, schedule="cosine")
+    yield (
+        "cosine from 1.5, momentum 0.5, Nesterov",
+        partial(projected, steps=n, first=1.5, momentum=0.5, schedule="cosine", nesterov=True),
     )
-    return max_abs_movement(extrema.clean, extrema.maximum, extrema.minimum).mean(axis=1)
+    yield "linear from 1.5, momentum 0.5, 1 surrogate step, from the clean image", partial(from_clean, n=n)
+    yield (
+        "Frank-Wolfe, momentum 0.75, 1 surrogate step",
+        partial(frank_wolfe, steps=n, momentum=0.75, surrogate_steps=1),
+    )
+    yield "Frank-Wolfe, momentum 0.75", partial(frank_wolfe, steps=n, momentum=0.75)
+    yield "conjugate gradients", partial(conjugate, steps=n, first=1.0)
+    yield "Adam", partial(adam, steps=n, first=1.0)
+    yield "linear from 1.5, momentum 0.5, 1 surrogate step, harvest", partial(harvest, n=n)
+    if n >= 100:
+        yield "linear from 1.5, momentum 0.5, 1 surrogate step, best of 3 starts", partial(starts, n=n // 3)
+        yield "halving: of 12 starts of n/60 steps the best goes on", partial(halving, n=n)
+        yield "a third of the steps, harvest, the rest from there", partial(continued, n=n)
+        yield "half of the steps in half the ball, the rest from twice that point", partial(warm, n=n)
+
+
+def falling(rows: Rows, n: int, **changes: object) -> Found:
+    chosen = {"first": 1.5, "momentum": 0.5, "schedule": "linear", "surrogate_steps": 1, **changes}
+    return projected(rows, n, **chosen)  # type: ignore[arg-type]
+
+
+def from_clean(rows: Rows, n: int) -> Found:
+    return falling(rows, n, start=0 * rows.x)
+
+
+def harvest(rows: Rows, n: int) -> Found:
+    """Take the best of all points found for other features of the same image."""
+    best, points = falling(rows, n)
+    return rows.harvested(points, best)
+
+
+def starts(rows: Rows, n: int) -> Found:
+    return restarted(partial(falling, n=n), rows, 3)
+
+
+def halving(rows: Rows, n: int) -> Found:
+    short = max(n // 60, 2)
+    best, points = restarted(partial(falling, n=short), rows, 12)
+    final, found = falling(rows, n - 12 * short, first=1.0, surrogate_steps=0, start=points)
+    better = final > best
+    return final.where(better, best), found.where(better[:, None, None, None], points)
+
+
+def continued(rows: Rows, n: int) -> Found:
+    best, points = harvest(rows, n // 3)
+    final, found = falling(rows, n - n // 3, first=0.5, surrogate_steps=0, start=points)
+    better = final > best
+    return final.where(better, best), found.where(better[:, None, None, None], points)
+
+
+def warm(rows: Rows, n: int) -> Found:
+    whole, rows.epsilon = rows.epsilon, rows.epsilon / 2
+    _, points = falling(rows, n // 2)
+    rows.epsilon = whole
+    return falling(rows, n - n // 2, first=0.5, surrogate_steps=0, start=2 * points)
+
+
+def measured(rows: Rows, steps: Sequence[int], candidate_steps: Sequence[int]) -> Iterator[tuple[str, float, float]]:
+    """Yield the name, the gradient evaluations and the mean movement of every attack."""
+
+    def one(name: str, attack: Attack) -> tuple[str, float, float]:
+        before = rows.evaluations
+        best, _ = attack(rows)
+        return name, rows.evaluations - before, float(rows.movement(best).mean())
+
+    for name in PROTOCOLS:
+        yield one(f"`{name}`", protocol(name))
+    for n in steps:
+        for name, family in curves().items():
+            yield one(name, family(n))
+    for n in candidate_steps:
+        for name, attack in candidates(n):
+            yield one(name, attack)
 
 
 def main() -> None:
@@ -66,26 +150,31 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=8)
     parser.add_argument("--features", type=int, default=32, help="random features of each network")
     parser.add_argument("--epsilons", type=float, nargs="+", default=[0.08, 0.2])
+    parser.add_argument("--steps", type=int, nargs="+", default=STEPS, help="of the attacks that are compared at all")
+    parser.add_argument("--candidates", type=int, nargs="*", default=(7, 100), help="steps at which others are, too")
+    parser.add_argument("--csv", type=Path, help="to which the numbers are added")
     arguments = parser.parse_args()
 
     print(f"{describe(best_device())}; {arguments.images} images, {arguments.features} features\n")
-    rows: dict[tuple[str, int], list[str]] = {}
-    columns = []
+    found = []
     for checkpoint in arguments.checkpoint:
         problem = load(checkpoint, arguments.dataset, arguments.images)
         order = np.random.default_rng(0).permutation(problem.n_features)
-        features = np.sort(order[: arguments.features])
         for epsilon in arguments.epsilons:
-            columns.append(f"{checkpoint.stem}, {epsilon:g}")
-            paper = None
-            for name, attack, restarts in attacks(epsilon):
-                moved = movement(problem, attack, restarts, features)
-                paper = moved if paper is None else paper
-                rows.setdefault((name, attack.steps * restarts), []).append(f"{moved.mean() / paper.mean():.3f}")
-    print("| attack | gradient evaluations |", " | ".join(columns), "|")
-    print("|---|" + "---|" * (len(columns) + 1))
-    for (name, cost), values in rows.items():
-        print(f"| {name} | {cost} |", " | ".join(values), "|")
+            rows = Rows(problem, np.sort(order[: arguments.features]), epsilon)
+            column = f"{arguments.dataset.stem} {checkpoint.stem}, width {problem.width}, {epsilon:g}"
+            numbers = pd.DataFrame(
+                measured(rows, arguments.steps, arguments.candidates), columns=["attack", "evaluations", "movement"]
+            )
+            numbers["relative"] = numbers.movement / numbers.movement[0]
+            found.append(numbers.assign(network=column))
+            if arguments.csv:
+                found[-1].to_csv(arguments.csv, mode="a", header=not arguments.csv.exists(), index=False)
+    table = pd.concat(found)
+    wide = table.pivot_table(index=["evaluations", "attack"], columns="network", values="relative", sort=False)
+    wide.insert(0, "least", wide.min(axis=1))
+    shown = wide.sort_values(["evaluations", "least"], ascending=[True, False]).reset_index()
+    print(shown.astype({"evaluations": int}).to_markdown(index=False, floatfmt=".3f"))
 
 
 if __name__ == "__main__":
