@@ -7,18 +7,20 @@ They run in a process of their own, because the engine changes how its process a
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import eagerpy as ep
 import foolbox as fb
 import numpy as np
 import torch
+from candidates import auto_pgd
 from foolbox.attacks import LinfProjectedGradientDescentAttack
 from machine import seconds as seconds_of
 from problem import STEPS
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
+from feature_sensitivity.attacks.pgd import input_gradient
 from feature_sensitivity.attacks.random_starts import random_start
 
 
@@ -119,6 +121,33 @@ def attack_plainly(network: nn.Module, rows: Rows, epsilon: float) -> None:
         d = (d + epsilon / 8 * gradient.sign()).clamp(-epsilon, epsilon)
 
 
+@dataclass
+class FeatureRows:
+    """What :func:`auto_pgd` asks of rows, on this network."""
+
+    network: nn.Module
+    rows: Rows
+    epsilon: float
+
+    def starts(self) -> Tensor:
+        return self.rows.start
+
+    def gradients(self, perturbation: Tensor) -> tuple[Tensor, Tensor]:
+        return input_gradient(self._objective, self.rows.x + perturbation)
+
+    @torch.no_grad()
+    def values(self, perturbation: Tensor) -> Tensor:
+        return self._objective(self.rows.x + perturbation)
+
+    def _objective(self, points: Tensor) -> Tensor:
+        index = torch.arange(len(points), device=points.device)
+        return self.rows.sign * self.network(points)[index, self.rows.feature]
+
+
+def attack_with_auto_pgd(network: nn.Module, rows: Rows, epsilon: float, *, steps: int) -> None:
+    auto_pgd(FeatureRows(network, rows, epsilon), steps)  # type: ignore[arg-type]
+
+
 class AnyOptions(nn.Module):
     """The network with the options that robustness gives to its own ones."""
 
@@ -151,7 +180,7 @@ def attack_with_robustness(network: nn.Module, rows: Rows, epsilon: float) -> No
 class Peer(NamedTuple):
     """An attack, whether the weights require gradients under it, and whether it runs on a GPU only."""
 
-    attack: Callable[[nn.Module, Rows, float], None]
+    attack: Callable[..., None]
     weight_gradients: bool
     needs_gpu: bool = False
 
@@ -160,6 +189,7 @@ PEERS = {
     "foolbox, as documented": Peer(attack_with_foolbox, weight_gradients=True),
     "foolbox, parameters frozen": Peer(attack_with_foolbox, weight_gradients=False),
     "plain loop, parameters frozen": Peer(attack_plainly, weight_gradients=False),
+    "Auto-PGD on the feature, parameters frozen": Peer(attack_with_auto_pgd, weight_gradients=False),
     "robustness, at its defaults": Peer(attack_with_robustness, weight_gradients=True, needs_gpu=True),
 }
 
@@ -180,10 +210,10 @@ def load(state_dict: dict[str, Tensor], device: str) -> None:
     _network["it"] = network.eval().to(device)
 
 
-def seconds(name: str, rows: Rows, epsilon: float, batch_size: int) -> float:
-    """How long a peer takes for these rows."""
+def seconds(name: str, rows: Rows, epsilon: float, batch_size: int, **options: Any) -> float:
+    """How long a peer takes for these rows; ``options`` go to its attack."""
     peer = PEERS[name]
     network = _network["it"].requires_grad_(peer.weight_gradients)
     device = next(network.parameters()).device
     batches = list(rows.to(device).split(batch_size))
-    return seconds_of(lambda: [peer.attack(network, batch, epsilon) for batch in batches], device)
+    return seconds_of(lambda: [peer.attack(network, batch, epsilon, **options) for batch in batches], device)

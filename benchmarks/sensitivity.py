@@ -1,28 +1,38 @@
-"""The engine against foolbox's l_inf PGD, a plain PyTorch loop and, on a GPU, robustness, on the paper's protocol.
+"""The engine against foolbox's l_inf PGD, a plain PyTorch loop, Auto-PGD and, on a GPU, robustness.
 
-Every side attacks the same (image, feature, direction) rows from the same starts with 20 steps; a side's time for the
-whole protocol is proportional to its time per row. Peers attack a sample of the rows, since all their rows cost the
-same; the engine attacks all of them, since some finish early. The peers have a process of their own (peers.py).
+Every side attacks the same (image, feature, direction) rows from the same starts until it moves features as far as
+the paper's 20 steps do: the others in 20 steps, Auto-PGD in the fewest that reach it, the engine by the paper's
+protocol and by ``fast``. A side's time for the whole protocol is proportional to its time per row. Peers attack a
+sample of the rows, since all their rows cost the same; the engine attacks all of them, since some finish early. The
+peers have a process of their own (peers.py).
 """
 
 import argparse
 import multiprocessing
 import threading
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
 
+import numpy as np
 import peers
 import torch
+from candidates import Found, Rows, auto_pgd, projected
 from machine import describe, matrix_rate, seconds
-from problem import STEPS, load
+from problem import STEPS, Problem, load
 from torch import Tensor
 
 from feature_sensitivity.config.costs import forward_macs
-from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES
+from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.evaluation.default_definition import max_abs_movement
+from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES, FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
 from feature_sensitivity.runtime.devices import best_device
+
+SECTION = {"norm": "linf", "iterate": "best", "clip_to_pixel_box": False, "batch_size": None}
 
 
 class Counter:
@@ -78,55 +88,87 @@ def main() -> None:
         initargs=(problem.network.state_dict(), str(device)),
     )
 
-    def measure(epsilon: float, batch_size: int, images: int | None = None) -> None:
-        problem.measure(
-            epsilon,
-            device,
-            images=images,
-            features=n_features,
-            batch_size=batch_size,
-            search_dtype=arguments.search_dtype,
+    def measure(epsilon: float, protocol: str) -> FeatureExtrema:
+        section = {**SECTION, **PROTOCOLS[protocol], "search_dtype": arguments.search_dtype}
+        return measure_extrema(
+            network=problem.network,
+            x=x,
+            image_index=index,
+            features=np.arange(n_features),
+            standardization=problem.standardization,
+            settings=ExtremaSettings.from_config(section, epsilon=str(epsilon), seed=0),
+            device=device,
         )
 
     def peer_seconds(name: str, epsilon: float, batch_size: int) -> float:
         rows = peers.sample_rows(x, index, n_features, epsilon, arguments.peer_rows)
-        return others.submit(peers.seconds, name, rows, epsilon, batch_size).result()
+        options = {"steps": auto_pgd_steps[epsilon]} if "Auto-PGD" in name else {}
+        return others.submit(peers.seconds, name, rows, epsilon, batch_size, **options).result()
 
+    auto_pgd_steps = {epsilon: steps_of_auto_pgd(problem, epsilon) for epsilon in arguments.epsilons}
     first, names = arguments.epsilons[0], peers.names(device)
     peer_seconds(names[0], first, min(sizes))
     chosen = {name: min(sizes, key=partial(peer_seconds, name, first)) for name in names}
-    chosen["this engine"] = BATCH_SIZES[device.type]
 
     n_rows = 2 * len(index) * n_features
-    print(f"{describe(device)}; width {problem.width}, {STEPS} steps; {arguments.rounds} rounds, in each of which")
+    print(f"{describe(device)}; width {problem.width}; {arguments.rounds} rounds, in each of which")
     print(f"every peer attacks {arguments.peer_rows} rows and the engine all {n_rows} of {len(index)} images")
     print()
-    print("| epsilon | side | batch | rows/s | image-steps/s | engine's time is less by |")
-    print("|---|---|---|---|---|---|")
+    print("| epsilon | side | steps | batch | rows/s | engine, `paper` | engine, `fast` |")
+    print("|---|---|---|---|---|---|---|")
     notes = []
     for epsilon in arguments.epsilons:
         rounds = []
         for _ in range(arguments.rounds):
             rates = {name: arguments.peer_rows / peer_seconds(name, epsilon, chosen[name]) for name in names}
             matrix = matrix_rate(device, getattr(torch, arguments.search_dtype))
-            with Counter() as counter:
-                taken = seconds(partial(measure, epsilon, chosen["this engine"]), device)
-            rates["this engine"] = n_rows / taken
-            rounds.append((rates, executed_flop(counter, problem.width, x) / taken, matrix))
-        for name in (*names, "this engine"):
+            for protocol in ("paper", "fast"):
+                with Counter() as counter:
+                    taken = seconds(partial(measure, epsilon, protocol), device)
+                rates[protocol] = n_rows / taken
+                if protocol == "paper":
+                    steps_taken = counter.steps + counter.forwards / 2
+                    executed = executed_flop(counter, problem.width, x) / taken
+            rounds.append((rates, executed, matrix))
+        for name in (*names, "paper", "fast"):
             rate = median(rates[name] for rates, _, _ in rounds)
-            ratio = median(rates["this engine"] / rates[name] for rates, _, _ in rounds)
-            shown = f"{ratio:.2f}x" if name in names else ""
-            print(f"| {epsilon:g} | {name} | {chosen[name]} | {rate:.1f} | {STEPS * rate:.0f} | {shown} |", flush=True)
-        left = (counter.steps + counter.forwards / 2) / (n_rows * (STEPS + 0.5))
+            paper, fast = (spread([rates[side] / rates[name] for rates, _, _ in rounds]) for side in ("paper", "fast"))
+            steps = auto_pgd_steps[epsilon] if "Auto-PGD" in name else PROTOCOLS.get(name, {"steps": STEPS})["steps"]
+            shown = name if name in names else f"this engine, `{name}`"
+            batch = chosen.get(name, BATCH_SIZES[device.type])
+            print(f"| {epsilon:g} | {shown} | {steps} | {batch} | {rate:.1f} | {paper} | {fast} |", flush=True)
+        left = steps_taken / (n_rows * (STEPS + 0.5))
         executed, matrix = (median(values) for values in list(zip(*rounds, strict=True))[1:])
-        share = median(executed / matrix for _, executed, matrix in rounds)
+        moved = {protocol: movement(measure(epsilon, protocol)) for protocol in ("paper", "fast")}
         notes.append(
-            f"At {epsilon:g} dropping finished rows leaves {100 * left:.0f} % of the steps; the engine executes "
-            f"{executed / 1e9:.0f} GFLOP/s, {100 * share:.0f} % of the {matrix / 1e9:.0f} of a matrix product in "
-            f"{arguments.search_dtype}."
+            f"At {epsilon:g} `fast` moves features {moved['fast'] / moved['paper']:.3f} times as far as `paper`. Under "
+            f"`paper`, dropping finished rows leaves {100 * left:.0f} % of the steps; the engine executes "
+            f"{executed / 1e9:.0f} GFLOP/s, {100 * executed / matrix:.0f} % of the {matrix / 1e9:.0f} of a matrix "
+            f"product in {arguments.search_dtype}."
         )
     print("\n" + "\n".join(notes))
+
+
+def spread(ratios: list[float]) -> str:
+    """Return the median with the lowest and the highest."""
+    return f"{median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def movement(extrema: FeatureExtrema) -> float:
+    """Return the mean movement of all features."""
+    return float(max_abs_movement(extrema.clean, extrema.maximum, extrema.minimum).mean())
+
+
+def steps_of_auto_pgd(problem: Problem, epsilon: float) -> int:
+    """Return the fewest steps in which Auto-PGD reaches the mean movement of the paper's, on a few rows."""
+    few = replace(problem, x=problem.x[:4], index=problem.index[:4])
+    rows = Rows(few, np.arange(0, problem.n_features, 8), epsilon)
+
+    def moved(found: Found) -> float:
+        return float(rows.movement(found[0]).mean())
+
+    target = moved(projected(rows, STEPS, first=1 / 8))
+    return next((n for n in range(4, STEPS) if moved(auto_pgd(rows, n)) >= target), STEPS)
 
 
 def executed_flop(counter: Counter, width: int, x: Tensor) -> float:
