@@ -23,12 +23,12 @@ PROTOCOLS: Mapping[str, Mapping[str, Any]] = {
         "restarts": 1,
     },
     "strong": {
-        "steps": 100,
-        "relative_step_size": 1,
-        "schedule": "cosine",
-        "momentum": 0.75,
+        "steps": 150,
+        "relative_step_size": "3/2",
+        "schedule": "linear",
+        "momentum": 0.5,
         "surrogate_steps": 2,
-        "restarts": 3,
+        "restarts": 2,
     },
 }
 """What stands under ``protocol`` in the config, and the numbers that it means; docs/attacks.md has the evidence."""
