@@ -28,10 +28,16 @@ lint: .venv/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	touch $@
 
-# Update the pinned versions.
+COMPILE = uv pip compile --universal --python-version 3.11 --no-annotate --no-emit-index-url --quiet
+
+# Update the pinned versions: of what pip installs, and the same in the environments that conda makes.
 lock:
-	for set in run dev; do uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
-	    --no-emit-index-url --custom-compile-command "make lock" --quiet envs/pip/$$set.in -o envs/pip/$$set.txt; done
+	set -e; for set in run dev; do $(COMPILE) --generate-hashes --custom-compile-command "make lock" \
+	    envs/pip/$$set.in -o envs/pip/$$set.txt; done
+	set -e; for set in compute report; do \
+	    pins="$$($(COMPILE) --no-header --constraints envs/pip/run.txt envs/pip/$$set.in)"; \
+	    { printf '%s\n' "# Written by make lock, from envs/pip/$$set.in." 'channels: [conda-forge]' dependencies: \
+	    '  - python=3.11' '  - pip' '  - pip:'; echo "$$pins" | sed 's/.*/      - "&"/'; } > envs/$$set.yaml; done
 
 clean:
 	rm -rf results/demo

@@ -11,7 +11,7 @@ rule measure_accuracy:
     benchmark:
         "<benchmarks>/measure_accuracy/{model}.tsv"
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),

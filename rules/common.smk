@@ -290,12 +290,6 @@ def compute_threads():
     return 2 if count_gpus() else 8
 
 
-def compute_environment():
-    """Return the conda environment of the rules that compute, with the build of PyTorch that the config asks for."""
-    build = config["pytorch"]
-    return f"../envs/compute{'' if build == 'auto' else f'_{build}'}.yaml"
-
-
 def memory(gigabytes):
     """Return memory in MB, half as much again after each failure."""
     return lambda wildcards, attempt: int(1000 * gigabytes * 1.5 ** (attempt - 1))

@@ -11,7 +11,7 @@ rule fetch_dataset:
     wildcard_constraints:
         dataset=any_of(FETCHED),
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     resources:
         mem_mb=memory(4),
         runtime=60,
@@ -39,7 +39,7 @@ rule construct_dataset:
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
@@ -69,7 +69,7 @@ rule gather_dataset:
     wildcard_constraints:
         dataset=any_of(CONSTRUCTED),
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     resources:
         mem_mb=memory(4),
         runtime=20,

@@ -14,7 +14,7 @@ rule measure_sensitivity:
     benchmark:
         f"<benchmarks>/measure_sensitivity/{PART}.tsv"
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),

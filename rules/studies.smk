@@ -42,7 +42,7 @@ rule bound_errors:
     benchmark:
         "<benchmarks>/bound_errors/{model}_{eps}.tsv"
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
@@ -71,7 +71,7 @@ rule measure_convergence:
     benchmark:
         "<benchmarks>/measure_convergence/{model}.tsv"
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
@@ -102,7 +102,7 @@ rule refit_last_layer:
     benchmark:
         "<benchmarks>/refit_last_layer.tsv"
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),

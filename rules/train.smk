@@ -13,7 +13,7 @@ rule train_model:
     wildcard_constraints:
         model=any_of(TRAINED),
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
@@ -48,7 +48,7 @@ rule import_model:
     # First, so that a file that does not fit is reported before anything takes long.
     priority: 1
     conda:
-        compute_environment()
+        "../envs/compute.yaml"
     resources:
         mem_mb=memory(4),
         runtime=10,

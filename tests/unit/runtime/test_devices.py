@@ -102,4 +102,4 @@ def test_a_build_without_cuda_beside_a_gpu_is_shown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
     best_device()
-    assert "pytorch: cuda" in caplog.text
+    assert "update its driver" in caplog.text

@@ -36,8 +36,8 @@ def best_device() -> torch.device:
         return torch.device("cuda", chosen)
     if shutil.which("nvidia-smi"):
         logger.warning(
-            "this machine seems to have a GPU, but this PyTorch (%s) cannot use it and runs on the CPU; for the GPU, "
-            "write pytorch: cuda, or update the driver",
+            "this machine seems to have a GPU, but this PyTorch (%s) cannot use it and runs on the CPU; "
+            "for the GPU, update its driver",
             torch.__version__,
         )
     _keep_freed_memory()
