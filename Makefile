@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint lock clean
+.PHONY: demo test lint lock torture clean
 
 demo: .venv/run
 	$(BIN)/snakemake --profile profiles/demo all
@@ -38,6 +38,11 @@ lock:
 	    pins="$$($(COMPILE) --no-header --constraints envs/pip/run.txt envs/pip/$$set.in)"; \
 	    { printf '%s\n' "# Written by make lock, from envs/pip/$$set.in." 'channels: [conda-forge]' dependencies: \
 	    '  - python=3.11' '  - pip' '  - pip:'; echo "$$pins" | sed 's/.*/      - "&"/'; } > envs/$$set.yaml; done
+
+# Kills, full disks and bad inputs at every rule: hours. The same command continues where it was stopped.
+TORTURE ?= results/torture
+torture: .venv/run
+	$(BIN)/python tests/support/faults.py $(TORTURE)
 
 clean:
 	rm -rf results/demo

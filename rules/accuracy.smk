@@ -18,6 +18,7 @@ rule measure_accuracy:
         runtime=runtime("measure_accuracy"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         epsilons=EPSILONS,
         settings=config["accuracy"],
         seed=SEED,

@@ -5,6 +5,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.replicates import seed_of
 from feature_sensitivity.config.study_faults import study_faults
+from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.config.used_datasets import used_datasets
 from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime import run_lock
@@ -178,6 +180,43 @@ def expected_accuracy(models, epsilons, **changes):
     """Return what the accuracy tables of these models have to say of themselves."""
     section = {**config["accuracy"], **changes}
     return {"models": models, "epsilons": epsilons, "section": section, "seed": SEED}
+
+
+def dataset_identity(dataset):
+    """Return what the configuration says of a dataset, as its file keeps it."""
+    entry = {"name": dataset, **config["datasets"][dataset]}
+    return {**entry, "standardization": config["standardization"]}
+
+
+def checkpoint_identity(replicate):
+    """Return what the file of a model has to say of itself."""
+    settings, architecture = (
+        model_settings(replicate),
+        config["network"]["architecture"],
+    )
+    found = {"dataset": settings["dataset"], "architecture": {"name": architecture}}
+    if replicate in IMPORTED:
+        return {**found, "weights": {"file": settings["weights"]}}
+    attack = config["adversarial_training"] if replicate in ADVERSARIAL else None
+    training = TrainingSettings.from_config(
+        config["training"], attack, seed=seed_of(replicate, config["seeds"])
+    )
+    found["architecture"]["width"] = config["network"]["width"]
+    return {**found, "training": asdict(training)}
+
+
+def expected_of_inputs(wildcards, input):
+    """Return what the datasets and models among a job's inputs have to say of themselves, by path."""
+    known = {f"{results()}/data/{name}.h5": name for name in used_datasets(config)}
+    trained = {f"{results()}/models/{name}.pt": name for name in REPLICATES}
+    return {
+        **{path: dataset_identity(known[path]) for path in input if path in known},
+        **{
+            path: checkpoint_identity(trained[path])
+            for path in input
+            if path in trained
+        },
+    }
 
 
 def several_seeds():

@@ -18,6 +18,7 @@ rule fetch_dataset:
     params:
         source=dataset_settings,
         standardization=config["standardization"],
+        settings=lambda wildcards: dataset_identity(wildcards.dataset),
         downloads=str(results() / "downloads"),
     message:
         "Dataset {wildcards.dataset}: fetching it and writing it in the common form."
@@ -46,6 +47,7 @@ rule construct_dataset:
         runtime=runtime("construct_dataset"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         source=dataset_settings,
         seed=SEED,
         side_folder=unfinished("construct_dataset/{dataset}_{part}"),
@@ -75,6 +77,7 @@ rule gather_dataset:
         runtime=20,
     params:
         source=dataset_settings,
+        settings=lambda wildcards: dataset_identity(wildcards.dataset),
     message:
         "Dataset {wildcards.dataset}: putting its parts together."
     script:

@@ -93,6 +93,7 @@ rule plot_construction:
         mem_mb=memory(2),
         runtime=10,
     params:
+        expected=expected_of_inputs,
         source=dataset_settings,
         seed=SEED,
     message:

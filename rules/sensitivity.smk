@@ -21,6 +21,7 @@ rule measure_sensitivity:
         runtime=runtime("measure_sensitivity"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         settings=measurement_settings(),
         seed=SEED,
         side_folder=unfinished(f"measure_sensitivity/{PART}"),

@@ -49,6 +49,7 @@ rule bound_errors:
         runtime=runtime("bound_errors"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         accuracy=config["accuracy"],
         sensitivity=measurement_settings(),
         restarts=STUDY["error_bounds"]["restarts"],
@@ -78,6 +79,7 @@ rule measure_convergence:
         runtime=runtime("measure_convergence"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         study=STUDY["convergence"],
         settings=config["sensitivity"],
         seed=SEED,
@@ -109,6 +111,7 @@ rule refit_last_layer:
         runtime=runtime("refit_last_layer"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         study=STUDY["last_layer_refit"],
         measurement=measurement_settings(),
         derivation=derivation_settings(),
@@ -132,6 +135,7 @@ use rule measure_accuracy as measure_accuracy_l2 with:
     resources:
         runtime=runtime("measure_accuracy_l2"),
     params:
+        expected=expected_of_inputs,
         epsilons=STUDY["norms"]["epsilons"],
         settings={**config["accuracy"], "norm": "l2"},
         seed=SEED,
@@ -149,6 +153,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
     resources:
         runtime=runtime("measure_sensitivity_l2"),
     params:
+        expected=expected_of_inputs,
         settings={**measurement_settings(), **L2, "shards": 1},
         seed=SEED,
         side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),

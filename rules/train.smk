@@ -20,6 +20,7 @@ rule train_model:
         runtime=runtime("train_model"),
         gpu=1,
     params:
+        expected=expected_of_inputs,
         network=config["network"],
         training=config["training"],
         attack=training_attack,
@@ -53,6 +54,7 @@ rule import_model:
         mem_mb=memory(4),
         runtime=10,
     params:
+        expected=expected_of_inputs,
         architecture=config["network"]["architecture"],
         # A file with an older date that takes its place is noticed, too.
         sha256=lambda wildcards: sha256_of_file(Path(weights_of(wildcards))),

@@ -12,7 +12,7 @@ from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
 from snakemake_runs import TINY, copy_workflow, run_snakemake
 
-SLOW_FILES = ("test_slurm.py", "test_finished_run.py", "test_conda.py")
+SLOW_FILES = ("test_slurm.py", "test_finished_run.py", "test_faults.py", "test_conda.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

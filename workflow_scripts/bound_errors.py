@@ -13,6 +13,7 @@ from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.error_bounds.measurement import measure_bounds
@@ -63,6 +64,7 @@ def bound_errors(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"bound_errors {snakemake.wildcards.model} {snakemake.wildcards.eps}"):
+        check_files(snakemake.params.expected)
         bound_errors(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

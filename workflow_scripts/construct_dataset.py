@@ -9,6 +9,7 @@ from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.dataset_file import read_split, read_standardization, write_dataset
 from feature_sensitivity.data.split import Source
 from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
@@ -57,6 +58,7 @@ if "snakemake" in globals():
     with job(
         Path(snakemake.log[0]), f"construct_dataset {snakemake.wildcards.dataset}, part {snakemake.wildcards.part}"
     ):
+        check_files(snakemake.params.expected)
         construct_dataset(
             original=Path(snakemake.input.original),
             teacher=Path(snakemake.input.teacher),

@@ -39,4 +39,5 @@ if "snakemake" in globals():
             Path(snakemake.output[0]),
             load_source(snakemake.params.source, Path(snakemake.params.downloads)),
             Standardization.from_mapping(snakemake.params.standardization),
+            settings=snakemake.params.settings,
         )

@@ -10,11 +10,14 @@ from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.files import sha256_of_file
 
 
-def gather_dataset(parts: Sequence[Path], output: Path, *, source: Mapping[str, Any], teacher: Path) -> None:
+def gather_dataset(
+    parts: Sequence[Path], output: Path, *, source: Mapping[str, Any], teacher: Path, settings: Mapping[str, Any]
+) -> None:
     """Write the images of all ``parts``, in their order, to ``output``.
 
     ``source`` is the dataset's entry in the config and ``teacher`` its model file; the description and the SHA-256 of
-    the dataset come from them. Raises :class:`UserError` when a part is missing or malformed.
+    the dataset come from them. ``settings`` are kept in the file, which shows by them that it is this dataset.
+    Raises :class:`UserError` when a part is missing or malformed.
     """
     split = join_splits([read_split(part, "train") for part in parts])
     standardization = read_standardization(parts[0])
@@ -25,7 +28,9 @@ def gather_dataset(parts: Sequence[Path], output: Path, *, source: Mapping[str, 
         f"constructed after Ilyas et al. (2019) from model {source['teacher']}: {source['steps']} steps of "
         f"l2 length {source['step_size']}{early}; mean relative representation distance {distance:.3f}"
     )
-    write_dataset(output, Source({"train": split}, description, sha256_of_file(teacher)), standardization)
+    write_dataset(
+        output, Source({"train": split}, description, sha256_of_file(teacher)), standardization, settings=settings
+    )
 
 
 if "snakemake" in globals():
@@ -35,4 +40,5 @@ if "snakemake" in globals():
             output=Path(snakemake.output[0]),
             source=snakemake.params.source,
             teacher=Path(snakemake.input.teacher),
+            settings=snakemake.params.settings,
         )

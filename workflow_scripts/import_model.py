@@ -7,6 +7,7 @@ import torch
 from feature_sensitivity.data.dataset_file import read_split, read_standardization
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.foreign_weights import network_with, read_weights
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.console import job, logger
@@ -76,6 +77,7 @@ def import_model(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"import_model {snakemake.wildcards.model}"):
+        check_files(snakemake.params.expected)
         import_model(
             weights=Path(snakemake.input.weights),
             weights_sha256=snakemake.params.sha256,

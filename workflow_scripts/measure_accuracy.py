@@ -17,6 +17,7 @@ from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
 from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 
@@ -94,6 +95,7 @@ def measure_accuracy(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_accuracy {snakemake.wildcards.model}"):
+        check_files(snakemake.params.expected)
         measure_accuracy(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

@@ -13,6 +13,7 @@ from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.convergence import measurement
@@ -65,6 +66,7 @@ def measure_convergence(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_convergence {snakemake.wildcards.model}"):
+        check_files(snakemake.params.expected)
         measure_convergence(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

@@ -18,6 +18,7 @@ from feature_sensitivity.evaluation.sensitivity_attributes import settings_attri
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.errors import UserError
@@ -115,6 +116,7 @@ def measure_sensitivity(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_sensitivity {Path(snakemake.output[0]).stem}"):
+        check_files(snakemake.params.expected)
         measure_sensitivity(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

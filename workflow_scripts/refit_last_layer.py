@@ -12,6 +12,7 @@ from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.last_layer_refit.measurement import measure_heads, refitted_heads
@@ -72,6 +73,7 @@ def refit_last_layer(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "refit_last_layer"):
+        check_files(snakemake.params.expected)
         refit_last_layer(
             normal=Path(snakemake.input.model),
             adversarial=Path(snakemake.input.adversarial),

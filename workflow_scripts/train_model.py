@@ -9,6 +9,7 @@ from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.dataset_file import read_split, read_standardization
 from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.provenance import versions
@@ -63,6 +64,7 @@ def train_model(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"train_model {snakemake.wildcards.model}"):
+        check_files(snakemake.params.expected)
         train_model(
             dataset=Path(snakemake.input.dataset),
             dataset_name=snakemake.params.dataset,

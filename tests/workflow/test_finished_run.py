@@ -253,6 +253,26 @@ def test_rewording_an_error_of_the_check_of_a_split_reruns_nothing(edited: Path)
     assert planned(edited, *TINY, "all") == {}
 
 
+def test_the_summary_is_shown_only_by_a_run_that_made_or_checked_it(edited: Path):
+    assert "sensitivity mean" not in run_snakemake(edited, *TINY, "benchmarks").stdout
+    (edited / "results/tiny/claims.md").unlink()
+    assert "sensitivity mean" in run_snakemake(edited, *TINY, "all").stdout
+
+
+def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
+    results = edited / "results/tiny"
+    shutil.copy(results / "sens/adversarial_0.04.h5", results / "sens/normal_0.04.h5")
+    shutil.copy(results / "models/adversarial.pt", results / "models/robust_dataset.pt")
+    for target, sentence in (
+        ("figures/figure2_sensitivity.svg", "normal_0.04.h5 is of another measurement than this run's: model is adv"),
+        ("accuracy/robust_dataset.csv", "robust_dataset.pt is not the one that the configuration describes"),
+    ):
+        done = run_snakemake(edited, *TINY, f"results/tiny/{target}", check=False)
+        assert done.returncode != 0
+        assert sentence in done.stdout
+        assert "Traceback" not in done.stdout
+
+
 def test_editing_a_script_reruns_its_rule(edited: Path):
     append_comment(edited / "workflow_scripts/judge_claims.py")
     assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}

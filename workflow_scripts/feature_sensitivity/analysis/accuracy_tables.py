@@ -69,7 +69,7 @@ class AccuracyFiles:
         for epsilon in ("0", *self.epsilons):
             attack = AccuracySettings.from_config(self.section, epsilon=epsilon, seed=self.seed).attack
             rows.append((attack.epsilon, attack.steps if attack.epsilon else 0, attack.step_size))
-        expected = {
+        expected: dict[str, list[Any]] = {
             "epsilon": [epsilon for epsilon, _, _ in rows],
             "model": [model] * len(rows),
             "norm": [self.section["norm"]] * len(rows),

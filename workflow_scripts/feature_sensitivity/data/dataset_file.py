@@ -1,8 +1,10 @@
 """One form for every dataset: an HDF5 file with images, labels and the constants that standardize them."""
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -17,9 +19,12 @@ from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
 ADVICE = "delete it and run the same command again"
 
 
-def write_dataset(path: Path, source: Source, standardization: Standardization) -> None:
+def write_dataset(
+    path: Path, source: Source, standardization: Standardization, *, settings: Mapping[str, Any] | None = None
+) -> None:
     """Write the splits in the common form, whole or not at all, with the constants that standardize their images.
 
+    ``settings``: what the configuration says of the dataset, kept so that another one is not taken for it.
     Raises :class:`UserError` when a split is malformed or the constants are for another number of channels.
     """
     n_channels = len(standardization.mean)
@@ -43,7 +48,7 @@ def write_dataset(path: Path, source: Source, standardization: Standardization) 
             for detail, values in split.details.items():
                 file.create_dataset(f"{name}/{detail}", data=values)
         file.attrs.update(standardization.as_lists())
-        file.attrs.update(source=source.description, sha256=source.sha256)
+        file.attrs.update(source=source.description, sha256=source.sha256, settings=json.dumps(settings))
     write_whole(path, buffer.getvalue())
 
 

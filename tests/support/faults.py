@@ -1,0 +1,153 @@
+"""Fault injection over every stage: kills, full disks and bad inputs at each rule of the tiny workflow.
+
+    python tests/support/faults.py FOLDER             # the long form, also: make torture
+    python tests/support/faults.py FOLDER --short     # a few minutes, for continuous integration
+
+An undisturbed run in FOLDER is the reference. Each trial takes a copy of it, removes the outputs of one job, disturbs
+the command that makes them, and gives the same command again. A trial is survived if the outputs then have the same
+bytes, or if one sentence names the file that is wrong; a traceback or another number is a loss. Trials are a function
+of their number; what has been tried is in FOLDER/trials.jsonl, and the same command continues from there.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import fault_kinds
+from fault_kinds import Outcome, Trial
+from snakemake_runs import copy_workflow, run_snakemake
+
+CONFIG = "tests/config_faults.yaml"
+SETTINGS = "models: {mine: {dataset: digits, weights: mine.pt}}\nsensitivity: {shards: 2}\n"
+"""Beside the tiny configuration: a model that is imported, and shards to be gathered."""
+
+DEMO = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml")
+COMMAND = (*DEMO, CONFIG, "--")
+TARGETS = ("all", "studies")
+
+
+class Job(NamedTuple):
+    """A job of the reference run: its rule, its outputs, and its inputs among the results."""
+
+    rule: str
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+
+
+def make_reference(folder: Path) -> Path:
+    """Return the folder with an undisturbed run; one that is there is kept."""
+    reference, done = folder / "reference", folder / "reference.done"
+    if not done.exists():
+        shutil.rmtree(reference, ignore_errors=True)
+        copy_workflow(reference)
+        (reference / CONFIG).write_text(SETTINGS)
+        run_snakemake(reference, *DEMO, "--", "results/tiny/models/normal.pt")
+        shutil.copy(reference / "results/tiny/models/normal.pt", reference / "mine.pt")
+        run_snakemake(reference, *COMMAND, *TARGETS)
+        done.touch()
+    return reference
+
+
+def jobs_of(reference: Path) -> list[Job]:
+    """Return the jobs of the reference run whose outputs were kept, as Snakemake tells them."""
+    table = run_snakemake(reference, "--detailed-summary", *COMMAND, *TARGETS).stdout
+    rows = [line.split("\t") for line in table.splitlines() if line.count("\t") >= 8]
+    header, outputs, inputs = rows[0], {}, {}
+    for row in rows[1:]:
+        cell = dict(zip(header, row, strict=False))
+        output, log = cell["output_file"], cell["log-file(s)"]
+        if (reference / output).is_file():
+            outputs.setdefault((cell["rule"], log), []).append(output)
+            files = [name for name in cell["input-file(s)"].split(",") if (reference / name).is_file()]
+            inputs[cell["rule"], log] = [name for name in files if name.startswith("results/") or name == "mine.pt"]
+    return [Job(rule, tuple(made), tuple(inputs[rule, log])) for (rule, log), made in outputs.items()]
+
+
+def trials(jobs: list[Job], counts: dict[str, int]) -> Iterator[Trial]:
+    """Yield the trials of each kind, in turn over rules, and for bad inputs over their inputs and damages."""
+    by_rule: dict[str, list[Job]] = {}
+    for job in jobs:
+        by_rule.setdefault(job.rule, []).append(job)
+    for kind, n in counts.items():
+        chance = random.Random(kind)
+        cases: list[Any] = [(rule, None) for rule in by_rule]
+        if kind == "bad input":
+            # A damage of an input of each rule after the other, all pairs of the two before any comes again.
+            pairs = {
+                rule: [(number, damage) for number in range(len(some[0].inputs)) for damage in fault_kinds.DAMAGES]
+                for rule, some in by_rule.items()
+            }
+            for some in pairs.values():
+                chance.shuffle(some)
+            longest = max(map(len, pairs.values()))
+            cases = [(rule, pairs[rule][i]) for i in range(longest) for rule in pairs if i < len(pairs[rule])]
+        for number in range(n):
+            rule, detail = cases[number % len(cases)]
+            job = by_rule[rule][0] if detail else chance.choice(by_rule[rule])
+            yield Trial(kind, number, job.rule, job.outputs, job.inputs, detail)
+
+
+def run_trials(folder: Path, counts: dict[str, int], *, seconds: float) -> list[dict[str, Any]]:
+    """Run the trials that are not in the record yet, until the time is over, and return the record."""
+    reference = make_reference(folder)
+    record = folder / "trials.jsonl"
+    lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
+    done = [json.loads(line) for line in lines]
+    known = {(row["kind"], row["number"]) for row in done}
+    waiting = [trial for trial in trials(jobs_of(reference), counts) if (trial.kind, trial.number) not in known]
+    # Kinds side by side, so that a run that is cut short has tried all of them.
+    waiting.sort(key=lambda trial: trial.number / counts[trial.kind])
+    ends = time.monotonic() + seconds
+    for trial in waiting:
+        if time.monotonic() > ends:
+            break
+        outcome: Outcome = fault_kinds.run(trial, reference, folder / "trial", COMMAND)
+        row = {"kind": trial.kind, "number": trial.number, "rule": trial.rule, **outcome._asdict()}
+        with record.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        done.append(row)
+        print(f"{trial.kind} {trial.number} {trial.rule}: {outcome.what} {outcome.remark}"[:300], flush=True)
+    return done
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """Return the number of trials and of survivals by rule and kind, as Markdown."""
+    kinds = [kind for kind in fault_kinds.KINDS if any(row["kind"] == kind for row in rows)]
+    tried = Counter((row["rule"], row["kind"]) for row in rows)
+    survived = Counter((row["rule"], row["kind"]) for row in rows if row["survived"])
+    lines = ["| rule | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
+    rules = sorted({row["rule"] for row in rows})
+    for name, chosen in [*((rule, [rule]) for rule in rules), ("all", rules)]:
+        cells = []
+        for kind in kinds:
+            n, good = (sum(counter[rule, kind] for rule in chosen) for counter in (tried, survived))
+            cells.append(f"{good} of {n}" if n else "")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the trials and print the table; status 1 if any was a loss."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--short", action="store_true", help="a few trials of each kind")
+    parser.add_argument("--minutes", type=float, default=600, help="begin no trial after this long")
+    arguments = parser.parse_args()
+    counts = fault_kinds.SHORT if arguments.short else fault_kinds.LONG
+    rows = run_trials(arguments.folder.resolve(), counts, seconds=60 * arguments.minutes)
+    print(table(rows))
+    losses = [row for row in rows if not row["survived"]]
+    for row in losses:
+        print(f"LOSS {row['kind']} {row['number']}, {row['rule']}: {row['what']}: {row['remark']}")
+    sys.exit(bool(losses))
+
+
+if __name__ == "__main__":
+    main()
