@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import LinearConstraint, milp
+from exact import exact_maximum
 from torch import Tensor, nn
 
 from extrema_cases import measure, same, settings
@@ -52,36 +52,6 @@ def test_linear_features_move_by_epsilon_times_the_dual_norm(norm: str, dual: in
     reach = 0.3 * network.layers[1].weight.detach().norm(dual, dim=1).numpy()
     np.testing.assert_allclose(got.maximum - got.clean, np.tile(reach, (5, 1)), rtol=2e-5, atol=1e-5)
     np.testing.assert_allclose(got.clean - got.minimum, np.tile(reach, (5, 1)), rtol=2e-5, atol=1e-5)
-
-
-def exact_maximum(first: nn.Linear, second: nn.Linear, x: np.ndarray, epsilon: float, sign: float) -> float:
-    """The supremum of sign * (second(relu(first(x + d)))) over the l_inf ball, by mixed-integer programming.
-
-    Variables: d, the hidden pre-activations' positive parts h, and a switch s for each hidden unit.
-    """
-    w, b = first.weight.detach().double().numpy(), first.bias.detach().double().numpy()
-    v, c = second.weight.detach().double().numpy()[0], float(second.bias.detach()[0])
-    hidden, inputs = w.shape
-    z = w @ x + b
-    spread = epsilon * np.abs(w).sum(1)
-    low, high = np.minimum(z - spread, 0), np.maximum(z + spread, 0)
-    eye, zero = np.eye(hidden), np.zeros((hidden, hidden))
-    constraints = [
-        LinearConstraint(np.hstack([-w, eye, zero]), lb=z),  # h >= z + W d
-        LinearConstraint(np.hstack([-w, eye, np.diag(-low)]), ub=z - low),  # h <= z + W d - low (1 - s)
-        LinearConstraint(np.hstack([np.zeros((hidden, inputs)), eye, np.diag(-high)]), ub=0),  # h <= high s
-    ]
-    bounds = (
-        np.concatenate([np.full(inputs, -epsilon), np.zeros(2 * hidden)]),
-        np.concatenate([np.full(inputs, epsilon), high, np.ones(hidden)]),
-    )
-    cost = np.concatenate([np.zeros(inputs), -sign * v, np.zeros(hidden)])
-    integrality = np.concatenate([np.zeros(inputs + hidden), np.ones(hidden)])
-    from scipy.optimize import Bounds
-
-    solved = milp(cost, constraints=constraints, bounds=Bounds(*bounds), integrality=integrality)
-    assert solved.success
-    return -solved.fun + sign * c
 
 
 def test_engine_stays_below_the_exact_supremum_and_comes_close():
