@@ -1,9 +1,9 @@
 """A real conda without its channels: for tests of environments where conda-forge is out of reach.
 
 PyPI's conda-lock carries conda itself, which runs out of a virtual environment of its own. What it solves, links and
-activates are packages of a channel on disk, made of what pip has installed for these tests: each holds the version, and
-paths that lead to the installed package. So an environment has what its file asks for and what that depends on, and
-nothing else.
+activates are packages of a channel on disk: this Python, and pip. That pip then installs, as in a user's run, the
+versions that the environment's file names, from wheels on disk. A wheel has the name, version and dependencies of what
+is installed for these tests, and a path that leads there. So an environment has what its file asks for, no more.
 """
 
 import bz2
@@ -11,11 +11,11 @@ import hashlib
 import importlib.metadata
 import io
 import json
-import re
 import subprocess
 import sys
 import sysconfig
 import tarfile
+import zipfile
 from pathlib import Path
 
 import yaml
@@ -23,11 +23,11 @@ from packaging.requirements import Requirement
 
 INSTALLED = ("conda-lock==4.0.3", "pycosat==0.6.6", "pluggy==1.7.0", "conda-package-handling==2.6.0")
 INSTALLED += ("tqdm", "archspec", "ruamel.yaml<0.19")
-PIP_NAMES = {"pytorch": "torch", "pytorch-cpu": "torch", "pytorch-gpu": "torch"}
 SITE = f"lib/python{sys.version_info.major}.{sys.version_info.minor}/site-packages"
 
 # An empty CONDA_OVERRIDE_CUDA: this conda cannot start the process in which it would look for a GPU.
 CONDA = """#!/bin/sh
+PIP_NO_INDEX=1 PIP_FIND_LINKS={base}/wheels PIP_DISABLE_PIP_VERSION_CHECK=1 \\
 CONDARC={base}/condarc CONDA_ROOT={base} CONDA_OVERRIDE_CUDA= exec {base}/bin/python {base}/conda.py "$@"
 """
 MAIN = '''
@@ -82,25 +82,42 @@ def make_conda(folder: Path, environments: list[Path]) -> Path:
     for name in ("bin/conda", "condabin/conda"):
         (base / name).write_text(CONDA.format(base=base))
         (base / name).chmod(0o755)
-    make_channel(channels / "conda-forge", environments)
+    make_channel(channels / "conda-forge", lent=folder / "lent")
+    make_wheels(base / "wheels", environments, lent=folder / "lent")
     return base / "condabin"
 
 
-def make_channel(channel: Path, environments: list[Path]) -> None:
-    """Packages of the names that the environments ask for, at the versions that pip has installed."""
-    lines = {line for path in environments for line in yaml.safe_load(path.read_text())["dependencies"]}
-    pins = dict(line.split("=") for line in lines)
-    index = {"python": add_package(channel, "python", pins.pop("python"), python_files())}
-    for name in pins:
-        paths = [lend(channel.parent / "lent", other) for other in needed(PIP_NAMES.get(name, name))]
-        version = importlib.metadata.version(PIP_NAMES.get(name, name)).split("+")[0]
-        path_file = "".join(f"{path}\n" for path in sorted(paths)).encode()
-        index[name] = add_package(channel, name, version, {f"{SITE}/{name}.pth": path_file}, depends=["python"])
+def make_channel(channel: Path, *, lent: Path) -> None:
+    """A channel with two packages, python and pip."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    python = add_package(channel, "python", version, python_files())
+    path_file = {f"{SITE}/pip.pth": f"{lend(lent, 'pip')}\n".encode()}
+    pip = add_package(channel, "pip", importlib.metadata.version("pip"), path_file, depends=["python"])
     (channel / "noarch").mkdir()
-    for subdir, packages in (("linux-64", dict(index.values())), ("noarch", {})):
+    for subdir, packages in (("linux-64", dict([python, pip])), ("noarch", {})):
         (channel / subdir / "repodata.json").write_text(
             json.dumps({"info": {"subdir": subdir}, "packages": packages, "packages.conda": {}, "repodata_version": 1})
         )
+
+
+def make_wheels(folder: Path, environments: list[Path], *, lent: Path) -> None:
+    """A wheel for each package that pip puts into these environments."""
+    folder.mkdir()
+    dependencies = [yaml.safe_load(path.read_text())["dependencies"] for path in environments]
+    requirements = [Requirement(line) for lines in dependencies for line in lines[-1]["pip"]]
+    for name in {one.name for one in requirements if not one.marker or one.marker.evaluate()}:
+        version = importlib.metadata.version(name).split("+")[0]
+        stem = f"{name.replace('-', '_')}-{version}"
+        needs = "".join(f"Requires-Dist: {line}\n" for line in importlib.metadata.requires(name) or [])
+        content = {
+            f"{name}.pth": f"{lend(lent, name)}\n",
+            f"{stem}.dist-info/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{needs}",
+            f"{stem}.dist-info/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+        content[f"{stem}.dist-info/RECORD"] = "".join(f"{path},,\n" for path in content)
+        with zipfile.ZipFile(folder / f"{stem}-py3-none-any.whl", "w") as wheel:
+            for path, text in content.items():
+                wheel.writestr(path, text)
 
 
 def python_files() -> dict[str, bytes | Path]:
@@ -108,23 +125,6 @@ def python_files() -> dict[str, bytes | Path]:
     interpreter = Path(sys.executable).resolve()
     configuration = f"home = {interpreter.parent}\ninclude-system-site-packages = false\n"
     return {"bin/python": interpreter, "pyvenv.cfg": configuration.encode(), f"{SITE}/README": b""}
-
-
-def needed(name: str) -> set[str]:
-    """A distribution and all that it depends on, by pip's names."""
-    found: set[str] = set()
-    todo = [name]
-    while todo:
-        one = re.sub(r"[-_.]+", "-", todo.pop()).lower()
-        if one in found:
-            continue
-        try:
-            requirements = map(Requirement, importlib.metadata.requires(one) or [])
-        except importlib.metadata.PackageNotFoundError:
-            continue  # of another platform
-        found.add(one)
-        todo += [other.name for other in requirements if not other.marker or other.marker.evaluate({"extra": ""})]
-    return found
 
 
 def lend(folder: Path, name: str) -> Path:
