@@ -26,7 +26,7 @@ include: "rules/banner.smk"
 
 wildcard_constraints:
     model=any_of(REPLICATES),
-    eps=r"\d+(\.\d+)?",
+    eps=r"\d+(\.\d+)?(-[1-9]\d*)?",
     shard=r"\d+",
 
 

@@ -23,6 +23,10 @@ from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.replicates import seed_of
 from feature_sensitivity.config.study_faults import study_faults
 from feature_sensitivity.config.training import TrainingSettings
+from feature_sensitivity.config.units import as_file_name
+from feature_sensitivity.config.units import exact
+from feature_sensitivity.config.units import from_file_name
+from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.config.used_datasets import used_datasets
 from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime import run_lock
@@ -70,6 +74,7 @@ shell.prefix(f"set -euo pipefail; {shlex.join([*START_JOB, str(RUN_LOCK)])} ")
 # What follows relies on a configuration without faults.
 stop_at_config_faults()
 config.update(with_protocols(config))
+config.update(sections_with_unit(config))
 
 # Of all that is random, except the training of further replicates.
 SEED = config["seeds"][0]
@@ -106,15 +111,27 @@ FETCHED = [dataset for dataset in used_datasets(config) if dataset not in CONSTR
 
 CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
 FIRST_CHECKPOINTS = expand("<results>/models/{model}.pt", model=MODELS)
+
+
+def in_file_names(epsilons):
+    """Return epsilons as they stand in file names."""
+    return [as_file_name(epsilon) for epsilon in epsilons]
+
+
+def epsilon_of(wildcards):
+    """Return the epsilon of a file as the config spells it."""
+    return from_file_name(wildcards.eps)
+
+
 HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
 ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
 SENSITIVITIES = expand(
-    "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=EPSILONS
+    "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=in_file_names(EPSILONS)
 )
 # Studies rest on the first seed's models.
 FIRST_ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
 FIRST_SENSITIVITIES = expand(
-    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=EPSILONS
+    "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=in_file_names(EPSILONS)
 )
 
 
@@ -275,15 +292,16 @@ def parts_of(wildcards):
 
 def measured_model(wildcards):
     """Return the model whose features are measured; end where the target spells an epsilon in another way."""
-    right = spelling(wildcards.eps, config)
+    epsilon = epsilon_of(wildcards)
+    right = spelling(epsilon, config)
     name = f"{wildcards.model}_{wildcards.eps}"
-    if right == "0":
+    if exact(epsilon) == 0:
         sys.exit(
             f"The target {name}: at epsilon 0 nothing moves; name a positive epsilon"
         )
-    if right != wildcards.eps:
+    if right != epsilon:
         sys.exit(
-            f"The target {name}: this epsilon is spelled {right}; name {wildcards.model}_{right}"
+            f"The target {name}: this epsilon is spelled {right}; name {wildcards.model}_{as_file_name(right)}"
         )
     return f"<results>/models/{wildcards.model}.pt"
 
@@ -306,7 +324,7 @@ def study_tables(wildcards):
         return expand(
             "<results>/studies/error_bounds/{model}_{eps}.csv",
             model=MODELS,
-            eps=EPSILONS,
+            eps=in_file_names(EPSILONS),
         )
     if wildcards.study == "convergence":
         return expand("<results>/studies/convergence/{model}.csv", model=MODELS)

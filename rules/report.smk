@@ -58,7 +58,6 @@ rule plot_sensitivity:
     params:
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        std=config["standardization"]["std"],
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
         spread=protocol.spread("lines, with bands and bars", several_seeds()),
@@ -135,7 +134,6 @@ rule summarize_results:
         trained=TRAINED,
         epochs=config["training"]["epochs"],
         adversarial=ADVERSARIAL,
-        std=config["standardization"]["std"],
         derivation=derivation_settings(),
         accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
         sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
@@ -241,7 +239,6 @@ rule plot_quantiles:
     params:
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        std=config["standardization"]["std"],
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
         spread=protocol.spread("points and bands", several_seeds()),

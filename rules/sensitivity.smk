@@ -22,11 +22,12 @@ rule measure_sensitivity:
         gpu=1,
     params:
         expected=expected_of_inputs,
+        epsilon=epsilon_of,
         settings=measurement_settings(),
         seed=SEED,
         side_folder=unfinished(f"measure_sensitivity/{PART}"),
     message:
-        "Model {wildcards.model}: sensitivity of its features at epsilon {wildcards.eps}."
+        "Model {wildcards.model}: sensitivity of its features at epsilon {params.epsilon}."
     script:
         "../workflow_scripts/measure_sensitivity.py"
 

@@ -50,12 +50,13 @@ rule bound_errors:
         gpu=1,
     params:
         expected=expected_of_inputs,
+        epsilon=epsilon_of,
         accuracy=config["accuracy"],
         sensitivity=measurement_settings(),
         restarts=STUDY["error_bounds"]["restarts"],
         seed=SEED,
     message:
-        "Study error_bounds: bounds of the error of {wildcards.model} at epsilon {wildcards.eps}, and an attack."
+        "Study error_bounds: bounds of the error of {wildcards.model} at epsilon {params.epsilon}, and an attack."
     script:
         "../workflow_scripts/bound_errors.py"
 
@@ -96,7 +97,7 @@ rule refit_last_layer:
         adversarial="<results>/models/adversarial.pt",
         dataset=training_data_of("normal"),
         test=evaluation_dataset(),
-        sensitivity=f"<results>/sens/normal_{STUDY['last_layer_refit']['epsilon']}.h5",
+        sensitivity=f"<results>/sens/normal_{as_file_name(STUDY['last_layer_refit']['epsilon'])}.h5",
     output:
         "<results>/studies/last_layer_refit.csv",
     log:
@@ -154,11 +155,12 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
         runtime=runtime("measure_sensitivity_l2"),
     params:
         expected=expected_of_inputs,
+        epsilon=epsilon_of,
         settings={**measurement_settings(), **L2, "shards": 1},
         seed=SEED,
         side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:
-        "Study norms: sensitivity of {wildcards.model} at l2 epsilon {wildcards.eps}."
+        "Study norms: sensitivity of {wildcards.model} at l2 epsilon {params.epsilon}."
 
 
 rule compare_norms:
@@ -170,7 +172,7 @@ rule compare_norms:
         sensitivity_l2=expand(
             "<results>/studies/norms/{model}_{eps}.h5",
             model=MODELS,
-            eps=STUDY["norms"]["epsilons"],
+            eps=in_file_names(STUDY["norms"]["epsilons"]),
         ),
         models=FIRST_CHECKPOINTS,
     output:
@@ -202,7 +204,7 @@ rule locate_crossing:
         sensitivity=expand(
             "<results>/sens/{model}_{eps}.h5",
             model=CROSSING,
-            eps=STUDY["crossing"]["epsilons"],
+            eps=in_file_names(STUDY["crossing"]["epsilons"]),
         ),
         models=expand("<results>/models/{model}.pt", model=CROSSING),
     output:

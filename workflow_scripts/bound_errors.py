@@ -14,6 +14,7 @@ from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.error_bounds.measurement import measure_bounds
@@ -53,7 +54,7 @@ def bound_errors(
     )
     row = measure_bounds(
         name=name,
-        model=load_checkpoint(checkpoint),
+        model=with_inputs_in(attack.unit, load_checkpoint(checkpoint)),
         file=file,
         test_split=read_split(evaluation, "test"),
         settings=settings,
@@ -70,7 +71,7 @@ if "snakemake" in globals():
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
             sensitivity=Path(snakemake.input.sensitivity),
-            epsilon=snakemake.wildcards.eps,
+            epsilon=snakemake.params.epsilon,
             section=snakemake.params.accuracy,
             measurement=snakemake.params.sensitivity,
             restarts=snakemake.params.restarts,

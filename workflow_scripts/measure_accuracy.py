@@ -12,12 +12,13 @@ from feature_sensitivity.analysis.accuracy_interval import accuracy_columns
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
 from feature_sensitivity.config.measurement import AccuracySettings
-from feature_sensitivity.config.units import epsilon_255
+from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 
@@ -35,11 +36,12 @@ def measure_accuracy(
 ) -> None:
     """Write the accuracies of a model at 0 and at every epsilon, and those under other attacks that check them.
 
-    ``name``: the model's. ``evaluation``: the dataset file whose test images are attacked. ``section``: as ``accuracy``
-    in the config.
+    ``name``: the model's. ``evaluation``: the dataset file whose test images are attacked. ``epsilons``: as in the
+    config. ``section``: as ``accuracy`` there.
     """
     device = best_device()
-    model = load_checkpoint(checkpoint)
+    loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
+    model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test")
     n_test = len(split.labels)
     chosen = random_test_images(n_test, section["images"] or n_test, seed=seed, key="accuracy.images")
@@ -60,8 +62,7 @@ def measure_accuracy(
             {
                 "model": name,
                 "norm": attack.norm,
-                "epsilon": attack.epsilon,
-                "epsilon_255": epsilon_255(epsilon, model.standardization.std),
+                **epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std),
                 "steps": attack.steps if attack.epsilon else 0,
                 "step_size": attack.step_size,
                 **accuracy_columns(correct),
@@ -70,7 +71,7 @@ def measure_accuracy(
         )
         logger.info("epsilon %s: %.2f %% of %d images", epsilon, 100 * correct.mean(), len(correct))
 
-    numbers = [float(epsilon) for epsilon in epsilons]
+    numbers = [float(exact(epsilon)) for epsilon in epsilons]
     other = {"norm": section["norm"], "clip_to_pixel_box": section["clip_to_pixel_box"]}
     one_step, zero_gradient = correct_under_one_step(epsilons=numbers, **other, **attacked)
 

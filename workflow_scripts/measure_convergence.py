@@ -9,11 +9,13 @@ import torch
 
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.convergence import measurement
@@ -34,7 +36,8 @@ def measure_convergence(
     ``study``: as ``studies.convergence`` in the config. ``section``: as ``sensitivity`` there.
     """
     device = best_device()
-    model = load_checkpoint(checkpoint)
+    loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
+    model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test")
     chosen = random_test_images(len(split.labels), study["images"], seed=seed, key="studies.convergence.images")
     n_features = model.network.fc.in_features
@@ -59,7 +62,9 @@ def measure_convergence(
         measure, settings, steps=study["steps"], n_starts=study["starts"], definition=section["definition"]
     )
     table.insert(0, "model", name)
-    table.insert(1, "epsilon", float(study["epsilon"]))
+    columns = epsilon_columns(study["epsilon"], unit=unit, std=loaded.standardization.std)
+    for place, (column, number) in enumerate(columns.items(), start=1):
+        table.insert(place, column, number)
     table["n_images"], table["n_features"] = study["images"], min(study["features"], n_features)
     write_table(output, table)
 

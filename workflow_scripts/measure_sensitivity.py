@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from feature_sensitivity.config.measurement import ExtremaSettings
-from feature_sensitivity.config.units import epsilon_255
+from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
@@ -19,6 +19,7 @@ from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.errors import UserError
@@ -59,7 +60,8 @@ def measure_sensitivity(
         side_folder: what an interrupted measurement continues from.
     """
     device = best_device()
-    model = load_checkpoint(checkpoint)
+    loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
+    model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test")
     chosen = random_test_images(len(split.labels), section["images"], seed=seed, key="sensitivity.images")
     chosen = chosen[shard - 1 :: section["shards"]]
@@ -103,7 +105,7 @@ def measure_sensitivity(
         feature_index=features,
         attributes={
             **settings_attributes(model=name, epsilon=epsilon, section=section, seed=seed),
-            "epsilon_255": epsilon_255(epsilon, model.standardization.std),
+            **epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std),
             "batch_size": extrema.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
             "feature_sensitivity_version": made_by["feature_sensitivity"],
@@ -121,7 +123,7 @@ if "snakemake" in globals():
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
-            epsilon=snakemake.wildcards.eps,
+            epsilon=snakemake.params.epsilon,
             section=snakemake.params.settings,
             seed=snakemake.params.seed,
             shard=int(snakemake.wildcards.get("shard", 1)),

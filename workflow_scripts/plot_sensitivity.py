@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from feature_sensitivity.analysis.run import read_sensitivities
-from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.reporting.epsilons import epsilon_titles
 from feature_sensitivity.reporting.figures.sensitivity import sensitivity_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample
@@ -18,7 +18,6 @@ def plot_sensitivity(
     sensitivity: SensitivityFiles,
     svg: Path,
     models: Sequence[str],
-    std: Sequence[float],
     definition: str,
     normalization: str,
     protocol: str,
@@ -30,7 +29,6 @@ def plot_sensitivity(
         sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
         svg: the file to write.
         models: in the order of their colours.
-        std: of the standardization, per channel.
         definition: of sensitivity, as in the config.
         normalization: of weights, as in the config.
         protocol: states the attack and the definition.
@@ -40,7 +38,7 @@ def plot_sensitivity(
     figure, numbers = sensitivity_figure(
         {key: file.sensitivity for key, file in files.items()},
         models=models,
-        epsilons={epsilon: in_both_units(epsilon, std) for _, epsilon in files},
+        epsilons=epsilon_titles(files),
         caption=joined(protocol, sensitivity_sample(list(files.values())), "vertical lines: means", spread),
     )
     save_figure(figure, svg, numbers)
@@ -54,7 +52,6 @@ if "snakemake" in globals():
             ),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
-            std=snakemake.params.std,
             **snakemake.params.derivation,
             protocol=snakemake.params.protocol,
             spread=snakemake.params.spread,

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.last_layer_refit.measurement import measure_heads, refitted_heads
@@ -48,14 +52,16 @@ def refit_last_layer(
     files = SensitivityFiles(
         paths={key: sensitivity}, checkpoints={"normal": normal}, section=measurement, seed=seed
     ).read()
-    model, test_split = load_checkpoint(normal), read_split(evaluation, "test")
+    attack = Attack.from_config(training, study["epsilon"])
+    loaded, test_split = load_checkpoint(normal), read_split(evaluation, "test")
+    model = with_inputs_in(attack.unit, loaded)
     heads = refitted_heads(
         normal=model,
-        adversarial=load_checkpoint(adversarial),
+        adversarial=with_inputs_in(attack.unit, load_checkpoint(adversarial)),
         file=rederived(files[key], **derivation),
         train_split=read_split(dataset, "train"),
         study=study,
-        attack=Attack.from_config(training, study["epsilon"]),
+        attack=attack,
         seed=seed,
         device=device,
     )
@@ -68,7 +74,11 @@ def refit_last_layer(
         settings=AccuracySettings.from_config(accuracy, epsilon=study["epsilon"], seed=seed),
         device=device,
     )
-    write_table(output, table)
+    columns = [
+        epsilon_columns(epsilon, unit=attack.unit, std=loaded.standardization.std)
+        for epsilon in ("0", study["epsilon"])
+    ]
+    write_table(output, table.merge(pd.DataFrame(columns), on="epsilon"))
 
 
 if "snakemake" in globals():

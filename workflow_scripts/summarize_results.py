@@ -1,6 +1,6 @@
 """Write the summary: one row for each model and epsilon."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +11,7 @@ from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.analysis.sanity_checks import sanity_warnings
 from feature_sensitivity.analysis.summary import summarize
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.config.units import UNIT_TITLES, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.documents import as_html, as_markdown, as_text, write_text
 from feature_sensitivity.reporting.protocol import joined
@@ -30,7 +31,6 @@ def summarize_results(
     markdown: Path,
     page: Path,
     text: Path,
-    std: Sequence[float],
     definition: str,
     normalization: str,
     accuracy_protocol: str,
@@ -49,7 +49,6 @@ def summarize_results(
         markdown: its main columns, the settings, and what is odd.
         page: the same as HTML.
         text: the same without the settings.
-        std: of the standardization, per channel.
         definition: of sensitivity, as in the config.
         normalization: of weights, as in the config.
         accuracy_protocol: states the attack on the decision.
@@ -70,10 +69,10 @@ def summarize_results(
     note = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(summary), spread)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
-        "Epsilon in standardized units (255ths of the pixel range)."
+        f"Epsilon in {UNIT_TITLES[unit_of(summary)]}."
     )
     checked = pd.concat(check_tables.values(), ignore_index=True)
-    document = summary_document(summary, checked, std=std, note=note, warnings=warnings)
+    document = summary_document(summary, checked, note=note, warnings=warnings)
     write_table(csv, summary)
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
@@ -96,7 +95,6 @@ if "snakemake" in globals():
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),
             text=Path(snakemake.output.text),
-            std=snakemake.params.std,
             **snakemake.params.derivation,
             accuracy_protocol=snakemake.params.accuracy_protocol,
             sensitivity_protocol=snakemake.params.sensitivity_protocol,

@@ -34,7 +34,7 @@ MODELS = ["normal", "adversarial", "robust_dataset"]
 EPSILONS = ["0.04", "0.2"]
 N_IMAGES, N_FEATURES = 5, 24
 ATTACK = {"steps": 4, "relative_step_size": "1/8", "schedule": "constant", "momentum": 0, "restarts": 1}
-ATTACK |= {"clip_to_pixel_box": False}
+ATTACK |= {"clip_to_pixel_box": False, "epsilon_unit": "standardized"}
 ACCURACY = {**ATTACK, "iterate": "last", "images": None, "stronger_attack": None}
 SENSITIVITY = {**ATTACK, "iterate": "best", "surrogate_steps": 0, "search_dtype": "float32", "batch_size": None}
 SENSITIVITY |= {"images": N_IMAGES, "features": None, "target_relative_error": None}
@@ -75,6 +75,7 @@ def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, 
         feature_index=np.arange(N_FEATURES),
         attributes={
             **settings_attributes(model=model, epsilon=epsilon, section={**SENSITIVITY, "norm": norm}, seed=0),
+            "epsilon_255": 50 * float(epsilon),
             "checkpoint_sha256": sha256_of_file(checkpoint),
         },
     )
@@ -147,7 +148,6 @@ def test_plots_of_sensitivities(plot, files: Files, tmp_path: Path):
         sensitivity=files.sensitivity,
         svg=svg,
         models=MODELS,
-        std=[0.2],
         definition="range",
         normalization="none",
         protocol="PROTOCOL",
@@ -171,7 +171,6 @@ def summarize(files: Files, folder: Path) -> Path:
         markdown=folder / "summary.md",
         page=folder / "summary.html",
         text=folder / "summary.txt",
-        std=[0.2],
         definition="max_abs",
         normalization="max_abs",
         accuracy_protocol="ATTACK",

@@ -228,3 +228,14 @@ def test_the_table_has_a_row_with_numbers_for_each_claim() -> None:
 )
 def test_every_is_kleenes_conjunction(truths: list[bool | None], expected: bool | None) -> None:
     assert every(truths) is expected
+
+
+def test_in_pixel_units_what_is_about_the_epsilons_of_the_paper_is_open():
+    run = as_in_the_paper()
+    recorded = {e: {"epsilon": e, "epsilon_255": 255 * e, "epsilon_standardized": 5 * e} for e in EPSILONS}
+    judgements = {judgement.claim.name: judgement for judgement in judge(replace(run, recorded=recorded))}
+    for name in ("A3", "A4", "S4"):
+        assert judgements[name].verdict == UNDECIDED
+        assert "in standardized units, this run is in pixel units" in judgements[name].reason
+    assert judgements["S2"].verdict == REPRODUCED
+    assert judgements["S2"].checks[0].label == "mean of normal at 15.3/255 / at 10.2/255"

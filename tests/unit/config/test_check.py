@@ -35,6 +35,27 @@ WRONG = {
     "epsilon without quotes": ({"epsilons": [0.04]}, ["epsilons.0 is 0.04", "here '0.04'"]),
     "negative epsilon": ({"epsilons": ["-0.1"]}, ["epsilons.0 is '-0.1'"]),
     "one number spelled twice": ({"epsilons": ["0.08", "0.080"]}, ["'0.080' and '0.08', the same number; keep one"]),
+    "one number as a fraction and as a decimal": (
+        {"epsilons": ["0.08", "2/25"]},
+        ["epsilons has '2/25' and '0.08', the same number"],
+    ),
+    "one number twice in a study": (
+        {"studies": {"norms": {"epsilons": ["0.5", "1/2"]}, "crossing": {"epsilons": ["0"]}}},
+        ["studies.norms.epsilons has '1/2' and '0.5'", "studies.crossing.epsilons has '0'; leave it out"],
+    ),
+    "epsilon 0 of a study": (
+        {"studies": {"convergence": {"epsilon": "0/255"}}},
+        ["studies.convergence.epsilon is 0/255; write a positive epsilon"],
+    ),
+    "a fraction of nothing": ({"epsilons": ["8/0"]}, ["epsilons.0 is '8/0'; write a positive decimal or a fraction"]),
+    "decimals left over from standardized units": (
+        {"epsilon_unit": "pixel", "epsilons": ["4/255", "8"]},
+        [
+            "epsilons has '8', but epsilon_unit is pixel, where epsilons are fractions",
+            "adversarial_training.epsilon has '0.08'",
+            "write one such as 8/255 (0.08 of the pixel range is 20.4/255)",
+        ],
+    ),
     "epsilon 0": ({"epsilons": ["0", "0.1"]}, ["epsilons has '0'; leave it out"]),
     "unknown dataset": ({"models": {"normal": {"dataset": "mnist"}}}, ["models.normal.dataset is 'mnist'", "cifar10"]),
     "negative steps": ({"accuracy": {"steps": -5}}, ["accuracy.steps is -5; write 1 or more"]),
@@ -189,6 +210,11 @@ def test_a_number_that_is_not_finite_is_refused(path: tuple[Any, ...], number: f
     functools.reduce(operator.getitem, above, config)[last] = number
     (fault,) = faults(config, SCHEMA)
     assert fault.startswith(f"{'.'.join(map(str, path))} is .")
+
+
+def test_in_pixel_units_epsilons_are_fractions():
+    pixel = {"epsilon_unit": "pixel", "epsilons": ["0.5/255", "8/255"]}
+    assert faults(merged(PAPER, {**pixel, "adversarial_training": {"epsilon": "8/255"}}), SCHEMA) == []
 
 
 def test_a_missing_key_is_named():

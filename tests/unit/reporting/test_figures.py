@@ -37,6 +37,22 @@ def test_figure_1_has_a_curve_for_each_model_and_both_units(accuracy: pd.DataFra
     np.testing.assert_allclose(curves[0].get_ydata(orig=False), [90, 10])
 
 
+def test_figure_1_in_pixel_units(accuracy: pd.DataFrame):
+    pixel = accuracy.assign(epsilon=8 / 255 * (accuracy.epsilon > 0), epsilon_255=8.0 * (accuracy.epsilon > 0))
+    pixel["epsilon_standardized"] = 5 * pixel.epsilon
+    axes = accuracy_figure(pixel, models=MODELS, caption="settings").axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0\n0", "8\n0.157"]
+    assert axes.get_xlabel() == "$\\epsilon$, 255ths of the pixel range above, standardized units below"
+    np.testing.assert_allclose(axes.containers[0].lines[0].get_xdata(orig=False), [0, 8])
+
+
+def test_figure_1_leaves_out_a_unit_that_models_do_not_share(accuracy: pd.DataFrame):
+    accuracy["epsilon_255"] *= np.where(accuracy.model == "normal", 1, 1.2)
+    axes = accuracy_figure(accuracy, models=MODELS, caption="settings").axes[0]
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "0.2"]
+    assert axes.get_xlabel() == "$\\epsilon$, standardized units"
+
+
 def test_figure_2_has_a_panel_for_each_epsilon_and_counts_every_feature():
     rng = np.random.default_rng(0)
     values = {(model, epsilon): rng.gamma(3, size=200) for model in MODELS for epsilon in ("0.04", "0.08", "0.2")}

@@ -53,6 +53,12 @@ def test_a_study_states_its_settings_without_quotes_and_null_as_in_the_config(pa
     assert protocol.study("definitions", paper).startswith("Accuracy: ")
 
 
+def test_a_study_states_the_unit_of_epsilon(paper: dict[str, Any]):
+    assert "Epsilon in standardized units; times 51.2 in 255ths of the pixel range." in protocol.study("norms", paper)
+    paper["epsilon_unit"] = "pixel"
+    assert "Epsilon as a share of the pixel range; divided by 0.2009 in" in protocol.study("norms", paper)
+
+
 def test_training_states_both_kinds(paper: dict[str, Any]):
     sentence = protocol.training(paper["training"], paper["adversarial_training"])
     assert "momentum SGD, 60 epochs, batch 256, learning rate 0.01 (step), weight decay 0.0005" in sentence

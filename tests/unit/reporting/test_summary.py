@@ -18,7 +18,17 @@ def accuracies(**n_correct: int) -> pd.DataFrame:
     for name, n in n_correct.items():
         interval = wilson_interval(n, 100)
         numbers = {"n_images": 100, "n_correct": n, "accuracy": n / 100, "ci_low": interval.low}
-        rows.append({"model": name, "norm": "linf", "epsilon": 0.1, **numbers, "ci_high": interval.high, "seed": 0})
+        rows.append(
+            {
+                "model": name,
+                "norm": "linf",
+                "epsilon": 0.1,
+                "epsilon_255": 5.0,
+                **numbers,
+                "ci_high": interval.high,
+                "seed": 0,
+            }
+        )
     return pd.DataFrame(rows)
 
 
@@ -62,7 +72,7 @@ def test_the_summary_has_one_row_for_each_model_and_epsilon():
     assert normal.sensitivity_mean == pytest.approx(3)
     assert normal.sensitivity_mean_seed_std == pytest.approx(math.sqrt(2))
     assert normal.sensitivity_std == pytest.approx(1.5 * math.sqrt(2))
-    table = summary_table(summary, [0.2])
+    table = summary_table(summary)
     assert table["accuracy %"].tolist() == ["55.0 ± 7.1", "70.0 ± 0.0"]
     assert table["sensitivity mean"].tolist() == ["3.0000 ± 1.4142", "1.0000 ± 0.0000"]
 
@@ -70,7 +80,7 @@ def test_the_summary_has_one_row_for_each_model_and_epsilon():
 def test_the_summary_of_one_seed_has_no_spread():
     summary = summarize(accuracies(normal=50), {("normal", "0.1"): file([1, 3])})
     assert not [name for name in summary.columns if "seed_" in name or name == "n_seeds"]
-    table = summary_table(summary, [0.2])
+    table = summary_table(summary)
     assert table["accuracy %"].tolist() == ["50.0 (40.4-59.6)"]
     assert table["sensitivity mean"].tolist() == ["2.0000"]
 

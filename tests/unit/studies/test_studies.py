@@ -8,12 +8,21 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.code_closure import code_closure
 from feature_sensitivity.studies.crossing.report import crossings
 from feature_sensitivity.studies.registry import STUDIES
 
 MODELS = ["normal", "adversarial", "robust_dataset"]
+
+
+def in_unit(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
+    """The same table of a run with epsilons in this unit."""
+    if "epsilon" not in frame:
+        return frame
+    recorded = [epsilon_columns(f"{epsilon:g}", unit=unit, std=[0.2]) for epsilon in frame.epsilon]
+    return frame.drop(columns="epsilon").join(pd.DataFrame(recorded))
 
 
 def error_bounds(violations: int) -> pd.DataFrame:
@@ -87,9 +96,10 @@ TABLES = {
 }
 
 
+@pytest.mark.parametrize("unit", ["standardized", "pixel"])
 @pytest.mark.parametrize("name", STUDIES)
-def test_every_study_has_a_table_and_a_figure(name: str, tmp_path: Path):
-    study, frame = STUDIES[name], TABLES[name]
+def test_every_study_has_a_table_and_a_figure(name: str, unit: str, tmp_path: Path):
+    study, frame = STUDIES[name], in_unit(TABLES[name], unit)
     table = study.table(frame)
     assert len(table)
     assert not table.isna().any().any()
@@ -97,10 +107,27 @@ def test_every_study_has_a_table_and_a_figure(name: str, tmp_path: Path):
     assert (tmp_path / f"{name}.png").stat().st_size > 1000
 
 
+@pytest.mark.parametrize(
+    ("unit", "epsilon", "below", "above", "places"),
+    [
+        ("standardized", "0.5 (25.5/255)", "standardized units", "255ths of the pixel range", [0.5, 1]),
+        ("pixel", "127.5/255 (2.5 standardized)", "255ths of the pixel range", "standardized units", [127.5, 255]),
+    ],
+)
+def test_a_study_shows_epsilons_in_both_units(unit: str, epsilon: str, below: str, above: str, places: list[float]):
+    study, frame = STUDIES["norms"], in_unit(norms(), unit)
+    assert study.table(frame).epsilon[0] == epsilon
+    axes = study.figure(frame, models=MODELS, caption="settings").axes[0]
+    assert axes.get_xlabel() == f"linf $\\epsilon$, {below}"
+    (second,) = axes.child_axes
+    assert second.get_xlabel() == above
+    assert axes.containers[0].lines[0].get_xdata().tolist() == places
+
+
 def test_the_error_bounds_count_contradictions():
     assert "None of the 300 attacked points" in STUDIES["error_bounds"].answer(error_bounds(0))
     assert "6 of 300 attacked points contradict" in STUDIES["error_bounds"].answer(error_bounds(1))
-    table = STUDIES["error_bounds"].table(error_bounds(0))
+    table = STUDIES["error_bounds"].table(in_unit(error_bounds(0), "standardized"))
     assert table["pointwise / attacked"][0] == "1.50"
 
 
@@ -120,6 +147,8 @@ def test_a_crossing_is_interpolated_in_the_logarithm():
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 0.5])) == pytest.approx([0.15])
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 1.5])) == []
     assert "cross at epsilon 0.147" in STUDIES["crossing"].answer(crossing(1.1, 0.9))
+    in_pixels = STUDIES["crossing"].answer(in_unit(crossing(1.1, 0.9), "pixel"))
+    assert "cross at epsilon 37.5 in 255ths of the pixel range" in in_pixels
     assert "normal is the more sensitive one throughout" in STUDIES["crossing"].answer(crossing(1.5, 1.1))
 
 

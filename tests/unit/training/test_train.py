@@ -10,6 +10,7 @@ import torch
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.training import SCHEDULES
 from feature_sensitivity.data.split import Split
+from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.cpu_workers import every_core
@@ -165,3 +166,15 @@ def test_a_last_batch_of_one_small_image_is_refused_before_any_epoch(digits: tup
     larger = Split(odd[0].images.repeat(2, axis=2).repeat(2, axis=3), odd[0].labels)
     training.check_last_batch(ARCHITECTURE, larger, 64)
     training.check_last_batch(ARCHITECTURE, train_split, 64)
+
+
+def test_adversarial_training_in_pixel_units_is_that_of_a_network_that_standardizes(digits, tmp_path: Path):
+    # One std for all channels: a ball of pixels is one in standardized units, of a radius larger by 1 / std.
+    std = STANDARD["standardization"].std[0]
+    attack = replace(ATTACK, epsilon=ATTACK.epsilon * std, step_size=ATTACK.step_size * std, unit="pixel")
+    settings = replace(SETTINGS, epochs=1, attack=ATTACK)
+    _, standardized = run(digits, tmp_path / "standardized.pt", settings)
+    in_pixels = replace(settings, attack=attack)
+    network, pixel = run(digits, tmp_path / "pixel.pt", in_pixels)
+    assert pixel.train_loss.tolist() == pytest.approx(standardized.train_loss.tolist(), rel=0.02)
+    assert network.state_dict().keys() == build(ARCHITECTURE).state_dict().keys()

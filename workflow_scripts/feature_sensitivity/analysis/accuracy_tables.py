@@ -11,6 +11,7 @@ import pandas as pd
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.tables import ADVICE, read_table
 from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.units import exact, unit_of
 from feature_sensitivity.runtime.errors import UserError
 
 SHARES = ("epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high")
@@ -77,6 +78,8 @@ class AccuracyFiles:
             "step_size": [size for _, _, size in rows],
             "seed": [self.seed] * len(rows),
         }
+        if (unit := unit_of(table)) != self.section["epsilon_unit"]:
+            raise UserError(f"{path} is of another measurement than this run's: epsilon_unit is {unit}; {ADVICE}")
         _check(path, table, expected, n_images=self.section["images"])
         return table
 
@@ -85,7 +88,7 @@ class AccuracyFiles:
         attacks = ["fgsm", *([self.section["stronger_attack"]] if self.section["stronger_attack"] else [])]
         n = len(attacks) * len(self.epsilons)
         expected = {
-            "epsilon": [float(epsilon) for _ in attacks for epsilon in self.epsilons],
+            "epsilon": [float(exact(epsilon)) for _ in attacks for epsilon in self.epsilons],
             "attack": [attack for attack in attacks for _ in self.epsilons],
             "model": [model] * n,
             "norm": [self.section["norm"]] * n,

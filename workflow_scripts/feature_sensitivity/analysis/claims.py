@@ -59,10 +59,10 @@ def accuracy_falls_with_epsilon(run: Run) -> Iterator[Check]:
     for model in MODELS:
         curve = [(epsilon, run.accuracy_of(model, epsilon)) for epsilon in (0.0, *run.epsilons)]
         for (_, before), (epsilon, after) in pairwise(curve):
-            yield Check(f"accuracy of {model} at {epsilon:g}", after, _does_not_rise(before, after))
+            yield Check(f"accuracy of {model} at {run.shown(epsilon)}", after, _does_not_rise(before, after))
         first, (epsilon, last) = curve[0][1], curve[-1]
         fall = combination((1, first), (-1, last))
-        yield Check(f"fall of {model} from 0 to {epsilon:g}", fall, is_above(fall, 0))
+        yield Check(f"fall of {model} from 0 to {run.shown(epsilon)}", fall, is_above(fall, 0))
 
 
 def _does_not_rise(before: Estimate, after: Estimate) -> Truth:
@@ -74,7 +74,7 @@ def _does_not_rise(before: Estimate, after: Estimate) -> Truth:
 def nothing_left_at_the_largest_epsilon(run: Run) -> Iterator[Check]:
     """At epsilon 0.2 `normal` and `robust_dataset` are at 0 %."""
     for model in (NORMAL, ROBUST):
-        accuracy = run.accuracy_of(model, 0.2)
+        accuracy = run.accuracy_of(model, run.of_the_paper(0.2))
         yield Check(f"accuracy of {model} at 0.2", accuracy, is_below(accuracy, ZERO))
 
 
@@ -82,7 +82,7 @@ def nothing_left_at_the_largest_epsilon(run: Run) -> Iterator[Check]:
 def adversarial_training_is_robust(run: Run) -> Iterator[Check]:
     """`adversarial` is still accurate at epsilon 0.08, and better than chance at 0.2."""
     for epsilon, threshold in ((0.08, HIGH), (0.2, 1 / run.n_classes)):
-        accuracy = run.accuracy_of(ADVERSARIAL, epsilon)
+        accuracy = run.accuracy_of(ADVERSARIAL, run.of_the_paper(epsilon))
         yield Check(f"accuracy at {epsilon:g}, against {threshold:.0%}", accuracy, is_above(accuracy, threshold))
 
 
@@ -126,7 +126,7 @@ def sensitivities_are_normally_distributed(run: Run) -> Iterator[Check]:
             for name, statistic, limit in shapes:
                 shape = mean_of([_shape(statistic, values) for values in seeds])
                 near = every([is_above(shape, -limit), is_below(shape, limit)])
-                yield Check(f"{name} of {model} at {epsilon:g}", shape, near)
+                yield Check(f"{name} of {model} at {run.shown(epsilon)}", shape, near)
 
 
 def _shape(statistic: Callable[..., NDArray[np.floating]], values: NDArray[np.floating]) -> Estimate:
@@ -142,7 +142,7 @@ def sensitivities_grow_with_epsilon(run: Run) -> Iterator[Check]:
     for model in MODELS:
         for before, after in pairwise(run.sensitivity_epsilons):
             ratio = run.sensitivity_ratio((model, after), (model, before))
-            yield Check(f"mean of {model} at {after:g} / at {before:g}", ratio, is_above(ratio, 1))
+            yield Check(f"mean of {model} at {run.shown(after)} / at {run.shown(before)}", ratio, is_above(ratio, 1))
 
 
 @claim(
@@ -154,7 +154,7 @@ def adversarial_training_makes_insensitive(run: Run) -> Iterator[Check]:
     for epsilon in run.sensitivity_epsilons:
         for other in (NORMAL, ROBUST):
             ratio = run.sensitivity_ratio((ADVERSARIAL, epsilon), (other, epsilon))
-            yield Check(f"mean of {ADVERSARIAL} / {other} at {epsilon:g}", ratio, is_below(ratio, FAR))
+            yield Check(f"mean of {ADVERSARIAL} / {other} at {run.shown(epsilon)}", ratio, is_below(ratio, FAR))
 
 
 @claim(
@@ -165,8 +165,9 @@ def adversarial_training_makes_insensitive(run: Run) -> Iterator[Check]:
 def normal_and_robust_dataset_cross(run: Run) -> Iterator[Check]:
     """`normal` is more sensitive than `robust_dataset` at epsilon 0.04, 0.06 and 0.08, and less at 0.2."""
     for epsilon, holds in ((0.04, is_above), (0.06, is_above), (0.08, is_above), (0.2, is_below)):
+        epsilon = run.of_the_paper(epsilon)
         ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
-        yield Check(f"mean of {NORMAL} / {ROBUST} at {epsilon:g}", ratio, holds(ratio, 1))
+        yield Check(f"mean of {NORMAL} / {ROBUST} at {run.shown(epsilon)}", ratio, holds(ratio, 1))
 
 
 @claim(
@@ -183,7 +184,7 @@ def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
             if is_greater(run.accuracy_of(better, epsilon), run.accuracy_of(worse, epsilon)):
                 pairs_apart += 1
                 ratio = run.sensitivity_ratio((better, epsilon), (worse, epsilon))
-                yield Check(f"mean of {better} / {worse} at {epsilon:g}", ratio, is_below(ratio, 1))
+                yield Check(f"mean of {better} / {worse} at {run.shown(epsilon)}", ratio, is_below(ratio, 1))
     if not pairs_apart:
         raise MissingError("no two accuracies have intervals that are apart")
 

@@ -1,7 +1,7 @@
 """The numbers of a run, and the one reader of its accuracy and sensitivity files."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of
 from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
@@ -32,29 +33,43 @@ class Run:
 
     ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``movement``: (model,
     epsilon) to how far each image moves each feature, weighted, [n_seeds, n_images, n_features], for the same
-    images everywhere. ``last_layer_refit``: the table of the study of that name, if it was made.
+    images everywhere. ``last_layer_refit``: the table of the study of that name, if it was made. ``recorded``:
+    an epsilon to what a measurement records of it.
     """
 
     accuracy: Mapping[tuple[str, float], Estimate]
     movement: Mapping[tuple[str, float], NDArray[np.floating]]
     n_classes: int
     last_layer_refit: pd.DataFrame | None = None
+    recorded: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
 
     @cached_property
     def epsilons(self) -> list[float]:
         """Return every epsilon of an attack on accuracy, ascending."""
         return sorted({epsilon for _, epsilon in self.accuracy if epsilon > 0})
 
+    def shown(self, epsilon: float) -> str:
+        """Return an epsilon of this run as text."""
+        return own_unit(self.recorded.get(epsilon, {"epsilon": epsilon}))
+
+    def of_the_paper(self, epsilon: float) -> float:
+        """Return an epsilon of the paper, which is in standardized units; raise ``MissingError`` in pixel units."""
+        if any(unit_of(recorded) == "pixel" for recorded in self.recorded.values()):
+            raise MissingError(
+                f"the claim is about epsilon {epsilon:g} in standardized units, this run is in pixel units"
+            )
+        return epsilon
+
     def accuracy_of(self, model: str, epsilon: float) -> Estimate:
         """Return the accuracy under attack; epsilon 0 means without. Raise ``MissingError`` if the run has none."""
         if (model, epsilon) not in self.accuracy:
-            raise MissingError(f"this run has no accuracy of {model} at epsilon {epsilon:g}")
+            raise MissingError(f"this run has no accuracy of {model} at epsilon {self.shown(epsilon)}")
         return self.accuracy[model, epsilon]
 
     def movement_of(self, model: str, epsilon: float) -> NDArray[np.floating]:
         """Return how far each image moves each feature [n_seeds, n_images, n_features], or raise ``MissingError``."""
         if (model, epsilon) not in self.movement:
-            raise MissingError(f"this run has no sensitivities of {model} at epsilon {epsilon:g}")
+            raise MissingError(f"this run has no sensitivities of {model} at epsilon {self.shown(epsilon)}")
         return self.movement[model, epsilon]
 
     @cached_property
@@ -122,12 +137,17 @@ def run_from(
         moved = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)[np.isin(file.image_index, shared)]
         key = model_of(file.attributes["model"]), float(file.attributes["epsilon"])
         movement.setdefault(key, []).append(moved * weight_factor(file.weight, normalization=normalization))
+    recorded = {
+        float(row["epsilon"]): {name: float(row[name]) for name in COLUMNS if name in row}
+        for row in (file.attributes for file in files)
+    }
     pooled = accuracy_over_seeds(accuracy)
     return Run(
         accuracy={(row["model"], float(row["epsilon"])): accuracy_estimate(row) for row in pooled.to_dict("records")},
         movement={key: np.stack(seeds) for key, seeds in movement.items()},
         n_classes=len(files[0].weight),
         last_layer_refit=last_layer_refit,
+        recorded=recorded,
     )
 
 

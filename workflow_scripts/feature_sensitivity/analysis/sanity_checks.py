@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
+from feature_sensitivity.config.units import own_unit
 from feature_sensitivity.evaluation.robust_overfitting import robust_overfitting
 
 ZERO_GRADIENTS = 0.01
@@ -78,8 +79,8 @@ def rising_accuracy(accuracy: pd.DataFrame) -> list[str]:
     """Return where accuracy is higher under a larger epsilon."""
     rows = accuracy.sort_values("epsilon").to_dict("records")
     return [
-        f"{larger['model']}: accuracy rises from {_percent(smaller['accuracy'])} at epsilon {smaller['epsilon']:g} to "
-        f"{_percent(larger['accuracy'])} at {larger['epsilon']:g}, though the larger ball holds the smaller one, so "
+        f"{larger['model']}: accuracy rises from {_percent(smaller['accuracy'])} at epsilon {own_unit(smaller)} to "
+        f"{_percent(larger['accuracy'])} at {own_unit(larger)}, though the larger ball holds the smaller one, so "
         "the attack fails at the larger epsilon; raise accuracy.steps or accuracy.restarts, or write "
         "accuracy.iterate: any"
         for smaller, larger in pairwise(rows)
@@ -99,20 +100,20 @@ COMPARISONS = (
     Comparison(
         "fgsm",
         lambda rows: rows.accuracy > rows.ci_high_other,
-        "{model}: at epsilon {epsilon:g} PGD leaves {pgd}, a single gradient step only {other}, so the gradients lead "
+        "{model}: at epsilon {epsilon} PGD leaves {pgd}, a single gradient step only {other}, so the gradients lead "
         "PGD astray and its accuracy is too high; raise accuracy.restarts, write accuracy.iterate: any, or compare "
         "with accuracy.stronger_attack: apgd",
     ),
     Comparison(
         "apgd",
         lambda rows: rows.accuracy_other > rows.ci_high,
-        "{model}: at epsilon {epsilon:g} APGD leaves {other}, PGD only {pgd}, so the stronger attack failed and cannot "
+        "{model}: at epsilon {epsilon} APGD leaves {other}, PGD only {pgd}, so the stronger attack failed and cannot "
         "confirm PGD; raise accuracy.restarts, or look at the gradients of this model",
     ),
     Comparison(
         "apgd",
         lambda rows: rows.accuracy - rows.accuracy_other > MUCH_LOWER,
-        "{model}: at epsilon {epsilon:g} APGD lowers the accuracy to {other}, {points:.1f} points below PGD's, so PGD "
+        "{model}: at epsilon {epsilon} APGD lowers the accuracy to {other}, {points:.1f} points below PGD's, so PGD "
         "overstates the robustness of this model; quote the accuracy under APGD, too",
     ),
 )
@@ -128,7 +129,7 @@ def beside_other_attacks(accuracy: pd.DataFrame, checks: pd.DataFrame) -> list[s
             found.append(
                 sentence.format(
                     model=row["model"],
-                    epsilon=row["epsilon"],
+                    epsilon=own_unit(row),
                     pgd=_percent(row["accuracy"]),
                     other=_percent(row["accuracy_other"]),
                     points=100 * (row["accuracy"] - row["accuracy_other"]),

@@ -7,6 +7,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.estimates import describe
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
+from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
 
@@ -21,7 +22,7 @@ def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], Sensitivit
     for (replicate, epsilon), file in files.items():
         described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()}
         zero = {"zero_gradient": float(np.mean(file.zero_gradient))}
-        rows.append({"model": replicate, "epsilon": float(epsilon), **described, **zero})
+        rows.append({"model": replicate, "epsilon": float(exact(epsilon)), **described, **zero})
     sensitivity = pd.DataFrame(rows)
     sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(sensitivity.columns[2:]))
     return accuracy_over_seeds(accuracy).merge(sensitivity, how="left")

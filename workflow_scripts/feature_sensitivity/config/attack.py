@@ -4,12 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from feature_sensitivity.config.units import step_length
+from feature_sensitivity.config.units import exact, step_length
 
 
 @dataclass(frozen=True, kw_only=True)
 class Attack:
-    """Projected gradient ascent; ``epsilon`` and ``step_size`` are in the units of the inputs.
+    """Projected gradient ascent; ``epsilon`` and ``step_size`` are in the unit of the inputs that are attacked.
+
+    ``unit``: ``standardized``, or ``pixel`` for a network that takes images in [0, 1].
 
     ``schedule``: ``constant`` takes every step at ``step_size``; ``linear`` and ``cosine`` let the length fall from
     ``step_size`` towards 0. ``momentum``: by how much the sum of earlier gradients counts in each step (Dong et al.
@@ -22,15 +24,17 @@ class Attack:
     step_size: float
     schedule: str = "constant"
     momentum: float = 0.0
+    unit: str = "standardized"
 
     @classmethod
     def from_config(cls, section: Mapping[str, Any], epsilon: str | float) -> Self:
         """Return the attack of a section such as ``accuracy``, at an epsilon as spelled in the config."""
         return cls(
             norm=section["norm"],
-            epsilon=float(epsilon),
+            epsilon=float(exact(epsilon)),
             steps=section["steps"],
             step_size=step_length(section["relative_step_size"], epsilon),
             schedule=section["schedule"],
             momentum=float(section["momentum"]),
+            unit=section["epsilon_unit"],
         )

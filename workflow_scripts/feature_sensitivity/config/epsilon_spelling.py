@@ -1,8 +1,9 @@
 """One spelling for each epsilon, so that no number is measured twice under two names."""
 
 from collections.abc import Mapping
-from fractions import Fraction
 from typing import Any
+
+from feature_sensitivity.config.units import exact
 
 
 def spelling(epsilon: str, config: Mapping[str, Any]) -> str:
@@ -12,6 +13,7 @@ def spelling(epsilon: str, config: Mapping[str, Any]) -> str:
     known += [studies["convergence"]["epsilon"], studies["last_layer_refit"]["epsilon"]]
     if epsilon in known:
         return epsilon
-    whole, _, decimals = epsilon.partition(".")
+    decimal, slash, denominator = epsilon.partition("/")
+    whole, _, decimals = decimal.partition(".")
     shortest = f"{whole.lstrip('0') or '0'}.{decimals.rstrip('0')}".rstrip(".")
-    return next((other for other in known if Fraction(other) == Fraction(epsilon)), shortest)
+    return next((other for other in known if exact(other) == exact(epsilon)), f"{shortest}{slash}{denominator}")

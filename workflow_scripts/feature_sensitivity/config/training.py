@@ -13,10 +13,10 @@ SCHEDULES = ("step", "constant", "cosine", "one_cycle")
 class TrainingSettings:
     """What a training run depends on besides its data.
 
-    ``attack``: that of adversarial training; None in normal training. ``attack_batchnorm``: inside the attack ``eval``
-    uses the running statistics, ``train`` those of the attacked batch. ``mixed_precision``: convolutions and matrix
-    products in bfloat16, which needs no scaling of the loss; CUDA only. ``compile``: the network and its attacked copy
-    go through ``torch.compile``.
+    ``attack``: that of adversarial training; None in normal training.
+    ``attack_batchnorm``: inside the attack ``eval`` uses the running statistics, ``train`` those of the attacked batch.
+    ``mixed_precision``: convolutions and matrix products in bfloat16, which needs no scaling of the loss; CUDA only.
+    ``compile``: the network and its attacked copy go through ``torch.compile``.
     """
 
     epochs: int

@@ -21,6 +21,11 @@ class Standardization:
         """Return the constants of a config section, or of a checkpoint's metadata, with ``mean`` and ``std``."""
         return cls(mean=tuple(map(float, values["mean"])), std=tuple(map(float, values["std"])))
 
+    @classmethod
+    def identity(cls, n_channels: int) -> Self:
+        """Return the constants that leave pixels as they are."""
+        return cls(mean=(0.0,) * n_channels, std=(1.0,) * n_channels)
+
     def as_lists(self) -> dict[str, list[float]]:
         """Return ``mean`` and ``std`` as plain lists, to be stored."""
         return {"mean": list(self.mean), "std": list(self.std)}

@@ -62,13 +62,18 @@ def summary_spread(seeds: str) -> str:
 def study(name: str, config: Settings) -> str:
     """Return the settings of a study and of the protocol that it starts from; ``config`` is the whole config."""
     accuracy, sensitivity, std = config["accuracy"], config["sensitivity"], config["standardization"]["std"]
+    mean_std = sum(std) / len(std)
+    units = (
+        f"Epsilon as a share of the pixel range; divided by {mean_std:.4f} in standardized units"
+        if config["epsilon_unit"] == "pixel"
+        else f"Epsilon in standardized units; times {255 * mean_std:.1f} in 255ths of the pixel range"
+    )
     own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
     return (
         f"{f'Study: {own}. ' if own else ''}"
         f"Accuracy: {accuracy_attack(accuracy)}; {accuracy['images'] or 'all'} test images. "
         f"Sensitivity: {sensitivity_attack(sensitivity)}; {sensitivity['images']} test images. "
-        f"Seed {config['seeds'][0]}. Intervals at 95 %. Epsilon in standardized units; times "
-        f"{255 * sum(std) / len(std):.1f} in 255ths of the pixel range."
+        f"Seed {config['seeds'][0]}. Intervals at 95 %. {units}."
     )
 
 

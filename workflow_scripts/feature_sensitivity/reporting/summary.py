@@ -10,17 +10,14 @@ from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.documents import Block, Bullets, Document, Heading, Note
 
 
-def summary_document(
-    summary: pd.DataFrame, checks: pd.DataFrame, *, std: Sequence[float], note: str, warnings: Sequence[str]
-) -> Document:
+def summary_document(summary: pd.DataFrame, checks: pd.DataFrame, *, note: str, warnings: Sequence[str]) -> Document:
     """Return the table, the note that states its settings, and the warnings, if any.
 
     Args:
         summary: as of ``analysis.summary.summarize``.
         checks: accuracies under further attacks, as in ``results/accuracy/{model}.checks.csv``.
-        std: of the standardization, per channel.
     """
-    table = summary_table(summary, std)
+    table = summary_table(summary)
     stronger = under_stronger_attack(summary, checks)
     if any(stronger):
         table.insert(3, "under APGD %", stronger)
@@ -30,13 +27,13 @@ def summary_document(
     return Document("Accuracy and sensitivity", blocks)
 
 
-def summary_table(summary: pd.DataFrame, std: Sequence[float]) -> pd.DataFrame:
+def summary_table(summary: pd.DataFrame) -> pd.DataFrame:
     """Return the most important columns of the summary as text."""
     rows = [row for _, row in summary.iterrows()]
     return pd.DataFrame(
         {
             "model": summary.model,
-            "epsilon": [in_both_units(f"{epsilon:g}", std) for epsilon in summary.epsilon],
+            "epsilon": [in_both_units([row]) for row in summary.to_dict("records")],
             "accuracy %": [accuracy_text(row) for row in rows],
             "sensitivity mean": [_mean_text(row) for row in rows],
             "std": [_number_text(row, "sensitivity_std") for row in rows],

@@ -84,17 +84,17 @@ def train(
                 "learning_rate": learning_rate,
                 "train_loss": loss,
                 "train_accuracy": train_accuracy,
-                "test_accuracy": clean_accuracy(trainer.network, test_split, standardization, device=device),
+                "test_accuracy": clean_accuracy(trainer.network, test_split, trainer.standardization, device=device),
                 "seconds": time.monotonic() - started,
             }
             if settings.attack:
                 row["robust_test_accuracy"] = _robust_accuracy(
-                    trainer.network, test_split, standardization, settings=settings, share=share, device=device
+                    trainer.network, test_split, trainer.standardization, settings=settings, share=share, device=device
                 )
             history.append(row)
             logger.info("%s", _epoch_line(row, settings.epochs))
             save_side_checkpoint(side_checkpoint, key, {**trainer.state(), "history": history})
-    return trainer.network.eval(), pd.DataFrame(history).astype({"epoch": int})
+    return trainer.trained.eval(), pd.DataFrame(history).astype({"epoch": int})
 
 
 def _robust_accuracy(

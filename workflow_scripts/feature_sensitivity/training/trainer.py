@@ -13,6 +13,7 @@ from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.architectures import build
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.pixel_inputs import inputs_in
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share
 from feature_sensitivity.runtime.errors import UserError
@@ -21,7 +22,10 @@ from feature_sensitivity.training.learning_rate import learning_rate_schedule
 
 
 class Trainer:
-    """A network with all that changes while it is trained."""
+    """A network with all that changes while it is trained.
+
+    ``network`` is the ``trained`` one with inputs in the unit of the attack, which ``standardization`` makes of images.
+    """
 
     def __init__(
         self,
@@ -32,10 +36,12 @@ class Trainer:
         device: torch.device,
     ) -> None:
         torch.manual_seed(settings.seed)
-        self.network: Classifier = build(architecture).to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.trained = build(architecture)
+        unit = settings.attack.unit if settings.attack else "standardized"
+        self.network, self.standardization = inputs_in(unit, self.trained, standardization)
+        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._images = torch.from_numpy(split.images).to(device)
         self._labels = torch.from_numpy(split.labels).to(device)
-        self._standardization = standardization
         self._settings = settings
         self._device = device
         self._optimizer = SGD(
@@ -113,7 +119,7 @@ class Trainer:
         return mean_loss, n_correct.item() / n_images
 
     def _augmented(self, rows: Tensor) -> Tensor:
-        x = self._standardization.standardize(self._images[rows])
+        x = self.standardization.standardize(self._images[rows])
         x = x.contiguous(memory_format=torch.channels_last)
         if self._settings.horizontal_flip:
             flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5

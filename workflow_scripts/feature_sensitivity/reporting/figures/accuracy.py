@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
+from feature_sensitivity.reporting.epsilons import axis_positions, tick_epsilons
 from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
 
 POINTS_APART = 4.0
@@ -28,7 +29,7 @@ def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: s
         for number, model in enumerate(models):
             rows = accuracy[accuracy.model == model].sort_values("epsilon")
             drawn = axes.errorbar(
-                rows.epsilon,
+                axis_positions(rows),
                 100 * rows.accuracy,
                 yerr=accuracy_bars(rows),
                 label=model,
@@ -42,9 +43,7 @@ def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: s
                 # Only now, as the limits of the axes are taken from the data when they are drawn.
                 for artist in drawn.get_children():
                     artist.set_transform(axes.transData + moved)
-        ticks = accuracy[["epsilon", "epsilon_255"]].drop_duplicates().sort_values("epsilon")
-        axes.set_xticks(ticks.epsilon, [f"{e:g}\n{k:.1f}" for e, k in ticks.itertuples(index=False)])
-        axes.set_xlabel("$\\epsilon$, standardized units above, 255ths of the pixel range below")
+        tick_epsilons(axes, accuracy)
         axes.set_ylabel("accuracy under attack (%)")
         axes.set_ylim(-3, 103)
         axes.legend(title="model")

@@ -6,6 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from feature_sensitivity.config.units import own_unit
 from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
 
 
@@ -28,7 +29,7 @@ def tradeoff_figure(summary: pd.DataFrame, *, models: Sequence[str], caption: st
             # The two ends of the curve; points between them may be too close for labels.
             for _, end in pd.concat([rows.head(1), rows.tail(1)]).drop_duplicates().iterrows():
                 axes.annotate(
-                    f"{end.epsilon:g}",
+                    own_unit(end.to_dict()),
                     (end.sensitivity_mean, 100 * end.accuracy),
                     (5, 5),
                     textcoords="offset points",

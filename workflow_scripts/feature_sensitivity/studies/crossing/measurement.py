@@ -12,7 +12,7 @@ def sensitivity_ratios(run: Run) -> pd.DataFrame:
         ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
         rows.append(
             {
-                "epsilon": epsilon,
+                **run.recorded[epsilon],
                 NORMAL: float(run.movement_of(NORMAL, epsilon).mean()),
                 ROBUST: float(run.movement_of(ROBUST, epsilon).mean()),
                 "ratio": ratio.value,

@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.run import NORMAL, ROBUST
+from feature_sensitivity.config.units import in_both_units, own_unit, unit_of
+from feature_sensitivity.reporting.epsilons import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve, single_panel
 from feature_sensitivity.studies.study import Study
 
@@ -17,7 +19,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return mean sensitivities and their ratio."""
     return pd.DataFrame(
         {
-            "epsilon": [f"{epsilon:g}" for epsilon in frame.epsilon],
+            "epsilon": [in_both_units([row]) for row in frame.to_dict("records")],
             NORMAL: [f"{value:.4g}" for value in frame[NORMAL]],
             ROBUST: [f"{value:.4g}" for value in frame[ROBUST]],
             "ratio": [
@@ -40,12 +42,15 @@ def crossings(epsilon: NDArray[np.floating], ratio: NDArray[np.floating]) -> lis
 
 def answer(frame: pd.DataFrame) -> str:
     """Return where the two models cross."""
-    found = crossings(frame.epsilon.to_numpy(), frame.ratio.to_numpy())
+    found = crossings(axis_positions(frame).to_numpy(), frame.ratio.to_numpy())
     if found:
         places = ", ".join(f"{epsilon:.3g}" for epsilon in found)
+        if unit_of(frame) == "pixel":
+            places += " in 255ths of the pixel range"
         return f"The mean sensitivities of {NORMAL} and {ROBUST} cross at epsilon {places}."
     more = NORMAL if frame.ratio.iloc[0] > 1 else ROBUST
-    ends = f"{frame.epsilon.min():g} and {frame.epsilon.max():g}"
+    rows = frame.sort_values("epsilon").to_dict("records")
+    ends = f"{own_unit(rows[0])} and {own_unit(rows[-1])}"
     return f"They do not cross between {ends}: {more} is the more sensitive one throughout."
 
 
@@ -55,7 +60,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
         figure, axes = single_panel(5.2, 3.6)
         draw_curve(
             axes,
-            x=frame.epsilon,
+            x=axis_positions(frame),
             y=frame.ratio,
             low=frame.ci_low,
             high=frame.ci_high,
@@ -63,7 +68,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
             label=f"{NORMAL} / {ROBUST}",
         )
         axes.axhline(1, color="black", linewidth=0.8)
-        axes.set_xlabel("$\\epsilon$, standardized units")
+        label_epsilon_axis(axes, frame)
         axes.set_ylabel(f"mean sensitivity, {NORMAL} / {ROBUST}")
         add_caption(figure, caption)
     return figure

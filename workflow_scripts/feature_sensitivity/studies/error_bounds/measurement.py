@@ -9,6 +9,7 @@ import torch
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.error_bounds import LinearLayer, class_bound, is_unmovable, pair_bound
 from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.units import COLUMNS
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
@@ -60,7 +61,7 @@ def measure_bounds(
         )
     return {
         "model": name,
-        "epsilon": settings.attack.epsilon,
+        **{name: file.attributes[name] for name in COLUMNS if name in file.attributes},
         "n_images": len(correct),
         "clean_error": float(np.mean(layer.logits(file.clean).argmax(axis=1) != file.label)),
         "attacked_error": n_wrong / len(correct),

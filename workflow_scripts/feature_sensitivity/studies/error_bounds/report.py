@@ -6,6 +6,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
+from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.reporting.epsilons import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, line_style, panel_grid
 from feature_sensitivity.studies.study import Study, percent, percents
 
@@ -17,7 +19,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": frame.model,
-            "epsilon": [f"{epsilon:g}" for epsilon in frame.epsilon],
+            "epsilon": [in_both_units([row]) for row in frame.to_dict("records")],
             "clean error %": [percent(value) for value in frame.clean_error],
             "attacked error %": percents(frame, "attacked_error"),
             "pointwise %": [percent(value) for value in frame.pointwise],
@@ -59,7 +61,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
             rows = frame[frame.model == model].sort_values("epsilon")
             draw_curve(
                 axes,
-                x=rows.epsilon,
+                x=axis_positions(rows),
                 y=100 * rows.attacked_error,
                 low=100 * rows.ci_low,
                 high=100 * rows.ci_high,
@@ -67,9 +69,9 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
                 label="error under attack",
             )
             for number, (column, label) in enumerate(BOUNDS.items(), start=1):
-                axes.plot(rows.epsilon, 100 * rows[column], label=label, **line_style(number), markersize=4)
+                axes.plot(axis_positions(rows), 100 * rows[column], label=label, **line_style(number), markersize=4)
             axes.set_title(model, fontsize=9)
-            axes.set_xlabel("$\\epsilon$, standardized units")
+            label_epsilon_axis(axes, rows)
             axes.set_ylabel("error (%)")
             axes.set_ylim(-3, 103)
         add_legend(figure, panels[0], title="estimates, not certificates", columns=2)

@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL
+from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars, line_style, single_panel
 from feature_sensitivity.studies.study import Study, percents
 
@@ -19,7 +20,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
             "linear layer": clean["head"].to_numpy(),
             "features": clean.n_features.astype(str).to_numpy(),
             "accuracy %": percents(clean, "accuracy"),
-            f"accuracy % at {attacked.epsilon.iloc[0]:g}": percents(attacked, "accuracy"),
+            f"accuracy % at {in_both_units([attacked.iloc[0].to_dict()])}": percents(attacked, "accuracy"),
         }
     )
 
@@ -45,7 +46,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
         for number, (epsilon, rows) in enumerate(frame.groupby("epsilon")):
             places = [heads.index(head) for head in rows["head"]]
             bars = interval_bars(100 * rows.accuracy, low=100 * rows.ci_low, high=100 * rows.ci_high)
-            label = "without attack" if epsilon == 0 else f"$\\epsilon$ = {epsilon:g}"
+            label = "without attack" if epsilon == 0 else f"$\\epsilon$ = {in_both_units([rows.iloc[0].to_dict()])}"
             style = {**line_style(number), "linestyle": ""}
             axes.errorbar(100 * rows.accuracy, places, xerr=bars, label=label, **style, capsize=2)
         axes.set_yticks(range(len(heads)), heads)

@@ -3,8 +3,9 @@
 import pandas as pd
 
 from feature_sensitivity.analysis.run import Run
+from feature_sensitivity.config.units import COLUMNS
 
-COLUMNS = ("norm", "model", "epsilon", "n_images", "accuracy", "ci_low", "ci_high")
+NAMES = ("norm", "model", *COLUMNS, "n_images", "accuracy", "ci_low", "ci_high")
 
 
 def accuracy_beside_sensitivity(accuracy: pd.DataFrame, run: Run) -> pd.DataFrame:
@@ -17,7 +18,7 @@ def accuracy_beside_sensitivity(accuracy: pd.DataFrame, run: Run) -> pd.DataFram
         sensitivity = run.sensitivity_of(row["model"], row["epsilon"])
         rows.append(
             {
-                **{name: row[name] for name in COLUMNS},
+                **{name: row[name] for name in NAMES if name in row},
                 "sensitivity": sensitivity.value,
                 "sensitivity_low": sensitivity.low,
                 "sensitivity_high": sensitivity.high,

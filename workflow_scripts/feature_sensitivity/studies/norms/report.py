@@ -7,6 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL, ROBUST
+from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.reporting.epsilons import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
 from feature_sensitivity.studies.study import Study, percent, percents
 
@@ -17,7 +19,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "norm": frame.norm,
             "model": frame.model,
-            "epsilon": [f"{epsilon:g}" for epsilon in frame.epsilon],
+            "epsilon": [in_both_units([row]) for row in frame.to_dict("records")],
             "accuracy %": percents(frame, "accuracy"),
             "mean sensitivity": [
                 f"{value:.3g} ({low:.3g}-{high:.3g})"
@@ -51,7 +53,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
                 rows = frame[(frame.norm == norm) & (frame.model == model)].sort_values("epsilon")
                 draw_curve(
                     accuracy,
-                    x=rows.epsilon,
+                    x=axis_positions(rows),
                     y=100 * rows.accuracy,
                     low=100 * rows.ci_low,
                     high=100 * rows.ci_high,
@@ -60,7 +62,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
                 )
                 draw_curve(
                     sensitivity,
-                    x=rows.epsilon,
+                    x=axis_positions(rows),
                     y=rows.sensitivity,
                     low=rows.sensitivity_low,
                     high=rows.sensitivity_high,
@@ -73,7 +75,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
             sensitivity.set_ylim(bottom=0)
             sensitivity.set_ylabel("mean sensitivity")
             for axes in (accuracy, sensitivity):
-                axes.set_xlabel(f"{norm} $\\epsilon$, standardized units")
+                label_epsilon_axis(axes, frame, norm=norm)
         add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure
