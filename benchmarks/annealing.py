@@ -44,7 +44,13 @@ def training_attacks() -> Iterator[tuple[str, Attack]]:
 
 def robust_accuracy(network: Classifier, test: Split, dataset: Path) -> float:
     """Return the share of test images that withstand ``strong`` at every iterate."""
-    section = {"norm": "linf", "iterate": "any", "clip_to_pixel_box": False, **PROTOCOLS["strong"]}
+    section = {
+        "norm": "linf",
+        "epsilon_unit": "standardized",
+        "iterate": "any",
+        "clip_to_pixel_box": False,
+        **PROTOCOLS["strong"],
+    }
     settings = AccuracySettings.from_config(section, epsilon=str(EPSILON), seed=0)
     return float(
         correct_under_attack(

@@ -11,12 +11,12 @@ import numpy as np
 import torch
 from machine import describe
 from numpy.typing import NDArray
+from problem import by_protocol
 from scipy.optimize import Bounds, LinearConstraint, milp
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from feature_sensitivity.analysis.estimates import bootstrap, mean_ratio
-from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.standardization import Standardization
@@ -125,22 +125,14 @@ def main() -> None:
         for network, x in networks:
             images = x[: arguments.images]
             exact.append(exact_movement(network, images, float(epsilon)).mean(axis=1))
-            for name, numbers in PROTOCOLS.items():
-                section = {
-                    "norm": "linf",
-                    "iterate": "best",
-                    "clip_to_pixel_box": False,
-                    "search_dtype": "float32",
-                    "batch_size": None,
-                    **numbers,
-                }
+            for name in PROTOCOLS:
                 extrema = measure_extrema(
                     network=network,
                     x=images,
                     image_index=np.arange(len(images)),
                     features=np.arange(arguments.features),
                     standardization=Standardization((0.305,), (0.33,)),
-                    settings=ExtremaSettings.from_config(section, epsilon=epsilon, seed=0),
+                    settings=by_protocol(name, epsilon),
                     device=torch.device("cpu"),
                 )
                 found[name].append(max_abs_movement(extrema.clean, extrema.maximum, extrema.minimum).mean(axis=1))

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.data.standardization import Standardization
@@ -18,6 +19,20 @@ from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
 
 STEPS = 20
+
+
+def by_protocol(name: str, epsilon: str | float, *, search_dtype: str = "float32") -> ExtremaSettings:
+    """Return the settings that the config gives to a protocol."""
+    section = {
+        "norm": "linf",
+        "epsilon_unit": "standardized",
+        "iterate": "best",
+        "clip_to_pixel_box": False,
+        "batch_size": None,
+        "search_dtype": search_dtype,
+        **PROTOCOLS[name],
+    }
+    return ExtremaSettings.from_config(section, epsilon=str(epsilon), seed=0)
 
 
 @dataclass(frozen=True)

@@ -21,18 +21,15 @@ import peers
 import torch
 from candidates import Found, Rows, auto_pgd, projected
 from machine import describe, matrix_rate, seconds
-from problem import STEPS, Problem, load
+from problem import STEPS, Problem, by_protocol, load
 from torch import Tensor
 
 from feature_sensitivity.config.costs import forward_macs
-from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.evaluation.default_definition import max_abs_movement
 from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES, FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
 from feature_sensitivity.runtime.devices import best_device
-
-SECTION = {"norm": "linf", "iterate": "best", "clip_to_pixel_box": False, "batch_size": None}
 
 
 class Counter:
@@ -89,14 +86,13 @@ def main() -> None:
     )
 
     def measure(epsilon: float, protocol: str) -> FeatureExtrema:
-        section = {**SECTION, **PROTOCOLS[protocol], "search_dtype": arguments.search_dtype}
         return measure_extrema(
             network=problem.network,
             x=x,
             image_index=index,
             features=np.arange(n_features),
             standardization=problem.standardization,
-            settings=ExtremaSettings.from_config(section, epsilon=str(epsilon), seed=0),
+            settings=by_protocol(protocol, epsilon, search_dtype=arguments.search_dtype),
             device=device,
         )
 
