@@ -16,7 +16,7 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,12 +25,18 @@ from fault_kinds import Outcome, Trial
 from snakemake_runs import copy_workflow, run_snakemake
 
 CONFIG = "tests/config_faults.yaml"
-SETTINGS = "models: {mine: {dataset: digits, weights: mine.pt}}\nsensitivity: {shards: 2}\n"
-"""Beside the tiny configuration: a model that is imported, and shards to be gathered."""
+SETTINGS = """\
+models: {mine: {dataset: digits, weights: mine.pt}} # one that is imported
+sensitivity: {shards: 2} # to be gathered
+epsilons: ["0.08", "0.2"] # two are enough to be mixed up
+studies: {crossing: {epsilons: ["0.08", "0.2"]}}
+"""
+"""What differs from the tiny configuration."""
 
 DEMO = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml")
 COMMAND = (*DEMO, CONFIG, "--")
-TARGETS = ("all", "studies")
+ALL, FEW = ("all", "studies"), ("all",)
+"""Targets of the long and of the short form."""
 
 
 class Job(NamedTuple):
@@ -41,23 +47,22 @@ class Job(NamedTuple):
     inputs: tuple[str, ...]
 
 
-def make_reference(folder: Path) -> Path:
-    """Return the folder with an undisturbed run; one that is there is kept."""
-    reference, done = folder / "reference", folder / "reference.done"
-    if not done.exists():
-        shutil.rmtree(reference, ignore_errors=True)
+def make_reference(folder: Path, targets: Sequence[str]) -> Path:
+    """Return the folder with an undisturbed run; one that is there is kept, or continued."""
+    reference, mine = folder / "reference", folder / "reference/mine.pt"
+    if not (reference / CONFIG).exists():
         copy_workflow(reference)
         (reference / CONFIG).write_text(SETTINGS)
+    if not mine.exists():
         run_snakemake(reference, *DEMO, "--", "results/tiny/models/normal.pt")
-        shutil.copy(reference / "results/tiny/models/normal.pt", reference / "mine.pt")
-        run_snakemake(reference, *COMMAND, *TARGETS)
-        done.touch()
+        shutil.copy(reference / "results/tiny/models/normal.pt", mine)
+    run_snakemake(reference, *COMMAND, *targets)
     return reference
 
 
-def jobs_of(reference: Path) -> list[Job]:
+def jobs_of(reference: Path, targets: Sequence[str]) -> list[Job]:
     """Return the jobs of the reference run whose outputs were kept, as Snakemake tells them."""
-    table = run_snakemake(reference, "--detailed-summary", *COMMAND, *TARGETS).stdout
+    table = run_snakemake(reference, "--detailed-summary", *COMMAND, *targets).stdout
     rows = [line.split("\t") for line in table.splitlines() if line.count("\t") >= 8]
     header, outputs, inputs = rows[0], {}, {}
     for row in rows[1:]:
@@ -94,14 +99,16 @@ def trials(jobs: list[Job], counts: dict[str, int]) -> Iterator[Trial]:
             yield Trial(kind, number, job.rule, job.outputs, job.inputs, detail)
 
 
-def run_trials(folder: Path, counts: dict[str, int], *, seconds: float) -> list[dict[str, Any]]:
+def run_trials(folder: Path, counts: dict[str, int], targets: Sequence[str], *, seconds: float) -> list[dict[str, Any]]:
     """Run the trials that are not in the record yet, until the time is over, and return the record."""
-    reference = make_reference(folder)
+    reference = make_reference(folder, targets)
     record = folder / "trials.jsonl"
     lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
     done = [json.loads(line) for line in lines]
     known = {(row["kind"], row["number"]) for row in done}
-    waiting = [trial for trial in trials(jobs_of(reference), counts) if (trial.kind, trial.number) not in known]
+    waiting = [
+        trial for trial in trials(jobs_of(reference, targets), counts) if (trial.kind, trial.number) not in known
+    ]
     # Kinds side by side, so that a run that is cut short has tried all of them.
     waiting.sort(key=lambda trial: trial.number / counts[trial.kind])
     ends = time.monotonic() + seconds
@@ -139,9 +146,11 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--short", action="store_true", help="a few trials of each kind")
     parser.add_argument("--minutes", type=float, default=600, help="begin no trial after this long")
+    parser.add_argument("--targets", nargs="+", help="whose jobs are disturbed; without it, all and studies")
     arguments = parser.parse_args()
     counts = fault_kinds.SHORT if arguments.short else fault_kinds.LONG
-    rows = run_trials(arguments.folder.resolve(), counts, seconds=60 * arguments.minutes)
+    targets = arguments.targets or (FEW if arguments.short else ALL)
+    rows = run_trials(arguments.folder.resolve(), counts, targets, seconds=60 * arguments.minutes)
     print(table(rows))
     losses = [row for row in rows if not row["survived"]]
     for row in losses:
