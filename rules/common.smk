@@ -50,6 +50,18 @@ def stop_at(found):
         )
 
 
+def stop_without_conda():
+    """End where --use-conda finds no conda, with the way to go without."""
+    methods = {method.name for method in workflow.deployment_settings.deployment_method}
+    if "CONDA" in methods and workflow.is_main_process and not shutil.which("conda"):
+        sys.exit(
+            "--use-conda needs conda 24.7.1 or newer as `conda` on the PATH (mamba alone is not enough); install it, "
+            "or go without: make demo, once, then .venv/bin/snakemake --cores 8 all"
+        )
+
+
+stop_without_conda()
+
 RUN_LOCK = Path(".snakemake/run.lock")
 
 

@@ -183,6 +183,14 @@ def test_the_workflow_runs_from_any_folder(workflow: Path, tmp_path: Path, profi
     assert plan["measure_sensitivity"] == 12
 
 
+def test_without_conda_the_way_to_go_without_is_named(workflow: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    done = run_snakemake(workflow, "--cores", "1", "--use-conda", "all", check=False)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1].startswith("--use-conda needs conda 24.7.1 or newer")
+    assert not (workflow / "results").exists()
+
+
 def test_the_sentence_of_a_failing_job_is_shown_once(workflow: Path):
     missing = "datasets={cifar10: {path: nowhere.tar.gz}}"
     done = run_snakemake(workflow, "--cores", "1", "--config", missing, "--", "results/data/cifar10.h5", check=False)
