@@ -278,9 +278,10 @@ def evaluation_dataset():
 
 
 def local_copy(wildcards):
-    """Return a dataset's local file if the config names one: when it changes, the dataset is made again."""
-    path = dataset_settings(wildcards).get("path")
-    return [path] if path and Path(path).is_file() else []
+    """Return a dataset's local files if the config names some: when one changes, the dataset is made again."""
+    settings = dataset_settings(wildcards)
+    paths = [settings.get(key) for key in ("path", "train", "test")]
+    return [path for path in paths if path and Path(path).is_file()]
 
 
 def original_of(wildcards):

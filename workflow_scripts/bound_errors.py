@@ -56,7 +56,7 @@ def bound_errors(
         name=name,
         model=with_inputs_in(attack.unit, load_checkpoint(checkpoint)),
         file=file,
-        test_split=read_split(evaluation, "test"),
+        test_split=read_split(evaluation, "test", lazy=True),
         settings=settings,
         device=device,
     )

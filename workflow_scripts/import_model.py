@@ -42,7 +42,7 @@ def import_model(
             weights,
             ", ".join(left_out[:6]),
         )
-    split, standardization = read_split(evaluation, "test"), read_standardization(evaluation)
+    split, standardization = read_split(evaluation, "test", lazy=True), read_standardization(evaluation)
     channels, classes = split.images.shape[1], int(split.labels.max()) + 1
     if description["in_channels"] != channels or description["n_classes"] < classes:
         raise UserError(

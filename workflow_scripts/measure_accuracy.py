@@ -42,7 +42,7 @@ def measure_accuracy(
     device = best_device()
     loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
-    split = read_split(evaluation, "test")
+    split = read_split(evaluation, "test", lazy=True)
     n_test = len(split.labels)
     chosen = random_test_images(n_test, section["images"] or n_test, seed=seed, key="accuracy.images")
     if section["stronger_attack"]:

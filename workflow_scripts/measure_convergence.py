@@ -38,7 +38,7 @@ def measure_convergence(
     device = best_device()
     loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
-    split = read_split(evaluation, "test")
+    split = read_split(evaluation, "test", lazy=True)
     chosen = random_test_images(len(split.labels), study["images"], seed=seed, key="studies.convergence.images")
     n_features = model.network.fc.in_features
     order = np.random.Generator(np.random.PCG64(seed)).permutation(n_features)

@@ -62,7 +62,7 @@ def measure_sensitivity(
     device = best_device()
     loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
-    split = read_split(evaluation, "test")
+    split = read_split(evaluation, "test", lazy=True)
     chosen = random_test_images(len(split.labels), section["images"], seed=seed, key="sensitivity.images")
     chosen = chosen[shard - 1 :: section["shards"]]
     target = section["target_relative_error"]

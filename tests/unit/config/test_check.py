@@ -141,6 +141,14 @@ WRONG = {
         {"studies": {"norms": {"epsilons": ["0.5", "0.50"]}}},
         ["studies.norms.epsilons has '0.50' and '0.5', the same number; keep one"],
     ),
+    "an image folder without test images": (
+        {"datasets": {"mine": {"source": "image_folder", "train": "mine"}}, "evaluation_dataset": "mine"},
+        ["datasets.mine has no test images, which this run needs; add test and their path"],
+    ),
+    "neither train nor test": (
+        {"datasets": {"mine": {"source": "npz", "resize": 8}}},
+        ["datasets.mine is", "write train and a path, test and a path, or both"],
+    ),
     "no address": ({"datasets": {"robust_release": {"urls": []}}}, ["neither path nor urls"]),
 }
 

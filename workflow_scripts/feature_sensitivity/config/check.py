@@ -108,6 +108,11 @@ def _dataset_faults(config: Config) -> Iterator[str]:
             yield f"datasets.{name} has neither path nor urls; give one of them"
         if settings["source"] == "construction":
             yield from _construction_faults(config, name)
+    trained_on = {model["dataset"] for model in config["models"].values() if not model.get("weights")}
+    for part, names in (("train", trained_on), ("test", {config["evaluation_dataset"]})):
+        for name in names & datasets.keys():
+            if datasets[name]["source"] in ("npz", "image_folder") and not datasets[name].get(part):
+                yield f"datasets.{name} has no {part} images, which this run needs; add {part} and their path"
     if datasets.get(config["evaluation_dataset"], {}).get("source") in ("release", "construction"):
         yield (
             f"evaluation_dataset is {config['evaluation_dataset']!r}, which has no test images; "

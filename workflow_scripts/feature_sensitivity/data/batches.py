@@ -27,7 +27,7 @@ def batches(
     order: Tensor | None = None,
 ) -> Iterator[Batch]:
     """Yield the images of a split, in their order or in the ``order`` of the places int64 [n]."""
-    images, labels = torch.from_numpy(split.images), torch.from_numpy(split.labels)
+    labels = torch.from_numpy(split.labels)
     for rows in (torch.arange(len(labels)) if order is None else order).split(batch_size):
-        x = standardization.standardize(images[rows].to(device))
+        x = standardization.standardize(torch.from_numpy(split.images[rows.numpy()]).to(device))
         yield Batch(rows, x.contiguous(memory_format=torch.channels_last), labels[rows].to(device))

@@ -9,12 +9,15 @@ from typing import Any
 import h5py
 import numpy as np
 
+from feature_sensitivity.data.lazy_images import LazyImages, images_in_hdf5
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.split_check import check_split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.files import write_whole
+from feature_sensitivity.runtime.files import whole_file, write_whole
 from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
+
+IMAGES_PER_CHUNK = 64
 
 ADVICE = "delete it and run the same command again"
 
@@ -35,30 +38,51 @@ def write_dataset(
                 f"{source.description} has {split.images.shape[1]} channels, but standardization.mean in the config "
                 f"has {n_channels} numbers; give one per channel"
             )
+    if any(isinstance(split.images, LazyImages) for split in source.splits.values()):
+        with whole_file(path) as temporary:
+            _write(temporary, source, standardization, settings)
+        return
     buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
+    _write(buffer, source, standardization, settings)
+    write_whole(path, buffer.getvalue())
+
+
+def _write(
+    target: Path | io.BytesIO, source: Source, standardization: Standardization, settings: Mapping[str, Any] | None
+) -> None:
+    with h5py.File(target, "w") as file:
         for name, split in source.splits.items():
-            file.create_dataset(
+            images = file.create_dataset(
                 f"{name}/images",
-                data=split.images,
-                chunks=(min(64, len(split.images)), *split.images.shape[1:]),
+                shape=split.images.shape,
+                dtype=split.images.dtype,
+                chunks=(min(IMAGES_PER_CHUNK, len(split.images)), *split.images.shape[1:]),
                 compression="lzf",
             )
+            for first in range(0, len(split.images), IMAGES_PER_CHUNK):
+                images[first : first + IMAGES_PER_CHUNK] = split.images[first : first + IMAGES_PER_CHUNK]
             file.create_dataset(f"{name}/labels", data=split.labels)
             for detail, values in split.details.items():
                 file.create_dataset(f"{name}/{detail}", data=values)
         file.attrs.update(standardization.as_lists())
         file.attrs.update(source=source.description, sha256=source.sha256, settings=json.dumps(settings))
-    write_whole(path, buffer.getvalue())
 
 
-def read_split(path: Path, name: str) -> Split:
-    """Read one split of a dataset file; raise :class:`UserError` when it is missing or malformed."""
+def read_split(path: Path, name: str, *, lazy: bool = False) -> Split:
+    """Read one split of a dataset file; raise :class:`UserError` when it is missing or malformed.
+
+    A ``lazy`` one leaves its images in the file until they are asked for.
+    """
     try:
         with open_hdf5(path) as file:
             if name not in file:
                 raise UserError(f"{path} has no {name} split; choose a dataset that has one")
-            arrays = {key: values[:] for key, values in file[name].items() if getattr(values, "ndim", 0)}
+            eager = [key for key, values in file[name].items() if getattr(values, "ndim", 0)]
+            if lazy and file[name]["images"].ndim:
+                eager.remove("images")
+            arrays: dict[str, Any] = {key: file[name][key][:] for key in eager}
+        if lazy:
+            arrays["images"] = images_in_hdf5(path, f"{name}/images")
         split = Split(arrays.pop("images"), arrays.pop("labels"), arrays)
     except UnsafeError as error:
         raise UserError(f"{path} {error}; {ADVICE}") from error

@@ -7,10 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_sensitivity.data.lazy_images import LazyImages
+
 
 @dataclass(frozen=True)
 class Split:
     """Images [n, channels, height, width], uint8 or float32 in [0, 1], and labels int64 [n].
+
+    Images may be :class:`.lazy_images.LazyImages`, which gives arrays when it is indexed.
 
     ``details`` are further arrays [n, ...] by name, such as how an image was made.
     """
@@ -21,7 +25,8 @@ class Split:
 
     def subset(self, index: NDArray[np.int64]) -> "Split":
         """Return the images with these indices and their labels, without details."""
-        return Split(self.images[index], self.labels[index])
+        images: Any = self.images.take(index) if isinstance(self.images, LazyImages) else self.images[index]
+        return Split(images, self.labels[index])
 
 
 @dataclass(frozen=True)
