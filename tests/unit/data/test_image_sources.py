@@ -54,7 +54,7 @@ def test_npz_with_any_number_of_channels_and_classes(tmp_path: Path, channels: i
 
 def test_an_npz_that_holds_objects_is_refused(tmp_path: Path):
     np.savez(tmp_path / "test.npz", images=np.array([{}], dtype=object), labels=np.zeros(1, np.int64))
-    with pytest.raises(UserError, match="does not hold images and labels as .npz .*objects"):
+    with pytest.raises(UserError, match=r"does not hold images and labels as .npz .*objects"):
         load_npz({"test": tmp_path / "test.npz"}, **AS_IT_IS)
 
 
@@ -105,7 +105,7 @@ def test_a_damaged_image_is_named(folder: Path):
 
 
 def test_image_files_have_1_3_or_4_channels(folder: Path):
-    with pytest.raises(UserError, match="standardization.mean has 5 numbers"):
+    with pytest.raises(UserError, match=r"standardization\.mean has 5 numbers"):
         load_image_folder({"train": folder}, Fit(n_channels=5, **AS_IT_IS))
 
 
@@ -130,7 +130,7 @@ def test_a_dataset_of_torchvision_by_name(tmp_path: Path):
 def test_a_name_that_torchvision_does_not_know(tmp_path: Path):
     with pytest.raises(UserError, match="no dataset 'CIFAR101'; write one such as CIFAR10"):
         load_torchvision("CIFAR101", tmp_path, download=False, fit=rgb())
-    with pytest.raises(UserError, match="CIFAR100 is not in .*write download: true"):
+    with pytest.raises(UserError, match=r"CIFAR100 is not in .*write download: true"):
         load_torchvision("CIFAR100", tmp_path, download=False, fit=rgb())
 
 
