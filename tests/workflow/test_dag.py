@@ -1,5 +1,6 @@
 """What Snakemake plans and what a change reruns."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -184,7 +185,11 @@ def test_the_workflow_runs_from_any_folder(workflow: Path, tmp_path: Path, profi
 
 
 def test_without_conda_the_way_to_go_without_is_named(workflow: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("PATH", "/nowhere")
+    programs = workflow / "programs"
+    programs.mkdir()
+    for name in ("bash", "which", "uname"):
+        (programs / name).symlink_to(shutil.which(name) or "/nowhere")
+    monkeypatch.setenv("PATH", str(programs))
     done = run_snakemake(workflow, "--cores", "1", "--use-conda", "all", check=False)
     assert done.returncode == 1
     assert done.stdout.splitlines()[-1].startswith("--use-conda needs conda 24.7.1 or newer")
