@@ -6,7 +6,6 @@ import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +41,7 @@ class Bench:
         shutil.copytree(reference, folder, symlinks=True)
         self.trial, self.reference, self.folder = trial, reference, folder
         self.chance = random.Random(f"{trial.kind} {trial.number}")
-        self._command = [sys.executable, "-m", "snakemake", *command, trial.outputs[0]]
+        self._command = [*command, trial.outputs[0]]
         for output in trial.outputs:
             (folder / output).unlink()
 

@@ -111,11 +111,13 @@ def run_trials(folder: Path, counts: dict[str, int], targets: Sequence[str], *, 
     ]
     # Kinds side by side, so that a run that is cut short has tried all of them.
     waiting.sort(key=lambda trial: trial.number / counts[trial.kind])
-    ends = time.monotonic() + seconds
+    ends, command = time.monotonic() + seconds, [sys.executable, "-m", "snakemake", *COMMAND]
     for trial in waiting:
         if time.monotonic() > ends:
             break
-        outcome: Outcome = fault_kinds.run(trial, reference, folder / "trial", COMMAND)
+        outcome: Outcome = fault_kinds.run(
+            trial, reference, folder / "trial", [sys.executable, "-m", "snakemake", *COMMAND]
+        )
         row = {"kind": trial.kind, "number": trial.number, "rule": trial.rule, **outcome._asdict()}
         with record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

@@ -1,4 +1,4 @@
-"""A few faults at a few stages; the long form is ``make torture``."""
+"""A few faults at a few stages (the long form is ``make torture``), and that a loss is noticed."""
 
 import subprocess
 import sys
@@ -6,13 +6,100 @@ from pathlib import Path
 
 import pytest
 
+import fault_kinds
+from fault_kinds import Outcome, Trial
+from faults import Job, table, trials
 from snakemake_runs import ROOT
 
-pytestmark = pytest.mark.workflow
 
-
+@pytest.mark.workflow
 def test_a_few_faults_are_survived(tmp_path: Path):
     program = [sys.executable, ROOT / "tests/support/faults.py", tmp_path, "--short"]
     done = subprocess.run(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "| all | 3 of 3 | 2 of 2 | 1 of 1 | 1 of 1 | 8 of 8 |" in done.stdout
+
+
+CAREFUL = """
+import os, sys, time
+try:
+    text = open("results/tiny/in.txt").read()
+except UnicodeDecodeError:
+    text = ""
+if text != "good" * 100:
+    sys.exit("results/tiny/in.txt is damaged; delete it and run the same command again")
+part = f"results/tiny/{os.getpid()}.part"
+try:
+    with open(part, "w") as file:
+        file.write(text)
+    time.sleep(0.2)
+    os.replace(part, sys.argv[1])
+except OSError as error:
+    sys.exit(f"results/tiny/out.txt cannot be written ({error}); make room and run the same command again")
+"""
+"""A job that writes its output whole, from an input that it checks."""
+
+CARELESS = """
+import os, sys, time
+if not os.path.exists(sys.argv[1]):
+    with open(sys.argv[1], "w") as file:
+        file.write("go")
+        file.flush()
+        time.sleep(20)
+"""
+"""A job that writes its output as it goes, and takes what is there for whole."""
+
+TRUSTING = "import sys; open(sys.argv[1], 'wb').write(open('results/tiny/in.txt', 'rb').read())"
+FAILING = "raise ValueError('results/tiny/in.txt is bad; run again')"
+
+
+@pytest.fixture
+def reference(tmp_path: Path) -> Path:
+    folder = tmp_path / "reference"
+    (folder / "results/tiny").mkdir(parents=True)
+    for name in ("in.txt", "out.txt"):
+        (folder / "results/tiny" / name).write_text("good" * 100)
+    (folder / "results/tiny/other.txt").write_text("evil" * 100)
+    return folder
+
+
+def outcome_of(reference: Path, program: str, kind: str, *, number: int = 2, damage: str = "cut") -> Outcome:
+    trial = Trial(kind, number, "rule", ("results/tiny/out.txt",), ("results/tiny/in.txt",), (0, damage))
+    return fault_kinds.run(trial, reference, reference.parent / "trial", [sys.executable, "-c", program])
+
+
+@pytest.mark.parametrize("kind", fault_kinds.KINDS)
+def test_a_careful_job_survives(reference: Path, kind: str):
+    assert outcome_of(reference, CAREFUL, kind).survived
+
+
+@pytest.mark.parametrize("damage", fault_kinds.DAMAGES)
+def test_a_bad_input_is_refused_by_the_careful_and_found_in_the_trusting(reference: Path, damage: str):
+    refused = outcome_of(reference, CAREFUL, "bad input", damage=damage)
+    assert refused.survived
+    assert "in.txt is damaged; delete it" in refused.remark
+    for program in (TRUSTING, FAILING):
+        assert not outcome_of(reference, program, "bad input", damage=damage).survived
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_half_a_file_after_a_kill_is_a_loss(reference: Path, monkeypatch: pytest.MonkeyPatch, number: int):
+    monkeypatch.setattr("random.Random.uniform", lambda *_: 1.0)
+    outcome = outcome_of(reference, CARELESS, "kill", number=number)
+    assert not outcome.survived
+    assert f"{('SIGINT', 'SIGTERM', 'SIGKILL')[number]} after 1.0 s: other bytes" in outcome.what
+
+
+def test_every_input_of_every_rule_is_damaged_in_every_way_before_any_comes_again():
+    jobs = [Job("plot", ("a.svg",), ("x.h5", "y.csv")), Job("train", ("m.pt",), ("x.h5",))]
+    damages = [(t.rule, t.detail) for t in trials(jobs, {"bad input": 24})]
+    assert len(set(damages[:12])) == 12
+    assert damages[:12] == damages[12:]
+    assert [t.rule for t in trials(jobs, {"kill": 4})] == ["plot", "train", "plot", "train"]
+
+
+def test_the_table_counts_what_was_survived():
+    found = (("a", True), ("a", False), ("b", True))
+    rows = [{"rule": rule, "kind": "kill", "survived": survived} for rule, survived in found]
+    lines = ["| rule | kill |", "|---|---|", "| a | 1 of 2 |", "| b | 1 of 1 |", "| all | 2 of 3 |"]
+    assert table(rows).splitlines() == lines
