@@ -115,9 +115,7 @@ def run_trials(folder: Path, counts: dict[str, int], targets: Sequence[str], *, 
     for trial in waiting:
         if time.monotonic() > ends:
             break
-        outcome: Outcome = fault_kinds.run(
-            trial, reference, folder / "trial", [sys.executable, "-m", "snakemake", *COMMAND]
-        )
+        outcome: Outcome = fault_kinds.run(trial, reference, folder / "trial", command)
         row = {"kind": trial.kind, "number": trial.number, "rule": trial.rule, **outcome._asdict()}
         with record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
