@@ -25,7 +25,9 @@ lint: .venv/dev
 .venv/%: envs/pip/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || { \
+	    echo 'The packages could not be installed, for the reason above. Behind a proxy, set HTTPS_PROXY; with an index of' \
+	    'your own, PIP_INDEX_URL. Then type the same again.' >&2; exit 1; }
 	touch $@
 
 COMPILE = uv pip compile --universal --python-version 3.11 --no-annotate --no-emit-index-url --quiet

@@ -1,6 +1,10 @@
 """Conda's environments hold what pip's lock holds: the same versions, of all that their scripts import."""
 
+import os
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -49,3 +53,14 @@ def test_each_version_is_exact_and_all_that_is_asked_for_is_there(path: Path):
     wanted = (ROOT / f"envs/pip/{path.stem}.in").read_text().splitlines()
     asked_for = {Requirement(line).name for line in wanted if not line.startswith("#")}
     assert asked_for <= {requirement.name for requirement in requirements}
+
+
+def test_without_a_network_the_set_up_says_what_to_do(tmp_path: Path):
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    shutil.copytree(ROOT / "envs", tmp_path / "envs")
+    nowhere = {"PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PIP_RETRIES": "0", "PIP_CONFIG_FILE": os.devnull}
+    command = ["make", f"PYTHON={sys.executable}", ".venv/run"]
+    done = subprocess.run(command, cwd=tmp_path, env=os.environ | nowhere, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "The packages could not be installed, for the reason above." in done.stderr
+    assert not (tmp_path / ".venv/run").exists()
