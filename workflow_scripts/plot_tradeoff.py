@@ -5,6 +5,7 @@ from pathlib import Path
 
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
 from feature_sensitivity.reporting.protocol import joined
@@ -37,8 +38,9 @@ def plot_tradeoff(
     """
     texts, numbers = ("model",), ("epsilon", "n_images", "accuracy", "ci_low", "ci_high", "seed")
     table = read_table(summary, texts=texts, numbers=numbers)
-    expected = {(model_of(model), float(epsilon)) for model, epsilon in sensitivity.paths}
-    found = {(row.model, row.epsilon) for row in table.itertuples() if row.epsilon > 0}
+    # Rounded, as a CSV does not give back the last digit of a fraction such as 8/255.
+    expected = {(model_of(model), round(float(exact(epsilon)), 9)) for model, epsilon in sensitivity.paths}
+    found = {(row.model, round(row.epsilon, 9)) for row in table.itertuples() if row.epsilon > 0}
     if found != expected or "sensitivity_mean" not in table or table[table.epsilon > 0].sensitivity_mean.isna().any():
         raise UserError(f"{summary} is not the summary of this run; delete it and run the same command again")
     caption = (

@@ -14,6 +14,7 @@ from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.history_tables import read_history
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.errors import UserError
+from plot_tradeoff import plot_tradeoff
 
 
 @pytest.fixture
@@ -158,3 +159,17 @@ def test_the_reader_of_sensitivities_hashes_each_checkpoint_once(files: Files, m
     monkeypatch.setattr("feature_sensitivity.evaluation.expected_sensitivity.sha256_of_file", count)
     refused(SensitivityFiles.read.__get__(files.sensitivity), "checkpoint_sha256")
     assert len(hashed) == len(MODELS)
+
+
+@pytest.mark.parametrize("edit", [lambda t: t.drop(0), lambda t: t.assign(model="mine"), lambda t: t * 2])
+def test_a_summary_of_another_run_is_not_drawn(files: Files, tmp_path: Path, edit: Callable):
+    row = {"n_images": 100, "accuracy": 0.5, "ci_low": 0.4, "ci_high": 0.6, "seed": 0, "sensitivity_mean": 1.0}
+    rows = [{"model": model, "epsilon": float(epsilon), **row} for model in MODELS for epsilon in EPSILONS]
+    summary = tmp_path / "summary.csv"
+    edit(pd.DataFrame(rows)).to_csv(summary, index=False)
+    texts = {"accuracy_protocol": "", "sensitivity_protocol": "", "bars": ""}
+    svg = tmp_path / "tradeoff.svg"
+    refused(
+        lambda: plot_tradeoff(summary=summary, sensitivity=files.sensitivity, svg=svg, models=MODELS, **texts),
+        "is not the summary of this run",
+    )
