@@ -8,7 +8,10 @@ min_version("9.19")
 
 
 # Beside this file, from whatever folder the workflow is run.
-configfile: os.path.relpath(f"{workflow.basedir}/config.yaml")
+configfile:
+    os.path.relpath(
+        f"{workflow.current_basedir.get_path_or_uri(secret_free=True)}/config.yaml"
+    )
 
 
 report: "rules/captions/workflow.rst"

@@ -10,9 +10,13 @@ from functools import cache
 from pathlib import Path
 
 import yaml
+from snakemake.common.configfile import load_configfile
+from snakemake.utils import update_config
 
-HOME = Path(os.path.relpath(workflow.basedir))
-sys.path.insert(0, str(Path(workflow.basedir) / "workflow_scripts"))
+# Of this file, also where the workflow is a module of another one, whose folder workflow.basedir is.
+BASE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent
+HOME = Path(os.path.relpath(BASE))
+sys.path.insert(0, str(BASE / "workflow_scripts"))
 
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
@@ -62,6 +66,11 @@ def stop_without_conda():
 
 stop_without_conda()
 
+# A module reads no configfile: what the outer workflow gives comes on top of the protocol, as with --configfile.
+whole_config = load_configfile(str(HOME / "config.yaml"))
+update_config(whole_config, config)
+config.update(whole_config)
+
 RUN_LOCK = Path(".snakemake/run.lock")
 
 
@@ -80,7 +89,7 @@ def remove_lock_of_a_dead_run():
 if not workflow.dryrun:
     remove_lock_of_a_dead_run()
 
-START_JOB = [sys.executable, str(Path(workflow.basedir) / "rules/start_job.py")]
+START_JOB = [sys.executable, str(BASE / "rules/start_job.py")]
 shell.prefix(f"set -euo pipefail; {shlex.join([*START_JOB, str(RUN_LOCK)])} ")
 
 # What follows relies on a configuration without faults.
@@ -164,7 +173,7 @@ def any_of(names):
 
 def code_of(script):
     """Return a script and the package files on which its results depend: a change in one reruns the rule."""
-    path = Path(workflow.basedir) / f"workflow_scripts/{script}.py"
+    path = BASE / f"workflow_scripts/{script}.py"
     return [os.path.relpath(file) for file in code_closure.source_files(path)]
 
 
