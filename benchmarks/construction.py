@@ -26,7 +26,7 @@ from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.training.construction import construct, random_other_images

@@ -21,6 +21,11 @@ sys.path.insert(0, str(BASE / "workflow_scripts"))
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
 from feature_sensitivity.config.epsilon_spelling import spelling
+from feature_sensitivity.config.models import TAKES_WIDTH
+from feature_sensitivity.config.models import architecture_of
+from feature_sensitivity.config.models import is_imported
+from feature_sensitivity.config.models import own_sensitivity_settings
+from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
@@ -32,6 +37,8 @@ from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.units import from_file_name
 from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.config.used_datasets import used_datasets
+from feature_sensitivity.config.user_code import code_files
+from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime import run_lock
 from feature_sensitivity.runtime.files import sha256_of_file
@@ -113,7 +120,7 @@ STUDIES = [
 
 MODELS = list(config["models"])
 REPLICATES = replicate_names(config["models"], config["seeds"])
-IMPORTED = [model for model in MODELS if config["models"][model].get("weights")]
+IMPORTED = [model for model in MODELS if is_imported(config["models"][model])]
 TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
 
 EVALUATION_DATA = config["evaluation_dataset"]
@@ -191,13 +198,10 @@ def training_attack(wildcards):
 DERIVATION = ("definition", "weight_normalization")
 
 
-def measurement_settings():
-    """Return what the attack on features depends on; what is derived from its extrema needs no new attack."""
-    return {
-        key: value
-        for key, value in config["sensitivity"].items()
-        if key not in DERIVATION
-    }
+def measurement_settings(replicate):
+    """Return what the attack on a model's features depends on; what is derived from extrema needs no new attack."""
+    settings = sensitivity_settings_of(config, model_of(replicate))
+    return {key: value for key, value in settings.items() if key not in DERIVATION}
 
 
 def derivation_settings():
@@ -210,8 +214,15 @@ def derivation_settings():
 
 def expected_sensitivity(models, epsilons, **changes):
     """Return what the sensitivity files of these models and epsilons have to say of themselves."""
-    section = {**measurement_settings(), **changes}
-    return {"models": models, "epsilons": epsilons, "section": section, "seed": SEED}
+    section = {**config["sensitivity"], **changes}
+    own = {model: own_sensitivity_settings(config, model_of(model)) for model in models}
+    return {
+        "models": models,
+        "epsilons": epsilons,
+        "section": {key: value for key, value in section.items() if key not in DERIVATION},
+        "seed": SEED,
+        "own": own,
+    }
 
 
 def expected_accuracy(models, epsilons, **changes):
@@ -228,18 +239,22 @@ def dataset_identity(dataset):
 
 def checkpoint_identity(replicate):
     """Return what the file of a model has to say of itself."""
-    settings, architecture = (
-        model_settings(replicate),
-        config["network"]["architecture"],
-    )
-    found = {"dataset": settings["dataset"], "architecture": {"name": architecture}}
+    settings = model_settings(replicate)
+    architecture = architecture_of(config, model_of(replicate))
+    found = {"dataset": settings["dataset"], "architecture": architecture}
+    if code := sha256_of_code(architecture["name"]):
+        found["code_sha256"] = code
+    if own := settings.get("standardization"):
+        found |= {key: [float(number) for number in own[key]] for key in own}
     if replicate in IMPORTED:
-        return {**found, "weights": {"file": settings["weights"]}}
+        weights = settings.get("weights")
+        return {**found, "weights": {"file": weights} if weights else None}
     attack = config["adversarial_training"] if replicate in ADVERSARIAL else None
     training = TrainingSettings.from_config(
         config["training"], attack, seed=seed_of(replicate, config["seeds"])
     )
-    found["architecture"]["width"] = config["network"]["width"]
+    if architecture["name"] in TAKES_WIDTH:
+        architecture.setdefault("width", config["network"]["width"])
     return {**found, "training": asdict(training)}
 
 
@@ -272,8 +287,25 @@ def dataset_settings(wildcards):
 
 
 def weights_of(wildcards):
-    """Return the file with the weights of a model that was trained elsewhere."""
-    return model_settings(wildcards.model)["weights"]
+    """Return the file with the weights of a model that was trained elsewhere; None if they come with its architecture."""
+    return model_settings(wildcards.model).get("weights")
+
+
+def weights_sha256(wildcards):
+    """Return the SHA-256 of the file with a model's weights, if there is one."""
+    weights = weights_of(wildcards)
+    return sha256_of_file(Path(weights)) if weights else None
+
+
+def architecture_files(wildcards):
+    """Return the files of the user's code that makes a model's network: a change there makes the model again."""
+    name = architecture_of(config, model_of(wildcards.model))["name"]
+    return [os.path.relpath(file) for file in code_files(name)]
+
+
+def own_standardization(wildcards):
+    """Return what standardizes a model's images, where it has constants of its own."""
+    return model_settings(wildcards.model).get("standardization")
 
 
 def training_data_of(model):
@@ -330,11 +362,13 @@ def measured_model(wildcards):
 
 def last_layer_refit():
     """Return the table of the study on which claim S6 rests, where it needs nothing that `all` lacks."""
+    settings = sensitivity_settings_of(config, "normal")
     is_cheap = (
         {"normal", "adversarial"} <= set(MODELS)
         and model_settings("normal")["dataset"] in [EVALUATION_DATA, *TRAINING_DATA]
         and STUDY["last_layer_refit"]["epsilon"] in EPSILONS
-        and config["sensitivity"]["features"] is None
+        and settings["layer"] is None
+        and settings["features"] is None
     )
     return ["<results>/studies/last_layer_refit.csv"] if is_cheap else []
 

@@ -23,7 +23,7 @@ rule measure_sensitivity:
     params:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
-        settings=measurement_settings(),
+        settings=lambda wildcards: measurement_settings(wildcards.model),
         seed=SEED,
         side_folder=unfinished(f"measure_sensitivity/{PART}"),
     message:

@@ -52,7 +52,7 @@ rule bound_errors:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         accuracy=config["accuracy"],
-        sensitivity=measurement_settings(),
+        sensitivity=lambda wildcards: measurement_settings(wildcards.model),
         restarts=STUDY["error_bounds"]["restarts"],
         seed=SEED,
     message:
@@ -82,7 +82,7 @@ rule measure_convergence:
     params:
         expected=expected_of_inputs,
         study=STUDY["convergence"],
-        settings=config["sensitivity"],
+        settings=lambda wildcards: sensitivity_settings_of(config, wildcards.model),
         seed=SEED,
     message:
         "Study convergence: more steps and starts on a sample of {wildcards.model}'s features."
@@ -114,7 +114,7 @@ rule refit_last_layer:
     params:
         expected=expected_of_inputs,
         study=STUDY["last_layer_refit"],
-        measurement=measurement_settings(),
+        measurement=measurement_settings("normal"),
         derivation=derivation_settings(),
         accuracy=config["accuracy"],
         training=config["adversarial_training"],
@@ -156,7 +156,11 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
     params:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
-        settings={**measurement_settings(), **L2, "shards": 1},
+        settings=lambda wildcards: {
+            **measurement_settings(wildcards.model),
+            **L2,
+            "shards": 1,
+        },
         seed=SEED,
         side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:

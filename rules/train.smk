@@ -3,6 +3,7 @@ rule train_model:
         code=code_of("train_model"),
         dataset=lambda wildcards: training_data_of(wildcards.model),
         evaluation=evaluation_dataset(),
+        architecture=architecture_files,
     output:
         model="<results>/models/{model}.pt",
         history="<results>/models/{model}.history.csv",
@@ -21,7 +22,12 @@ rule train_model:
         gpu=1,
     params:
         expected=expected_of_inputs,
-        network=config["network"],
+        architecture=lambda wildcards: architecture_of(
+            config, model_of(wildcards.model)
+        ),
+        width=config["network"]["width"],
+        standardization=config["standardization"],
+        own_standardization=own_standardization,
         training=config["training"],
         attack=training_attack,
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
@@ -36,8 +42,9 @@ rule train_model:
 rule import_model:
     input:
         code=code_of("import_model"),
-        weights=weights_of,
+        weights=lambda wildcards: weights_of(wildcards) or [],
         evaluation=evaluation_dataset(),
+        architecture=architecture_files,
     output:
         "<results>/models/{model}.pt",
     log:
@@ -55,11 +62,14 @@ rule import_model:
         runtime=10,
     params:
         expected=expected_of_inputs,
-        architecture=config["network"]["architecture"],
+        architecture=lambda wildcards: architecture_of(config, wildcards.model),
+        standardization=config["standardization"],
+        own_standardization=own_standardization,
+        weights=weights_of,
         # A file with an older date that takes its place is noticed, too.
-        sha256=lambda wildcards: sha256_of_file(Path(weights_of(wildcards))),
+        sha256=weights_sha256,
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
     message:
-        "Model {wildcards.model}: taking its weights from {input.weights}."
+        "Model {wildcards.model}: taking it as it was trained elsewhere."
     script:
         "../workflow_scripts/import_model.py"

@@ -8,7 +8,7 @@ import pytest
 # On few cores one thread for each small computation is fastest; torch reads this when it is imported.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
 from snakemake_runs import TINY, copy_workflow, run_snakemake
 

@@ -10,7 +10,7 @@ from feature_sensitivity.data.dataset_file import read_split, read_standardizati
 from feature_sensitivity.data.split import Source
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.training.construction import construct, images_of_part
@@ -35,8 +35,11 @@ def construct_dataset(
     standardization = read_standardization(original)
     settings = ConstructionSettings.from_config(section, seed=seed)
     n_images = len(split.labels)
+    model = load_checkpoint(teacher)
+    if not model.network.has_surrogate:
+        logger.warning("the teacher has no last ReLU that lets gradients pass as the identity; its own are used")
     constructed = construct(
-        teacher=load_checkpoint(teacher).network,
+        teacher=model.network,
         split=split,
         index=images_of_part(
             min(section["images"] or n_images, n_images),
@@ -44,7 +47,7 @@ def construct_dataset(
             n_parts=section["shards"],
             batch_size=settings.batch_size,
         ),
-        standardization=standardization,
+        standardization=model.standardization,
         settings=settings,
         device=device,
         side_folder=side_folder,

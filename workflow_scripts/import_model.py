@@ -1,15 +1,26 @@
-"""Take a model's weights from a file that was trained elsewhere."""
+"""Take a model that was trained elsewhere: its weights from a file, or as its own code returns it."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
-from feature_sensitivity.data.dataset_file import read_split, read_standardization
+from feature_sensitivity.config.user_code import sha256_of_code
+from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
-from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.attack_copy import require_independent_rows
+from feature_sensitivity.networks.build import build
+from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.foreign_weights import network_with, read_weights
+from feature_sensitivity.networks.feature_layer import forward
+from feature_sensitivity.networks.foreign_weights import network_with, require_finite
+from feature_sensitivity.networks.normalization import normalization_among, standardization_for
 from feature_sensitivity.networks.predictions import clean_accuracy
+from feature_sensitivity.networks.robustbench import with_its_weights
+from feature_sensitivity.networks.weights_file import read_tensors
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.provenance import versions
@@ -19,69 +30,114 @@ TESTED_IMAGES = 1000
 
 def import_model(
     *,
-    weights: Path,
-    weights_sha256: str,
-    architecture: str,
+    weights: Path | None,
+    weights_sha256: str | None,
+    architecture: Mapping[str, Any],
+    standardization: Mapping[str, Any],
+    own_standardization: Mapping[str, Any] | None,
     dataset_name: str,
     evaluation: Path,
     output: Path,
 ) -> None:
-    """Write a checkpoint with the weights of a file, and report the accuracy of the network at once.
+    """Write a checkpoint with a model's network, and report its accuracy at once.
 
-    ``architecture``: its name. ``dataset_name``: what it was trained on. ``evaluation``: the dataset file whose test
-    images it has to fit.
+    Args:
+        weights: the file with its weights; None: those with which its architecture comes.
+        weights_sha256: of that file.
+        architecture: its name, and arguments.
+        standardization: of the run; ``own_standardization``: of this model, if the config gives some.
+        dataset_name: what it was trained on.
+        evaluation: the dataset file whose test images it has to fit.
+        output: the checkpoint.
 
-    Raises :class:`UserError` when the file holds no such network, or one for other images.
+    Raises :class:`UserError` when the file holds no such network, or one for other images, or one whose output for an
+    image depends on others.
     """
-    tensors, left_out = read_weights(weights)
-    network, description = network_with(tensors, architecture, weights)
-    if left_out:
-        logger.warning(
-            "%s holds more than the network, and it is left out: %s; if that is a layer that standardizes, write "
-            "its numbers under standardization",
-            weights,
-            ", ".join(left_out[:6]),
-        )
-    split, standardization = read_split(evaluation, "test", lazy=True), read_standardization(evaluation)
+    network, description, left_out = _network(architecture, weights)
+    source = str(weights or description["name"])
+    split = read_split(evaluation, "test", lazy=True)
     channels, classes = split.images.shape[1], int(split.labels.max()) + 1
-    if description["in_channels"] != channels or description["n_classes"] < classes:
-        raise UserError(
-            f"{weights} holds a network for images of {description['in_channels']} channels in "
-            f"{description['n_classes']} classes, but the test images have {channels} and {classes}; "
-            "write other weights for this model, or another evaluation_dataset"
+    default = Standardization.from_mapping(standardization)
+    own = Standardization.from_mapping(own_standardization) if own_standardization else None
+    found = normalization_among(left_out, channels)
+    if found:
+        logger.info(
+            "%s normalizes in front of the network, by mean %s and std %s: they are kept with it, and it gets pixels "
+            "in [0, 1]",
+            source,
+            list(found.mean),
+            list(found.std),
         )
+        own = own or Standardization((0.0,) * channels, (1.0,) * channels)
+    used = standardization_for(network, own=own, default=default, name=source)
     n_tested = min(TESTED_IMAGES, len(split.labels))
     sample = split.subset(random_test_images(len(split.labels), n_tested, seed=0, key="the evaluation dataset"))
-    if not network(standardization.standardize(torch.from_numpy(sample.images[:1]))).isfinite().all():
-        raise UserError(f"{weights} gives logits that are not finite, so its weights are broken; write other weights")
+    x = used.standardize(torch.from_numpy(sample.images[:4]))
+    n_outputs = forward(network, x).shape[1]
+    if n_outputs < classes:
+        raise UserError(
+            f"{source} holds a network for {n_outputs} classes, but the test images have {classes}; "
+            "write other weights for this model, or another evaluation_dataset"
+        )
+    normalization = found.as_lists() if found else None
+    shape = list(sample.images.shape[1:])
+    classifier = classifier_of(network, shape, normalization)
+    if not classifier(x).isfinite().all():
+        raise UserError(f"{source} gives logits that are not finite, so its weights are broken; write other weights")
+    require_independent_rows(classifier, x)
     cpu = torch.device("cpu")
-    accuracy = clean_accuracy(network, sample, standardization, device=cpu)
+    accuracy = clean_accuracy(classifier, sample, used, device=cpu)
     metadata = {
         "architecture": description,
+        "code_sha256": sha256_of_code(description["name"]),
+        "input_shape": shape,
+        "normalization": normalization,
         "dataset": dataset_name,
-        "weights": {"file": str(weights), "sha256": weights_sha256},
+        "weights": {"file": str(weights), "sha256": weights_sha256} if weights else None,
         "versions": versions(cpu),
     }
-    save_checkpoint(output, network, standardization, metadata)
+    save_checkpoint(output, network, used, metadata)
     logger.info(
-        "%s: read as %s; with images standardized by the config's mean %s and std %s, %.1f %% of %d test images "
-        "are classified correctly: less than you know of it means that these constants are not its own",
-        weights,
+        "%s: read as %s; with images standardized by mean %s and std %s, %.1f %% of %d test images are classified "
+        "correctly: less than you know of it means that these constants are not its own",
+        source,
         ", ".join(f"{key} {value}" for key, value in description.items()),
-        list(standardization.mean),
-        list(standardization.std),
+        list(used.mean),
+        list(used.std),
         100 * accuracy,
         n_tested,
     )
+
+
+def _network(
+    architecture: Mapping[str, Any], weights: Path | None
+) -> tuple[nn.Module, dict[str, Any], dict[str, torch.Tensor]]:
+    """Return the network in eval mode, its description, and the tensors of its file that belong to no part of it."""
+    if weights is None:
+        network = with_its_weights(architecture) or build(architecture)
+        require_finite(network, Path(str(architecture["name"])))
+        return network.eval(), dict(architecture), {}
+    network, description, left_out = network_with(read_tensors(weights), architecture, weights)
+    if left_out:
+        names = list(left_out)
+        logger.warning(
+            "%s holds more than the network, which is not part of it: %s%s",
+            weights,
+            ", ".join(names[:6]),
+            ", ..." if len(names) > 6 else "",
+        )
+    return network, description, left_out
 
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"import_model {snakemake.wildcards.model}"):
         check_files(snakemake.params.expected)
         import_model(
-            weights=Path(snakemake.input.weights),
+            weights=Path(snakemake.params.weights) if snakemake.params.weights else None,
             weights_sha256=snakemake.params.sha256,
             architecture=snakemake.params.architecture,
+            standardization=snakemake.params.standardization,
+            own_standardization=snakemake.params.own_standardization,
             dataset_name=snakemake.params.dataset,
             evaluation=Path(snakemake.input.evaluation),
             output=Path(snakemake.output[0]),

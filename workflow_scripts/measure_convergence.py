@@ -36,11 +36,12 @@ def measure_convergence(
     ``study``: as ``studies.convergence`` in the config. ``section``: as ``sensitivity`` there.
     """
     device = best_device()
-    loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
+    loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
+    unit = section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
     chosen = random_test_images(len(split.labels), study["images"], seed=seed, key="studies.convergence.images")
-    n_features = model.network.fc.in_features
+    n_features = model.network.n_features
     order = np.random.Generator(np.random.PCG64(seed)).permutation(n_features)
     features = np.sort(order[: study["features"]]).astype(np.int64)
     x = model.standardization.standardize(torch.from_numpy(split.images[chosen]))

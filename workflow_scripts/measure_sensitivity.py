@@ -1,7 +1,7 @@
 """Measure the sensitivity of a model's features at one epsilon."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,21 @@ from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
-from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.provenance import versions
 
 
-def first_features(n_features: int, wanted: int | None, model: str) -> NDArray[np.int64]:
-    """Return the indices of the first ``wanted`` features, or of all; UserError when there are fewer."""
+def chosen_features(n_features: int, wanted: int | Sequence[int] | None, model: str) -> NDArray[np.int64]:
+    """Return the ``wanted`` indices, those of the first ``wanted`` features, or all; UserError when there are fewer."""
+    if isinstance(wanted, Sequence):
+        if max(wanted) >= n_features:
+            raise UserError(
+                f"features lists {max(wanted)}, but {model} has {n_features} features, counted from 0; leave it out"
+            )
+        return np.array(wanted, np.int64)
     if wanted and wanted > n_features:
         raise UserError(
             f"sensitivity.features asks for {wanted} features, but {model} has {n_features}; "
@@ -60,7 +66,8 @@ def measure_sensitivity(
         side_folder: what an interrupted measurement continues from.
     """
     device = best_device()
-    loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
+    loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
+    unit = section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
     chosen = random_test_images(len(split.labels), section["images"], seed=seed, key="sensitivity.images")
@@ -68,9 +75,15 @@ def measure_sensitivity(
     target = section["target_relative_error"]
     if target:
         chosen = np.random.Generator(np.random.PCG64(seed)).permutation(chosen)
-    weight = model.network.fc.weight.detach().numpy()
-    features = first_features(weight.shape[1], section["features"], name)
+    n_features = model.network.n_features
+    features = chosen_features(n_features, section["features"], name)
+    linear = model.network.last_layer
+    weight = linear.weight.detach().numpy() if linear else np.empty((0, n_features), np.float32)
+    if linear is None:
+        logger.warning("no linear layer stands behind these features of %s: their sensitivities are unweighted", name)
     settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=seed)
+    if settings.surrogate_steps and not model.network.has_surrogate:
+        logger.info("%s has no last ReLU that lets gradients through; every step follows its own gradient", name)
 
     def measure(images: slice) -> FeatureExtrema:
         index = chosen[images]

@@ -7,9 +7,13 @@ from typing import Any
 
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.training import TrainingSettings
-from feature_sensitivity.data.dataset_file import read_split, read_standardization
+from feature_sensitivity.config.user_code import sha256_of_code
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.build import build, with_sizes
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.normalization import standardization_for
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.provenance import versions
@@ -21,7 +25,10 @@ def train_model(
     dataset: Path,
     dataset_name: str,
     evaluation: Path,
-    network: Mapping[str, Any],
+    architecture: Mapping[str, Any],
+    width: int,
+    standardization: Mapping[str, Any],
+    own_standardization: Mapping[str, Any] | None,
     settings: TrainingSettings,
     model: Path,
     history: Path,
@@ -29,36 +36,52 @@ def train_model(
 ) -> None:
     """Train a network on a dataset file and write its checkpoint and its history.
 
-    ``network``: the section of the config with ``architecture`` and ``width``. ``evaluation``: the dataset file whose
-    test images the history reports on. ``side_checkpoint``: what an interrupted training continues from.
+    Args:
+        dataset: the dataset file with the training images.
+        dataset_name: its name.
+        evaluation: the dataset file whose test images the history reports on.
+        architecture: its name, and arguments; the width and the numbers of channels and classes are added where it
+            takes them.
+        width: as ``network.width`` in the config.
+        standardization: of the run; ``own_standardization``: of this model, if the config gives some.
+        settings: of the training.
+        model: the checkpoint; ``history``: the table beside it.
+        side_checkpoint: what an interrupted training continues from.
     """
     device = best_device()
     train_split, test_split = read_split(dataset, "train"), read_split(evaluation, "test")
-    standardization = read_standardization(dataset)
-    architecture = {
-        "name": network["architecture"],
-        "width": network["width"],
-        "in_channels": train_split.images.shape[1],
-        "n_classes": int(max(train_split.labels.max(), test_split.labels.max())) + 1,
-    }
+    description = with_sizes(
+        architecture,
+        width=width,
+        in_channels=train_split.images.shape[1],
+        n_classes=int(max(train_split.labels.max(), test_split.labels.max())) + 1,
+    )
+    constants = standardization_for(
+        build(description),
+        own=Standardization.from_mapping(own_standardization) if own_standardization else None,
+        default=Standardization.from_mapping(standardization),
+        name=description["name"],
+    )
     trained, table = train(
-        architecture=architecture,
+        architecture=description,
         train_split=train_split,
         test_split=test_split,
-        standardization=standardization,
+        standardization=constants,
         settings=settings,
         device=device,
         side_checkpoint=side_checkpoint,
     )
     metadata = {
-        "architecture": architecture,
+        "architecture": description,
+        "code_sha256": sha256_of_code(description["name"]),
+        "input_shape": list(train_split.images.shape[1:]),
         "dataset": dataset_name,
         "training": asdict(settings),
         "seed": settings.seed,
         "versions": versions(device),
     }
     write_table(history, table)
-    save_checkpoint(model, trained, standardization, metadata)
+    save_checkpoint(model, trained, constants, metadata)
     side_checkpoint.unlink()
 
 
@@ -69,7 +92,10 @@ if "snakemake" in globals():
             dataset=Path(snakemake.input.dataset),
             dataset_name=snakemake.params.dataset,
             evaluation=Path(snakemake.input.evaluation),
-            network=snakemake.params.network,
+            architecture=snakemake.params.architecture,
+            width=snakemake.params.width,
+            standardization=snakemake.params.standardization,
+            own_standardization=snakemake.params.own_standardization,
             settings=TrainingSettings.from_config(
                 snakemake.params.training, snakemake.params.attack, seed=snakemake.params.seed
             ),

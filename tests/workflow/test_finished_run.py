@@ -298,7 +298,7 @@ def test_a_rule_names_what_its_script_imports(finished_workflow: Path):
         "attacks/random_starts",
         "evaluation/feature_extrema",
         "evaluation/sensitivity_file",
-        "networks/resnet",
+        "networks/architectures/resnet18",
     ):
         assert f"{PACKAGE}/{module}.py" in line
     assert "workflow_scripts/measure_sensitivity.py" in line

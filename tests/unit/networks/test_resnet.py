@@ -8,7 +8,7 @@ from torchvision.models import resnet18
 
 from feature_sensitivity.config.costs import forward_macs
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import load_checkpoint, save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy

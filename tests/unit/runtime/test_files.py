@@ -42,7 +42,7 @@ from feature_sensitivity.data.split import Source
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.dataset_file import write_dataset
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.side_checkpoints import save_side_checkpoint

@@ -10,7 +10,7 @@ from feature_sensitivity.data.dataset_file import join_splits
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training.construction import construct, images_of_part, random_other_images

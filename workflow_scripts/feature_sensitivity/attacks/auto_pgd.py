@@ -60,12 +60,14 @@ def correct_under_apgd(
     """
     attack_of, classifier_of = import_art()
     network = network.to(device).eval()
+    with torch.no_grad():
+        n_classes = network(standardization.standardize(torch.from_numpy(split.images[:1]).to(device))).shape[1]
     box = pixel_box(standardization, device) if clip_to_pixel_box else None
     classifier = classifier_of(
         model=folded_copy(network),
         loss=torch.nn.CrossEntropyLoss(),
         input_shape=split.images.shape[1:],
-        nb_classes=network.fc.out_features,
+        nb_classes=n_classes,
         clip_values=tuple(bound.cpu().numpy() for bound in box) if box else None,
         device_type="gpu" if device.type == "cuda" else "cpu",
     )
@@ -81,7 +83,7 @@ def correct_under_apgd(
             loss_type=loss,
             verbose=False,
         )
-        for loss in LOSSES[: 1 if network.fc.out_features < 3 else 2]
+        for loss in LOSSES[: 1 if n_classes < 3 else 2]
     ]
     np.random.seed(seed)  # ART draws its starts from NumPy's global generator
     correct = np.ones(len(split.labels), dtype=bool)

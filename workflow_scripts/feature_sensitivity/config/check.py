@@ -5,11 +5,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.schema_faults import schema_faults
 from feature_sensitivity.config.size_faults import size_faults
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.used_datasets import ancestors, used_datasets
+from feature_sensitivity.config.user_code import function_faults
+from feature_sensitivity.runtime.files import sha256_of_file
 
 Config = Mapping[str, Any]
 
@@ -90,9 +93,29 @@ def _model_faults(config: Config) -> Iterator[str]:
     for model, settings in config["models"].items():
         if model_of(model) != model:
             yield f"models.{model} is a name for replicates; write one that does not end in _seed and a number"
-        weights = settings.get("weights")
-        if weights and not Path(weights).is_file():
-            yield f"models.{model}.weights is {weights!r}, which is no file seen from this folder; correct the path"
+        yield from _weights_faults(config, model)
+        for fault in function_faults(architecture_of(config, model)["name"]):
+            yield f"the architecture of models.{model}: {fault}"
+        own = settings.get("standardization")
+        if own and not len(own["mean"]) == len(own["std"]) == len(config["standardization"]["mean"]):
+            n_channels = len(config["standardization"]["mean"])
+            yield f"models.{model}.standardization needs {n_channels} numbers in mean and in std, one per channel"
+
+
+def _weights_faults(config: Config, model: str) -> Iterator[str]:
+    settings, key = config["models"][model], f"models.{model}"
+    weights, sha256 = settings.get("weights"), settings.get("weights_sha256")
+    if not weights:
+        if is_imported(settings) and needs_weights(architecture_of(config, model)):
+            yield f"{key} has neither training nor weights; write training: normal, or the path of its weights"
+        return
+    if not Path(weights).is_file():
+        yield f"{key}.weights is {weights!r}, which is no file seen from this folder; correct the path"
+    elif sha256 and (found := sha256_of_file(Path(weights))) != sha256:
+        yield (
+            f"{key}.weights is {weights!r}, a file with the SHA-256 {found}, not {key}.weights_sha256; get the file "
+            "again, or correct the number"
+        )
 
 
 def _dataset_faults(config: Config) -> Iterator[str]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.replicates import model_of
 
 FLOP_PER_SECOND_CORE = 5e10
@@ -107,8 +108,10 @@ def accuracy_steps(job: Job) -> float:
 
 def measure_sensitivity(job: Job) -> float:
     """Return the cost of the attacks on every feature, up and down, at one epsilon."""
-    settings = job.config["sensitivity"]
-    rows = settings["images"] * min(settings["features"] or job.n_features, job.n_features) * 2 * settings["restarts"]
+    settings = sensitivity_settings_of(job.config, model_of(job.wildcards["model"]))
+    features = settings["features"]
+    wanted = len(features) if isinstance(features, list) else features
+    rows = settings["images"] * min(wanted or job.n_features, job.n_features) * 2 * settings["restarts"]
     return rows * settings["steps"] * job.attack_step * SHARE_AFTER_DROPPING
 
 

@@ -8,18 +8,20 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from feature_sensitivity.config.models import is_imported
+
 SUFFIX = re.compile(r"_seed(\d+)$")
 
 
 def replicate_names(models: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]) -> list[str]:
     """Return the name of every model with every seed, model by model, in the order of the seeds.
 
-    ``models`` are the configuration's; one with ``weights`` is trained already and has no further replicates.
+    ``models`` are the configuration's; one that is trained already has no further replicates.
     """
     return [
         name
         for model, settings in models.items()
-        for name in (model, *(f"{model}_seed{seed}" for seed in seeds[1:] if not settings.get("weights")))
+        for name in (model, *(f"{model}_seed{seed}" for seed in seeds[1:] if not is_imported(settings)))
     ]
 
 

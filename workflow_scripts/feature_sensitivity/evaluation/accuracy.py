@@ -17,8 +17,8 @@ from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.attack_copy import N_IMAGES, attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.predictions import is_correct
 from feature_sensitivity.runtime.console import Progress
 
@@ -45,8 +45,8 @@ def correct_under_attack(
         settings: an image's random start depends on (seed, its index, the restart) alone.
     """
     attack, labels = settings.attack, split.labels
-    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    attacked = folded_copy(network)
+    network = network.to(device, memory_format=network.memory_format).eval()  # type: ignore[call-overload]
+    attacked = attack_copy(network, _first_images(split, standardization, device))
     bounds = pixel_box(standardization, device) if settings.clip_to_pixel_box else None
     correct = torch.zeros(len(labels), dtype=torch.bool)
     with Progress(f"accuracy at epsilon {attack.epsilon:g}", total=len(correct), unit="images") as bar:
@@ -93,8 +93,8 @@ def correct_under_one_step(
         bool [n_epsilons, n], and whether the gradient at the image is exactly zero, bool [n]: then an
         attack has nothing to follow.
     """
-    network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-    attacked = folded_copy(network)
+    network = network.to(device, memory_format=network.memory_format).eval()  # type: ignore[call-overload]
+    attacked = attack_copy(network, _first_images(split, standardization, device))
     bounds = pixel_box(standardization, device) if clip_to_pixel_box else None
     correct = torch.zeros(len(epsilons), len(split.labels), dtype=torch.bool)
     zero_gradient = torch.zeros(len(split.labels), dtype=torch.bool)
@@ -106,6 +106,10 @@ def correct_under_one_step(
             moved = take_step(torch.zeros_like(x), gradient, x, length=epsilon, attack=step, bounds=bounds)
             correct[i, rows] = is_correct(network, x + moved, y).cpu()
     return correct.numpy(), zero_gradient.numpy()
+
+
+def _first_images(split: Split, standardization: Standardization, device: torch.device) -> Tensor:
+    return standardization.standardize(torch.from_numpy(split.images[:N_IMAGES]).to(device))
 
 
 def _survives(

@@ -18,8 +18,11 @@ def max_abs_movement(clean: Array, maximum: Array, minimum: Array) -> Array:
 
 
 def max_abs_weight(weight: Array) -> Array:
-    """Return each feature's largest absolute weight over the classes, float32 [n_features]."""
-    return np.abs(weight).max(axis=0)
+    """Return each feature's largest absolute weight over the classes, float32 [n_features].
+
+    1 where no linear layer stands behind the features: there ``weight`` is of no class, [0, n_features].
+    """
+    return np.abs(weight).max(axis=0) if len(weight) else np.ones(weight.shape[1], np.float32)
 
 
 def mean_over_images(movement: Array) -> Array:

@@ -1,7 +1,7 @@
 """What a sensitivity file has to say of itself to belong to a run: model, epsilon, settings, and the very weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
@@ -20,13 +20,15 @@ CHANGES_NO_RESULT = True
 class SensitivityFiles:
     """The sensitivity files of a run, by (replicate, epsilon as spelled in the config).
 
-    ``checkpoints``: replicate to its model file. ``section``: as ``sensitivity`` in the config.
+    ``checkpoints``: replicate to its model file. ``section``: as ``sensitivity`` in the config; ``own``: replicate to
+    what it has of its own in place of that.
     """
 
     paths: Mapping[tuple[str, str], Path]
     checkpoints: Mapping[str, Path]
     section: Mapping[str, Any]
     seed: int
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def of_rule(
@@ -38,6 +40,7 @@ class SensitivityFiles:
         epsilons: Sequence[str],
         section: Mapping[str, Any],
         seed: int,
+        own: Mapping[str, Mapping[str, Any]],
     ) -> Self:
         """Return the files of every model and epsilon, in that order, and the checkpoints in the order of models."""
         return cls(
@@ -45,6 +48,7 @@ class SensitivityFiles:
             checkpoints=dict(zip(models, map(Path, checkpoints), strict=True)),
             section=section,
             seed=seed,
+            own=own,
         )
 
     def read(self) -> dict[tuple[str, str], SensitivityFile]:
@@ -53,11 +57,12 @@ class SensitivityFiles:
         files = {}
         for (model, epsilon), path in self.paths.items():
             files[model, epsilon] = file = read_sensitivity(path)
+            section = {**self.section, **self.own.get(model, {})}
             expected = {
-                **settings_attributes(model=model, epsilon=epsilon, section=self.section, seed=self.seed),
+                **settings_attributes(model=model, epsilon=epsilon, section=section, seed=self.seed),
                 "checkpoint_sha256": sha256[model],
             }
-            if fault := _difference(file, expected) or _other_sample(file, self.section):
+            if fault := _difference(file, expected) or _other_sample(file, section):
                 raise UserError(f"{path} is of another measurement than this run's: {fault}; {ADVICE}")
         return files
 
@@ -75,6 +80,10 @@ def _other_sample(file: SensitivityFile, section: Mapping[str, Any]) -> str | No
     n_images, n_features = len(file.image_index), len(file.feature_index)
     if n_images > section["images"] or (n_images < section["images"] and not section["target_relative_error"]):
         return f"it has {n_images} images, expected {section['images']}"
-    if not np.array_equal(file.feature_index, np.arange(section["features"] or n_features)):
-        return f"it has {n_features} features, expected the first {section['features'] or n_features}"
+    wanted = section["features"]
+    if isinstance(wanted, Sequence):
+        if not np.array_equal(file.feature_index, wanted):
+            return f"it has {n_features} features, expected {len(wanted)} that are listed"
+    elif not np.array_equal(file.feature_index, np.arange(wanted or n_features)):
+        return f"it has {n_features} features, expected the first {wanted or n_features}"
     return None

@@ -19,8 +19,8 @@ from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
+from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.devices import device_name
 from feature_sensitivity.runtime.errors import UserError
@@ -57,7 +57,7 @@ def measure_extrema(
     device: torch.device,
     side_folder: Path | None = None,
 ) -> FeatureExtrema:
-    """Return the extrema of the chosen penultimate features over the ball around each image.
+    """Return the extrema of the chosen features over the ball around each image.
 
     Args:
         x: standardized images [n_images, channels, height, width].
@@ -68,7 +68,8 @@ def measure_extrema(
             interruption; the same call continues from there.
 
     Raises:
-        UserError: features are not finite, memory is too small for one image, or a GPU lacks bfloat16.
+        UserError: features are not finite or depend on other images, memory is too small for one image, or a GPU lacks
+            bfloat16.
     """
     if settings.search_dtype == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
         raise UserError(
@@ -77,9 +78,18 @@ def measure_extrema(
     batch_size = BatchSize(settings.batch_size or BATCH_SIZES[device.type], key="sensitivity.batch_size")
     weights = [value.cpu() for value in network.state_dict().values()]
     key = checkpoint_key(
-        settings, device.type, batch_size.rows, image_index, features, x, *weights, code=Path(__file__)
+        settings,
+        device.type,
+        batch_size.rows,
+        repr(network),
+        network.origin,
+        image_index,
+        features,
+        x,
+        *weights,
+        code=Path(__file__),
     )
-    folded = folded_copy(network).to(device)
+    folded = attack_copy(network, x.to(device))
     images = x.to(device).contiguous(memory_format=torch.channels_last)
     chosen = torch.from_numpy(features).to(device)
     side = SideFolder(side_folder, key)
@@ -103,8 +113,8 @@ def measure_extrema(
     value = torch.full(task.shape, torch.nan)
     if settings.iterate == "best":
         # A minimum that the clean image attains already, because features cannot be lower, needs no attack.
-        lowest = (clean <= network.feature_minimum).cpu()
-        value[:, :, MINIMIZE][lowest] = -network.feature_minimum
+        lowest = (clean <= folded.feature_minimum).cpu()
+        value[:, :, MINIMIZE][lowest] = -folded.feature_minimum
     rows = value.isnan().flatten().nonzero()[:, 0]
     results = run_rows(
         task,

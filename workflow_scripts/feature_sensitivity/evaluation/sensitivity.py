@@ -30,7 +30,9 @@ WEIGHT_NORMALIZATIONS: Mapping[str, Callable[[Array], Array]] = {
 
 
 def weight_factor(weight: Array, *, normalization: str) -> Array:
-    """Return how much each feature counts in the linear layer, float32 [n_features]."""
+    """Return how much each feature counts in the linear layer, float32 [n_features]; 1 without such a layer."""
+    if len(weight) == 0:
+        return np.ones(weight.shape[1], np.float32)
     return WEIGHT_NORMALIZATIONS[normalization](weight).astype(np.float32)
 
 
@@ -38,5 +40,6 @@ def rederived(file: SensitivityFile, *, definition: str, normalization: str) -> 
     """Return the same measurement in another definition of sensitivity and normalization of weights."""
     movement = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)
     arrays = derived_arrays(movement, weight_factor(file.weight, normalization=normalization))
-    attributes = {**file.attributes, "definition": definition, "weight_normalization": normalization}
+    used = normalization if len(file.weight) else "none"
+    attributes = {**file.attributes, "definition": definition, "weight_normalization": used}
     return dataclasses.replace(file, attributes=attributes, **arrays)  # type: ignore[arg-type]

@@ -26,6 +26,8 @@ def settings_attributes(*, model: str, epsilon: str, section: Mapping[str, Any],
         "clip_to_pixel_box": settings.clip_to_pixel_box,
         "surrogate_steps": settings.surrogate_steps,
         "search_dtype": settings.search_dtype,
+        "layer": section["layer"] or "penultimate",
+        "positions": section["positions"] or "default",
         "target_relative_error": section["target_relative_error"] or "off",
         "seed": seed,
     }

@@ -79,7 +79,7 @@ def write_sensitivity(
         maximum: largest values found in the ball around each image.
         minimum: smallest values found there.
         zero_gradient: share of the images at which a feature has no gradient, [n_features].
-        weight: weights of the features in the linear layer, [n_classes, n_features].
+        weight: weights of the features in the linear layer, [n_classes, n_features]; [0, n_features] where none is.
         image_index: which test images these are, [n_images].
         label: their classes, [n_images].
         feature_index: which features of the network these are, [n_features].
@@ -96,7 +96,8 @@ def write_sensitivity(
         "feature_index": feature_index,
         "zero_gradient": zero_gradient,
     }
-    settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": DEFAULT_NORMALIZATION}
+    normalization = DEFAULT_NORMALIZATION if len(weight) else "none"
+    settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": normalization}
     data = xr.Dataset(
         {name: (DIMENSIONS[name], values) for name, values in arrays.items()},
         attrs={name: _as_attribute(value) for name, value in settings.items()},

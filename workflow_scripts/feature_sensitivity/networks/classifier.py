@@ -1,30 +1,47 @@
 """What the workflow asks of a network."""
 
 import math
-from collections.abc import Mapping
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
+from feature_sensitivity.runtime.errors import UserError
+
 
 class Classifier(nn.Module):
-    """What the workflow asks of a network: penultimate features, and a linear layer ``fc`` on top of them."""
+    """What the workflow asks of a network: features of images, and logits from a linear layer on top of them.
 
-    fc: nn.Linear
+    Built-in networks are classifiers by themselves; :class:`.measured.MeasuredNetwork` makes one of any other.
+    """
+
     feature_minimum = -math.inf
     """A value below which no feature can fall, whatever the input."""
 
-    @staticmethod
-    def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
-        """Return the constructor's arguments for a network with these weights; KeyError or ValueError if none fit."""
-        raise NotImplementedError
+    memory_format: torch.memory_format = torch.channels_last
+    """How images are laid out in memory; not every network works with every layout."""
+
+    has_surrogate = False
+    """Whether a gradient can pass through the last ReLU as through the identity."""
+
+    origin = ""
+    """What identifies the user's code that computes this network."""
+
+    @property
+    def last_layer(self) -> nn.Linear | None:
+        """The linear layer whose inputs the features are, if there is one."""
+        return cast("nn.Linear", self.fc)
+
+    @property
+    def n_features(self) -> int:
+        """How many features there are."""
+        return cast("nn.Linear", self.last_layer).in_features
 
     def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
-        """Return penultimate features [n, n_features] of standardized images [n, channels, height, width].
+        """Return features [n, n_features] of standardized images [n, channels, height, width].
 
         With ``surrogate_relu``, in all rows or in those of a mask, bool [n], the gradient passes through the last
-        ReLU, if there is one, as through the identity (Ilyas et al. 2019); the values stay the same.
+        ReLU, where ``has_surrogate``, as through the identity (Ilyas et al. 2019); the values stay the same.
         """
         raise NotImplementedError
 
@@ -35,4 +52,20 @@ class Classifier(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return logits [n, n_classes]."""
-        return cast("Tensor", self.fc(self.features(x)))
+        return cast("Tensor", cast("nn.Linear", self.last_layer)(self.features(x)))
+
+
+def require_last_layer(network: Classifier) -> nn.Linear:
+    """Return the linear layer whose inputs the features are; :class:`UserError` where there is none, or no bias."""
+    layer = network.last_layer
+    if layer is None or layer.bias is None:
+        raise UserError(
+            "this needs a linear layer with a bias directly behind the features, which the network does not have "
+            "there; leave this study out for it, or write layer: null"
+        )
+    return layer
+
+
+def first_not_finite(network: nn.Module) -> str | None:
+    """Return the name of the first tensor of a network that holds numbers that are not finite."""
+    return next((name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()), None)

@@ -1,24 +1,37 @@
 """The copy of a network that is attacked: BatchNorm folded into the convolutions."""
 
 import copy
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.graph import foldable_pairs
+from feature_sensitivity.networks.measured import MeasuredNetwork
+
+N = TypeVar("N", bound=nn.Module)
 
 
-def folded_copy(network: Classifier) -> Classifier:
+def unfolded_copy(network: N) -> N:
+    """Return a copy for attacks: eval mode, no weight gradients."""
+    memory_format = getattr(network, "memory_format", torch.channels_last)
+    return copy.deepcopy(network).eval().requires_grad_(False).to(memory_format=memory_format)
+
+
+def folded_copy(network: N) -> N:
     """Return a copy for attacks: eval mode, BatchNorm folded into the convolutions, no weight gradients.
 
-    Equal to ``network.eval()`` up to float32 rounding, and about twice as fast.
+    Equal to ``network.eval()`` up to float32 rounding, and about twice as fast. Where torch.fx cannot trace the
+    network, or something else lies between a convolution and BatchNorm, BatchNorm stays.
     """
     copied = copy.deepcopy(network).eval()
-    for module in list(copied.modules()):
-        for convolution, norm in (("conv1", "bn1"), ("conv2", "bn2"), ("0", "1")):
-            conv, bn = getattr(module, convolution, None), getattr(module, norm, None)
-            if isinstance(conv, nn.Conv2d) and isinstance(bn, nn.BatchNorm2d):
-                setattr(module, convolution, fuse_conv_bn_eval(conv, bn))
-                setattr(module, norm, nn.Identity())
-    return copied.requires_grad_(False).to(memory_format=torch.channels_last)
+    # Where features are read, the values have to stay as they are.
+    layer = copied.network.get_submodule(copied.layer.module) if isinstance(copied, MeasuredNetwork) else None
+    for convolution, norm in foldable_pairs(network):
+        conv, bn = copied.get_submodule(convolution), copied.get_submodule(norm)
+        if conv is not layer and bn is not layer:
+            copied.set_submodule(convolution, fuse_conv_bn_eval(conv, bn))  # type: ignore[type-var, arg-type]
+            copied.set_submodule(norm, nn.Identity())
+    memory_format = getattr(network, "memory_format", torch.channels_last)
+    return copied.requires_grad_(False).to(memory_format=memory_format)

@@ -1,70 +1,217 @@
-"""Weights of a network that was trained elsewhere, whatever its parameters are called there."""
+"""Weights of a network that was trained elsewhere, put into a network of that architecture."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from feature_sensitivity.networks.architectures import ARCHITECTURES, build
-from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.build import BUILT_IN, build, built_in_arguments, is_built_in
+from feature_sensitivity.networks.classifier import first_not_finite
+from feature_sensitivity.networks.normalization import is_normalization
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.tensor_files import load_tensors
-
-ENTRIES = ("state_dict", "model_state_dict", "model", "net")
-"""Under which of these training codes store a network's weights beside other things."""
-
-ADVICE = "where the network was trained, write its weights alone: torch.save(network.state_dict(), path)"
 
 RENAMED = {"shortcut": "downsample", "linear": "fc"}
 """Parts that common CIFAR codes name differently from torchvision."""
 
+UNUSED = ("sub_block1.",)
+"""Parts that some common codes store but never compute."""
 
-def read_weights(path: Path) -> tuple[dict[str, Tensor], list[str]]:
-    """Return the weights in a file from ``torch.save``, alone or beside other things, under torchvision's names.
+SHOWN = 4
+"""Of what does not fit, so many names of each kind are told."""
 
-    What stands before a name is left out, as DataParallel's ``module.``; where a file holds the same network
-    several times, as those of MadryLab's ``robustness`` do, the one with the shortest names is taken. Names of
-    tensors that belong to none of them come second: parts of the network that would be lost.
-    Raises :class:`UserError` when the file cannot be read or holds no weights of a classifier.
-    """
-    content = load_tensors(path, where=str(path), advice=ADVICE)
-    while isinstance(content, Mapping) and (entry := next((e for e in ENTRIES if e in content), None)):
-        content = content[entry]
-    if not isinstance(content, Mapping):
-        raise UserError(f"{path} holds a {type(content).__name__} in place of weights by name; {ADVICE}")
-    tensors = {_renamed(str(name)): tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}
-    last = "fc.weight"
-    prefix = min((name.removesuffix(last) for name in tensors if name.endswith(last)), key=len, default=None)
-    if prefix is None:
-        raise UserError(
-            f"{path} holds no weights of a last linear layer called fc or linear; "
-            "docs/own_networks.md says which networks can be read"
+
+@dataclass(frozen=True)
+class Match:
+    """Weights under a network's own names, tensors that belong to no part of it, and what does not fit."""
+
+    weights: dict[str, Tensor]
+    left_out: dict[str, Tensor]
+    missing: list[str]
+    unexpected: list[str]
+    other_shape: list[str]
+
+    @property
+    def fits(self) -> bool:
+        """Whether the weights are those of the network."""
+        return not (self.missing or self.unexpected or self.other_shape)
+
+    def describe(self) -> str:
+        """Return what does not fit, the first few of each kind."""
+        kinds = {
+            "missing": self.missing,
+            "not in the network": self.unexpected,
+            "of another shape": self.other_shape,
+        }
+        return "; ".join(
+            f"{len(names)} {kind}: {', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
+            for kind, names in kinds.items()
+            if names
         )
-    weights = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-    return weights, [name for name in tensors if not name.endswith(tuple(weights))]
+
+
+def network_with(
+    tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], path: Path
+) -> tuple[nn.Module, dict[str, Any], dict[str, Tensor]]:
+    """Return the network of an architecture with these weights, its description for ``build``, and what is left over.
+
+    What stands before a name in the file or in the network is left out, as DataParallel's ``module.``; where a file
+    holds the same network several times, as those of MadryLab's ``robustness`` do, the one with the shortest names is
+    taken. Sizes that the architecture does not give are read off the weights.
+
+    Raises :class:`UserError`, naming ``path``, when the weights are of another architecture, or not all finite.
+    """
+    description, network = _network_for(tensors, architecture, path)
+    match = matched(tensors, network.state_dict())
+    if not match.fits:
+        raise UserError(
+            f"{path} does not fit the architecture {description['name']}: {match.describe()}{_advice(tensors, path)}"
+        )
+    try:
+        network.load_state_dict(match.weights)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path} does not fit the architecture {description['name']} ({reason})") from error
+    require_finite(network, path)
+    return network.eval(), description, match.left_out
+
+
+def require_finite(network: nn.Module, path: Path) -> None:
+    """Raise :class:`UserError`, naming ``path``, when a weight is not a finite number."""
+    if broken := first_not_finite(network):
+        raise UserError(f"{path} holds numbers that are not finite, in {broken}; write other weights")
+
+
+def _network_for(
+    tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], path: Path
+) -> tuple[dict[str, Any], nn.Module]:
+    """Return the description and the network; sizes that the architecture leaves open are read off the weights."""
+    name = str(architecture["name"])
+    if is_built_in(name):
+        try:
+            description = {"name": name, **built_in_arguments(name, _named_as_built_in(tensors)), **architecture}
+        except (KeyError, ValueError, TypeError, IndexError) as error:
+            lacking = f"it lacks {error}" if isinstance(error, KeyError) else "its layers have other shapes"
+            raise UserError(
+                f"{path} does not fit the architecture {name}: {lacking}{_advice(tensors, path, beside=name)}"
+            ) from error
+        return description, build(description)
+    description, network = dict(architecture), build(architecture)
+    if name.startswith(("torchvision:", "timm:")) and "num_classes" not in description:
+        n_classes = _n_classes(tensors, network)
+        if n_classes:
+            description["num_classes"] = n_classes
+            network = build(description)
+    return description, network
+
+
+def matched(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Match:
+    """Return the tensors that a network's ``state`` asks for, whatever stands before their names there or here."""
+    mine = {_renamed(name): name for name in state}
+    theirs = {_renamed(name): name for name in tensors}
+    theirs = {name: stored for name, stored in theirs.items() if not any(part in name for part in UNUSED)}
+    in_file, in_network = _prefix(theirs, mine), _prefix(mine, theirs)
+    if in_file is None or in_network is None:
+        in_file = in_network = ""
+    if in_file:
+        in_network = ""
+    found = {
+        name: theirs[in_file + short]
+        for renamed, name in mine.items()
+        if renamed.startswith(in_network)
+        and (short := renamed.removeprefix(in_network)) is not None
+        and in_file + short in theirs
+    }
+    weights = {name: tensors[stored] for name, stored in found.items()}
+    absent = [name for name in state if name not in weights]
+    # What a network counts or standardizes with it has already.
+    kept = [name for name in absent if name.endswith("num_batches_tracked") or is_normalization(name)]
+    used = set(found.values())
+    left = [stored for stored in theirs.values() if stored not in used]
+    short_names = tuple(renamed.removeprefix(in_network) for renamed in mine)
+    foreign = [
+        stored
+        for stored in left
+        if _renamed(stored).startswith(in_file)
+        and not is_normalization(stored)
+        and not _renamed(stored).endswith(short_names)
+    ]
+    return Match(
+        weights={**weights, **{name: state[name] for name in kept}},
+        left_out={stored: tensors[stored] for stored in left},
+        missing=[name for name in absent if name not in kept],
+        unexpected=foreign,
+        other_shape=[
+            f"{name} {list(weights[name].shape)}, {list(state[name].shape)} in the network"
+            for name in weights
+            if weights[name].shape != state[name].shape
+        ],
+    )
 
 
 def _renamed(name: str) -> str:
     return ".".join(RENAMED.get(part, part) for part in name.split("."))
 
 
-def network_with(weights: Mapping[str, Tensor], name: str, path: Path) -> tuple[Classifier, dict[str, Any]]:
-    """Return the network ``name`` with these weights, in eval mode, and its description for ``build``.
+def _prefix(names: Iterable[str], wanted: Mapping[str, Any]) -> str | None:
+    """Return what stands before most of the wanted names, the shortest of several; None if none is there."""
+    counts = Counter(prefix for name in names for prefix, rest in _splits(name) if rest in wanted)
+    if not counts:
+        return None
+    most = max(counts.values())
+    return min((prefix for prefix, count in counts.items() if count == most), key=len)
 
-    Its sizes are read off the weights. Raises :class:`UserError`, naming ``path``, when the weights are of another
-    architecture, or not all finite.
-    """
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Yield a name cut before each of its parts."""
+    start = 0
+    while True:
+        yield name[:start], name[start:]
+        dot = name.find(".", start)
+        if dot < 0:
+            return
+        start = dot + 1
+
+
+def _named_as_built_in(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of a network whose last layer is called fc or linear, without what stands before names."""
+    renamed = {_renamed(name): tensor for name, tensor in tensors.items()}
+    last = "fc.weight"
+    prefix = min((name.removesuffix(last) for name in renamed if name.endswith(last)), key=len, default="")
+    return {name.removeprefix(prefix): tensor for name, tensor in renamed.items() if name.startswith(prefix)}
+
+
+def _n_classes(tensors: Mapping[str, Tensor], network: nn.Module) -> int | None:
+    """Return the rows that the file has for the last linear layer of a network."""
+    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
+    if not linear:
+        return None
+    rows = [tensor for name, tensor in tensors.items() if f".{name}".endswith(f".{linear[-1]}.weight")]
+    return len(rows[0]) if rows and rows[0].ndim else None
+
+
+def _advice(tensors: Mapping[str, Tensor], path: Path, *, beside: str = "") -> str:
+    """Return which built-in architecture the weights would fit, or where to read more."""
+    fitting = [name for name in _candidates(tensors) if name != beside and _fits(tensors, name)]
+    if fitting:
+        return f"; it fits architecture: {fitting[0]}"
+    return "; docs/your-own-network.md says how to name another architecture"
+
+
+def _candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    yield from BUILT_IN
+    named = _named_as_built_in(tensors)
+    n_blocks = sum(name.startswith("block1.layer.") and name.endswith(".conv1.weight") for name in named)
+    first = named.get("block1.layer.0.conv1.weight")
+    if n_blocks and first is not None and first.ndim:
+        yield f"wideresnet-{6 * n_blocks + 4}-{len(first) // 16}"
+
+
+def _fits(tensors: Mapping[str, Tensor], name: str) -> bool:
     try:
-        architecture = {"name": name, **ARCHITECTURES[name].arguments_from(weights)}
-        network = build(architecture)
-        network.load_state_dict(dict(weights))
-    except (KeyError, ValueError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(
-            f"{path} does not fit the architecture {name} ({reason}); docs/own_networks.md says what it must hold"
-        ) from error
-    broken = [name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()]
-    if broken:
-        raise UserError(f"{path} holds numbers that are not finite, in {broken[0]}; write other weights")
-    return network.eval(), architecture
+        arguments = built_in_arguments(name, _named_as_built_in(tensors))
+        return matched(tensors, build({"name": name, **arguments}).state_dict()).fits
+    except (KeyError, ValueError, TypeError, IndexError, RuntimeError, UserError):
+        return False

@@ -3,24 +3,23 @@
 from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.classifier import Classifier
 
 BATCH_SIZE = 500
 
 
-def is_correct(network: Classifier, x: Tensor, y: Tensor) -> Tensor:
+def is_correct(network: nn.Module, x: Tensor, y: Tensor) -> Tensor:
     """Return which standardized images [n, ...] are classified as ``y`` [n], as bool [n]."""
     with torch.no_grad():
         return cast("Tensor", network(x).argmax(1) == y)
 
 
 def clean_accuracy(
-    network: Classifier, split: Split, standardization: Standardization, *, device: torch.device
+    network: nn.Module, split: Split, standardization: Standardization, *, device: torch.device
 ) -> float:
     """Return the share of unperturbed images that are classified correctly."""
     network.eval()

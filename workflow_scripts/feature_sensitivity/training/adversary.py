@@ -4,19 +4,18 @@ import copy
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from feature_sensitivity.attacks.pgd import run_pgd
 from feature_sensitivity.attacks.projection import per_row, row_norms
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.training import TrainingSettings
-from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.cpu_workers import Share
 
 
-def attackable(network: Classifier, settings: TrainingSettings) -> Classifier:
+def attackable(network: nn.Module, settings: TrainingSettings) -> nn.Module:
     """Return a copy to attack, with the network's present weights."""
     if settings.attack_batchnorm == "eval":
         return folded_copy(network)

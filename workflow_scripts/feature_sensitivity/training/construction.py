@@ -17,8 +17,8 @@ from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.attack_copy import N_IMAGES, attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.resume import SideFolder
@@ -62,9 +62,9 @@ def construct(
     """Return new images, float32 in [0, 1], for the images ``index`` of ``split``, with their labels.
 
     The l2 distance between the penultimate features of the moving image and the original's is minimized,
-    the gradient passed through the last ReLU as through the identity; after each step the image is clipped
-    to [0, 1]. The last iterate is taken. Further arrays of the result are ``start_index``, the image of
-    ``split`` that was moved, and ``relative_distance``, the distance at the end divided by that at the start.
+    the gradient passed through the last ReLU of a built-in network as through the identity; after each step
+    the image is clipped to [0, 1]. The last iterate is taken. Further arrays of the result are ``start_index``, the
+    image of ``split`` that was moved, and ``relative_distance``, the distance at the end divided by that at the start.
 
     Finished images and those in progress are saved in ``side_folder``, several times a minute and on an
     interruption; the same call continues from there.
@@ -73,8 +73,9 @@ def construct(
     key = checkpoint_key(settings, device.type, standardization, index, split.images, *weights, code=Path(__file__))
     start_index = random_other_images(len(split.labels), settings.seed)[index]
     batch_size = BatchSize(settings.batch_size, key="the dataset's batch_size")
+    first_images = standardization.standardize(torch.from_numpy(split.images[:N_IMAGES]).to(device))
     task = ConstructionTask(
-        network=folded_copy(teacher).to(device),
+        network=attack_copy(teacher, first_images),
         starts=split.images[start_index],
         standardization=standardization,
         settings=settings,

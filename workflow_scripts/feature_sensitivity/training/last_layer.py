@@ -14,7 +14,7 @@ from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.classifier import Classifier, require_last_layer
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.console import Progress
 
@@ -52,9 +52,10 @@ def fit_last_layer(
     fit = LogisticRegression(max_iter=1000).fit(features[:, columns] / scale, labels)
     copied = copy.deepcopy(network)
     with torch.no_grad():
-        copied.fc.weight.zero_()
-        copied.fc.weight[:, torch.from_numpy(columns)] = torch.from_numpy(fit.coef_ / scale).float()
-        copied.fc.bias.copy_(torch.from_numpy(fit.intercept_))
+        layer = require_last_layer(copied)
+        layer.weight.zero_()
+        layer.weight[:, torch.from_numpy(columns)] = torch.from_numpy(fit.coef_ / scale).float()
+        layer.bias.copy_(torch.from_numpy(fit.intercept_))
     return copied
 
 
@@ -71,7 +72,7 @@ def fit_last_layer_adversarially(
 ) -> Classifier:
     """Return a copy whose last layer was trained on by Adam on a cosine, each batch attacked first."""
     attacked = folded_copy(network).to(device)
-    layer = attacked.fc.requires_grad_(True)
+    layer = require_last_layer(attacked).requires_grad_(True)
     optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
     n_images = len(split.labels)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-n_images // BATCH_SIZE))
@@ -98,7 +99,9 @@ def fit_last_layer_adversarially(
                 scheduler.step()
                 bar.advance(len(y), f"loss {loss.item():.3f}")
     copied = copy.deepcopy(network)
-    copied.fc.load_state_dict({name: value.detach().cpu() for name, value in layer.state_dict().items()})
+    require_last_layer(copied).load_state_dict(
+        {name: value.detach().cpu() for name, value in layer.state_dict().items()}
+    )
     return copied
 
 

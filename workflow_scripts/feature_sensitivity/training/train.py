@@ -9,13 +9,14 @@ from typing import Any
 
 import pandas as pd
 import torch
+from torch import nn
 
 from feature_sensitivity.config.training import TrainingSettings
+from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.architectures import build
-from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.predictions import clean_accuracy, is_correct
 from feature_sensitivity.runtime.console import Progress
@@ -41,7 +42,7 @@ def train(
     settings: TrainingSettings,
     device: torch.device,
     side_checkpoint: Path,
-) -> tuple[Classifier, pd.DataFrame]:
+) -> tuple[nn.Module, pd.DataFrame]:
     """Return a trained network, and its history with one row per epoch.
 
     In adversarial training the history has ``robust_test_accuracy``, under the attack that is trained on.
@@ -58,6 +59,7 @@ def train(
     key = checkpoint_key(
         settings,
         dict(architecture),
+        sha256_of_code(architecture["name"]),
         device.type,
         standardization,
         train_split.images,
@@ -98,7 +100,7 @@ def train(
 
 
 def _robust_accuracy(
-    network: Classifier,
+    network: nn.Module,
     split: Split,
     standardization: Standardization,
     *,

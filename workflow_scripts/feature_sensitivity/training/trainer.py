@@ -4,15 +4,16 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD
 
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.measured import fitting_memory_format
 from feature_sensitivity.networks.pixel_inputs import inputs_in
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share
@@ -39,8 +40,10 @@ class Trainer:
         self.trained = build(architecture)
         unit = settings.attack.unit if settings.attack else "standardized"
         self.network, self.standardization = inputs_in(unit, self.trained, standardization)
-        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.to(device)
         self._images = torch.from_numpy(split.images).to(device)
+        self._memory_format = self._fitting_memory_format(standardization)
+        self.network.to(memory_format=self._memory_format)
         self._labels = torch.from_numpy(split.labels).to(device)
         self._settings = settings
         self._device = device
@@ -56,6 +59,11 @@ class Trainer:
         self._attacked = attackable(self.network, settings)
         self._call = _compiled(self.network, settings)
         self._attacked_call = _compiled(self._attacked, settings)
+
+    def _fitting_memory_format(self, standardization: Standardization) -> torch.memory_format:
+        if isinstance(self.network, Classifier):
+            return self.network.memory_format
+        return fitting_memory_format(self.network, standardization.standardize(self._images[:2]))
 
     @property
     def learning_rate(self) -> float:
@@ -120,13 +128,13 @@ class Trainer:
 
     def _augmented(self, rows: Tensor) -> Tensor:
         x = self.standardization.standardize(self._images[rows])
-        x = x.contiguous(memory_format=torch.channels_last)
+        x = x.contiguous(memory_format=self._memory_format)
         if self._settings.horizontal_flip:
             flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5
             x = torch.where(flipped[:, None, None, None], x.flip(3), x)
         return x
 
 
-def _compiled(network: Classifier, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
+def _compiled(network: nn.Module, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
     # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
     return torch.compile(network, dynamic=False) if settings.compile else network

@@ -15,6 +15,7 @@ from feature_sensitivity.evaluation.accuracy import correct_under_attack
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.networks.checkpoints import Checkpoint
+from feature_sensitivity.networks.classifier import require_last_layer
 from feature_sensitivity.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -37,9 +38,10 @@ def measure_bounds(
     Raises :class:`UserError` when the file lacks features.
     """
     network = model.network
-    layer = LinearLayer(network.fc.weight.detach().numpy(), network.fc.bias.detach().numpy())
-    if len(file.feature_index) < layer.weight.shape[1]:
-        raise UserError("the bounds need every feature; set sensitivity.features to null in the config")
+    linear = require_last_layer(network)
+    layer = LinearLayer(linear.weight.detach().numpy(), linear.bias.detach().numpy())
+    if len(file.weight) == 0 or len(file.feature_index) < layer.weight.shape[1]:
+        raise UserError("the bounds need every feature of the last layer; set features and layer to null in the config")
     correct = correct_under_attack(
         network=network,
         split=test_split.subset(file.image_index),

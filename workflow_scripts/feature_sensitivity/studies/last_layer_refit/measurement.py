@@ -48,9 +48,9 @@ def refitted_heads(
     Raises :class:`UserError` when the file lacks features.
     """
     network = normal.network
-    n_features = network.fc.in_features
-    if len(file.feature_index) < n_features:
-        raise UserError("the study needs every feature; set sensitivity.features to null in the config")
+    n_features = network.n_features
+    if len(file.weight) == 0 or len(file.feature_index) < n_features:
+        raise UserError("the study needs every feature of the last layer; set features and layer to null in the config")
     heads = {
         "normal as trained": (network, n_features),
         "adversarial as trained": (adversarial.network, n_features),

@@ -6,10 +6,11 @@ from itertools import product
 from typing import Any, cast
 
 import torch
+import torch.fx
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.architectures.averaged_relu import AveragedReLU, initialize, last_relu
 
 
 class ShortcutConv2d(nn.Conv2d):
@@ -55,14 +56,15 @@ class BasicBlock(nn.Module):
         return _relu(self.pre_activation(x))
 
 
-class ResNet18(Classifier):
+class ResNet18(AveragedReLU):
     """ResNet18 for small images: a 3x3 stride-1 stem in place of the 7x7 convolution and the max-pool.
 
     ``width`` is the number of channels of the first group (64 in the paper); the penultimate
-    features number ``8 * width`` and are averages of ReLU outputs, so they are never negative.
+    features number ``8 * width``.
     """
 
-    feature_minimum = 0.0
+    computes_one_channel = True
+    """Whether a folded copy computes only the attacked channel of the last convolution."""
 
     @staticmethod
     def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
@@ -79,9 +81,7 @@ class ResNet18(Classifier):
         self.layer3 = nn.Sequential(BasicBlock(2 * width, 4 * width, 2), BasicBlock(4 * width, 4 * width, 1))
         self.layer4 = nn.Sequential(BasicBlock(4 * width, 8 * width, 2), BasicBlock(8 * width, 8 * width, 1))
         self.fc = nn.Linear(8 * width, n_classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        initialize(self)
 
     def _before_last_block(self, x: Tensor) -> Tensor:
         x = _relu(self.bn1(self.conv1(x)))
@@ -90,18 +90,19 @@ class ResNet18(Classifier):
     def _last_block(self) -> BasicBlock:
         return cast("BasicBlock", self.layer4[1])
 
-    def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
-        """Return penultimate features [n, 8 * width]."""
-        z = self._last_block().pre_activation(self._before_last_block(x))
-        return _last_relu(z, surrogate=surrogate_relu).mean(dim=(2, 3))
+    def last_map(self, x: Tensor) -> Tensor:
+        """Return the input of the last ReLU."""
+        return self._last_block().pre_activation(self._before_last_block(x))
 
     def selected_features(self, x: Tensor, index: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
-        """Return ``features(x)[i, index[i]]`` for each row i, as [n]; only of a folded copy.
+        """Return ``features(x)[i, index[i]]`` for each row i, as [n].
 
-        Of the last convolution only the selected channel is computed, forward and backward: a
+        A folded copy computes of the last convolution only the selected channel, forward and backward: a
         matrix product of each position with the channel's 9 taps, then a shifted sum.
         """
         block = self._last_block()
+        if not (self.computes_one_channel and isinstance(block.bn2, nn.Identity)):
+            return super().selected_features(x, index, surrogate_relu=surrogate_relu)
         shortcut = self._before_last_block(x)
         inner = block.inner(shortcut)
         n, channels, height, width = inner.shape
@@ -111,7 +112,7 @@ class ResNet18(Classifier):
         z = (inner @ taps).flatten(1) @ _shifted_sum(height, width, inner.device, inner.dtype)
         z = z + cast("Tensor", block.conv2.bias)[index][:, None]
         z = z + shortcut.gather(2, index[:, None, None].expand(-1, height * width, 1))[:, :, 0]
-        return _last_relu(z, surrogate=surrogate_relu).mean(dim=1)
+        return last_relu(z, surrogate=surrogate_relu).mean(dim=1)
 
 
 @cache
@@ -141,19 +142,13 @@ class _InPlaceReLU(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
         (out,), (gradient,) = ctx.saved_tensors, gradients
+        if 0 in gradient.stride():  # one number for many places, as a mean behind it gives: not to be overwritten
+            return torch.ops.aten.threshold_backward(gradient, out, 0)
         return torch.ops.aten.threshold_backward.grad_input(gradient, out, 0, grad_input=gradient)
 
 
+@torch.fx.wrap  # a graph of the network shows it as one operation
 def _relu(x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         return F.relu(x)  # the compiler reuses memory by itself
     return cast("Tensor", _InPlaceReLU.apply(x))
-
-
-def _last_relu(z: Tensor, *, surrogate: bool | Tensor) -> Tensor:
-    out = F.relu(z)
-    if surrogate is False:
-        return out
-    # relu(z) - z is detached, so the gradient is the identity's; the sum is relu(z) exactly.
-    through = z + (out - z).detach()
-    return through if surrogate is True else torch.where(surrogate.view(-1, *[1] * (z.dim() - 1)), through, out)
