@@ -82,7 +82,7 @@ def _same(first: Callable[[Tensor], Tensor], second: Callable[[Tensor], Tensor],
     """Return whether two functions of images agree up to rounding, in values and gradients."""
     results = []
     for function in (first, second):
-        points = x.clone(memory_format=torch.preserve_format).requires_grad_()
+        points = x.detach().clone(memory_format=torch.preserve_format).requires_grad_()
         values = function(points)
         (gradient,) = torch.autograd.grad(values.sum(), points)
         results.append((values.detach(), gradient))

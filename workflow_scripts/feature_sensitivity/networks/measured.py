@@ -79,7 +79,7 @@ def fitting_memory_format(network: nn.Module, example: Tensor) -> torch.memory_f
     try:
         for memory_format in (torch.channels_last, torch.contiguous_format):
             network.to(memory_format=memory_format)
-            points = example.contiguous(memory_format=memory_format).requires_grad_()
+            points = example.detach().contiguous(memory_format=memory_format).clone().requires_grad_()
             try:
                 torch.autograd.grad(network(points).sum(), points)
             except RuntimeError as error:

@@ -1,0 +1,83 @@
+"""Networks of many kinds against a slow reference, and interrupted or in shards against themselves."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from extrema_cases import measure, same, settings
+from feature_sensitivity.attacks.random_starts import random_start
+from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.networks.measured import measured
+from interruptions import interrupted_until_done
+from other_networks import CASES, Case, case
+
+FEATURES = np.array([1, 4, 9])
+
+
+def images(made: Case, n: int) -> Tensor:
+    return torch.randn(n, 3, made.size, made.size, generator=torch.Generator().manual_seed(3))
+
+
+def slow_extrema(made: Case, x: Tensor, chosen: ExtremaSettings) -> tuple[np.ndarray, np.ndarray]:
+    """What the engine computes, in a plain loop over rows: no hooks, nothing folded, nothing dropped."""
+    found = np.empty((2, len(x), len(FEATURES)), np.float32)
+    for direction, image, column in np.ndindex(2, len(x), len(FEATURES)):
+        feature = int(FEATURES[column])
+        sign = 1.0 - 2.0 * direction
+        names = {"image": image, "feature": feature, "direction": direction, "restart": 0}
+        moved = random_start(
+            seed=chosen.seed,
+            **{name: torch.tensor([value]) for name, value in names.items()},
+            shape=x.shape[1:],
+            epsilon=chosen.attack.epsilon,
+            norm="linf",
+        )
+        values = [sign * made.features(x[image : image + 1])[0, feature].item()]
+        for step in range(chosen.attack.steps + 1):
+            point = (x[image : image + 1] + moved).requires_grad_()
+            value = sign * made.features(point)[0, feature]
+            values.append(value.item())
+            if step < chosen.attack.steps:
+                (gradient,) = torch.autograd.grad(value, point)
+                moved = moved + chosen.attack.step_size * gradient.sign()
+                moved = moved.clamp(-chosen.attack.epsilon, chosen.attack.epsilon)
+        found[direction, image, column] = sign * max(values)
+    return found[0], found[1]
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_engine_agrees_with_a_plain_loop(name: str):
+    made = case(name)
+    x = images(made, 2)
+    chosen = settings(epsilon=0.05, steps=3, batch_size=8)
+    got = measure(measured(made.network, x), x, chosen, features=FEATURES)
+    with torch.no_grad():
+        np.testing.assert_allclose(got.clean, made.features(x)[:, FEATURES], rtol=1e-3, atol=1e-5)
+    maximum, minimum = slow_extrema(made, x, chosen)
+    moved = np.stack([maximum - got.clean, got.clean - minimum])
+    assert (moved > 0).any(), "a test on features that stay where they are shows nothing"
+    # Rounding differs between the folded network and the plain one, and the sign of a gradient amplifies it.
+    difference = np.abs(np.stack([got.maximum - got.clean, got.clean - got.minimum]) - moved)
+    assert np.mean(difference <= 0.02 * moved + 1e-5) >= 0.8
+    assert difference.sum() <= 0.02 * moved.sum()
+
+
+@pytest.mark.parametrize("name", ["ViT", "WideResNet", "GELU MLP", "MobileNetV3"])
+def test_shards_and_interruptions_change_no_bit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    made = case(name)
+    x = images(made, 5)
+    network, chosen = measured(made.network, x), settings(epsilon=0.1, steps=4, batch_size=8)
+    whole = measure(network, x, chosen, features=FEATURES)
+    for shard in range(2):
+        rows = np.arange(len(x))[shard::2]
+        part = measure(network, x[rows], chosen, image_index=rows, features=FEATURES)
+        for array in ("clean", "maximum", "minimum"):
+            assert np.array_equal(getattr(part, array), getattr(whole, array)[rows])
+    resumed, interruptions = interrupted_until_done(
+        lambda: measure(network, x, chosen, features=FEATURES, side_folder=tmp_path), monkeypatch, every=5
+    )
+    assert interruptions > 1
+    assert same(resumed, whole)
