@@ -219,7 +219,9 @@ def expected_sensitivity(models, epsilons, **changes):
     return {
         "models": models,
         "epsilons": epsilons,
-        "section": {key: value for key, value in section.items() if key not in DERIVATION},
+        "section": {
+            key: value for key, value in section.items() if key not in DERIVATION
+        },
         "seed": SEED,
         "own": own,
     }

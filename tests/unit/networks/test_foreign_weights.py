@@ -13,7 +13,8 @@ from torchvision.models import resnet18, resnet50
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.foreign_weights import network_with, read_weights
+from feature_sensitivity.networks.foreign_weights import network_with
+from feature_sensitivity.networks.weights_file import read_tensors
 from feature_sensitivity.runtime.errors import UserError
 
 State = dict[str, Tensor]
@@ -52,7 +53,7 @@ def test_the_network_computes_what_it_computed_elsewhere(
 ):
     path = tmp_path / "weights.pt"
     torch.save(stored(dict(network.state_dict())), path)
-    imported, architecture = network_with(read_weights(path)[0], "resnet18", path)
+    imported, architecture, _ = network_with(read_tensors(path), {"name": "resnet18"}, path)
     assert architecture == {"name": "resnet18", "width": 4, "in_channels": 3, "n_classes": 5}
     x = torch.randn(2, 3, 8, 8)
     assert torch.equal(imported(x), network(x))
@@ -60,9 +61,9 @@ def test_the_network_computes_what_it_computed_elsewhere(
 
 def test_a_checkpoint_of_this_workflow_is_read_too(network: Classifier, tmp_path: Path):
     save_checkpoint(tmp_path / "own.pt", network, STANDARDIZATION, {"architecture": {"name": "resnet18"}})
-    weights, left_out = read_weights(tmp_path / "own.pt")
-    assert weights.keys() == network.state_dict().keys()
-    assert left_out == []
+    tensors = read_tensors(tmp_path / "own.pt")
+    assert tensors.keys() == network.state_dict().keys()
+    assert network_with(tensors, {"name": "resnet18"}, tmp_path / "own.pt")[2] == {}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,10 @@ def test_a_checkpoint_of_this_workflow_is_read_too(network: Classifier, tmp_path
     ],
 )
 def test_what_would_be_lost_is_named(stored: str, names: list[str], network: Classifier, tmp_path: Path):
-    torch.save(STORED[stored](dict(network.state_dict())), tmp_path / "weights.pt")
-    assert read_weights(tmp_path / "weights.pt")[1] == names
+    path = tmp_path / "weights.pt"
+    torch.save(STORED[stored](dict(network.state_dict())), path)
+    left_out = network_with(read_tensors(path), {"name": "resnet18"}, path)[2]
+    assert [name for name in left_out if "attacker" not in name] == names
 
 
 def broken(state: State) -> State:
@@ -97,7 +100,10 @@ UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
         "not finite, in fc.bias",
     ),
     "a list": (lambda network: [1, 2], "holds a list in place of weights by name"),
-    "another network": (lambda network: nn.Linear(2, 2).state_dict(), "no weights of a last linear layer"),
+    "another network": (
+        lambda network: nn.Linear(2, 2).state_dict(),
+        "does not fit the architecture resnet18: it lacks 'conv1.weight'",
+    ),
     "a 7x7 stem": (lambda network: resnet18().state_dict(), "does not fit the architecture resnet18"),
     "a deeper network": (lambda network: resnet50().state_dict(), "does not fit the architecture resnet18"),
     "no stem": (
@@ -115,7 +121,7 @@ def test_what_does_not_fit_is_told(
     path = tmp_path / "weights.pt"
     torch.save(content(network), path)
     with pytest.raises(UserError) as error:
-        network_with(read_weights(path)[0], "resnet18", path)
+        network_with(read_tensors(path), {"name": "resnet18"}, path)
     assert str(path) in str(error.value)
     assert message in str(error.value)
 
@@ -124,4 +130,4 @@ def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
     path = tmp_path / "weights.pt"
     path.write_text("<html>404</html>")
     with pytest.raises(UserError, match="is not a whole file of tensors"):
-        read_weights(path)
+        read_tensors(path)

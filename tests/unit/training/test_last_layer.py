@@ -54,7 +54,7 @@ def test_a_fitted_layer_uses_its_features_only_and_leaves_the_network_alone():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(300, 6)).astype(np.float32) * 10
     labels = 2 * (features[:, 2] > 0).astype(np.int64) + (features[:, 4] > 0)
-    network = torch.nn.Module()
+    network = Classifier()
     network.fc = torch.nn.Linear(6, 4)
     before = network.fc.weight.clone()
     columns = np.array([2, 4])

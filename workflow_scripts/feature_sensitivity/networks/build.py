@@ -67,7 +67,11 @@ def with_sizes(architecture: Mapping[str, Any], *, width: int, in_channels: int,
     name = str(architecture["name"])
     sizes: dict[str, Any] = {}
     if is_built_in(name):
-        sizes = {"in_channels": in_channels, "n_classes": n_classes, **({"width": width} if name in TAKES_WIDTH else {})}
+        sizes = {
+            "in_channels": in_channels,
+            "n_classes": n_classes,
+            **({"width": width} if name in TAKES_WIDTH else {}),
+        }
     elif name.startswith("torchvision:"):
         sizes = {"num_classes": n_classes}
     elif name.startswith("timm:"):

@@ -112,17 +112,15 @@ def matched(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Match
     mine = {_renamed(name): name for name in state}
     theirs = {_renamed(name): name for name in tensors}
     theirs = {name: stored for name, stored in theirs.items() if not any(part in name for part in UNUSED)}
-    in_file, in_network = _prefix(theirs, mine), _prefix(mine, theirs)
-    if in_file is None or in_network is None:
-        in_file = in_network = ""
-    if in_file:
+    (n_in_file, in_file), (n_in_network, in_network) = _prefix(theirs, mine), _prefix(mine, theirs)
+    if n_in_file >= n_in_network:
         in_network = ""
+    else:
+        in_file = ""
     found = {
-        name: theirs[in_file + short]
+        name: theirs[in_file + renamed.removeprefix(in_network)]
         for renamed, name in mine.items()
-        if renamed.startswith(in_network)
-        and (short := renamed.removeprefix(in_network)) is not None
-        and in_file + short in theirs
+        if renamed.startswith(in_network) and in_file + renamed.removeprefix(in_network) in theirs
     }
     weights = {name: tensors[stored] for name, stored in found.items()}
     absent = [name for name in state if name not in weights]
@@ -155,13 +153,11 @@ def _renamed(name: str) -> str:
     return ".".join(RENAMED.get(part, part) for part in name.split("."))
 
 
-def _prefix(names: Iterable[str], wanted: Mapping[str, Any]) -> str | None:
-    """Return what stands before most of the wanted names, the shortest of several; None if none is there."""
+def _prefix(names: Iterable[str], wanted: Mapping[str, Any]) -> tuple[int, str]:
+    """Return how many wanted names are there behind one and the same prefix, and that, the shortest of several."""
     counts = Counter(prefix for name in names for prefix, rest in _splits(name) if rest in wanted)
-    if not counts:
-        return None
-    most = max(counts.values())
-    return min((prefix for prefix, count in counts.items() if count == most), key=len)
+    most = max(counts.values(), default=0)
+    return most, min((prefix for prefix, count in counts.items() if count == most), key=len, default="")
 
 
 def _splits(name: str) -> Iterator[tuple[str, str]]:
