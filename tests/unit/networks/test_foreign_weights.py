@@ -102,7 +102,7 @@ UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
     "a list": (lambda network: [1, 2], "holds a list in place of weights by name"),
     "another network": (
         lambda network: nn.Linear(2, 2).state_dict(),
-        "does not fit the architecture resnet18: it lacks 'conv1.weight'",
+        "resnet18: it lacks 'conv1.weight'",
     ),
     "a 7x7 stem": (lambda network: resnet18().state_dict(), "does not fit the architecture resnet18"),
     "a deeper network": (lambda network: resnet50().state_dict(), "does not fit the architecture resnet18"),

@@ -125,7 +125,7 @@ class FeatureTask:
             states.x + states.perturbation,
         )
         moving = ~states.ended
-        self._keep_best(states, states.sign * values, moving)
+        self._keep_best(states, states.sign * values)
         velocity = self._velocity(states, gradient * per_row(states.sign, gradient))
         fixed = velocity.abs().amax(dim=(1, 2, 3)) == 0
         states.zero_gradient |= fixed & (states.step == 0) & moving
@@ -137,16 +137,15 @@ class FeatureTask:
         self._move(states, velocity)
         states.ended |= states.step >= self.steps
 
-    def _keep_best(self, states: FeatureRows, signed: Tensor, moving: Tensor) -> None:
-        """Take the values of rows that move; some networks round otherwise where the others are evaluated."""
+    def _keep_best(self, states: FeatureRows, signed: Tensor) -> None:
         if states.found is not None and states.candidate is not None:
-            better = moving & (signed > states.found)
+            better = signed > states.found
             states.found = torch.where(better, signed, states.found)
             states.candidate = torch.where(per_row(better, states.x), states.perturbation, states.candidate)
         elif self._settings.iterate == "best":
-            states.best = torch.where(moving, torch.maximum(states.best, signed), states.best)
+            states.best = torch.maximum(states.best, signed)
         else:
-            states.best = torch.where(moving, signed, states.best)
+            states.best = signed
 
     def _velocity(self, states: FeatureRows, gradient: Tensor) -> Tensor:
         if states.velocity is None:

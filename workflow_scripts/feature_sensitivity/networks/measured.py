@@ -22,6 +22,9 @@ class MeasuredNetwork(Classifier):
         self.network = network
         self.layer = layer
         stop_at(network.get_submodule(layer.module), layer.side)
+        # PyTorch computes attention in another way without gradients, and rounds otherwise; a row's value must not
+        # depend on whether its gradient is computed beside it.
+        torch.backends.mha.set_fastpath_enabled(False)
 
     def extra_repr(self) -> str:
         """Return where the features are."""
