@@ -17,7 +17,7 @@ from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpo
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.feature_layer import forward
 from feature_sensitivity.networks.foreign_weights import network_with, require_finite
-from feature_sensitivity.networks.normalization import normalization_among, standardization_for
+from feature_sensitivity.networks.normalization import is_normalization, normalization_among, standardization_for
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.networks.robustbench import with_its_weights
 from feature_sensitivity.networks.weights_file import read_tensors
@@ -118,8 +118,8 @@ def _network(
         require_finite(network, Path(str(architecture["name"])))
         return network.eval(), dict(architecture), {}
     network, description, left_out = network_with(read_tensors(weights), architecture, weights)
-    if left_out:
-        names = list(left_out)
+    names = [name for name in left_out if not is_normalization(name)]
+    if names:
         logger.warning(
             "%s holds more than the network, which is not part of it: %s%s",
             weights,

@@ -66,10 +66,12 @@ def summarize_results(
         warnings += sanity_warnings(rows, check_tables[name], trained.get(name))
     for warning in warnings:
         logger.warning("%s", warning)
+    unweighted = sorted({model for (model, _), file in files.items() if len(file.weight) == 0})
     note = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(summary), spread)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
         f"Epsilon in {UNIT_TITLES[unit_of(summary)]}."
+        + (f" Unweighted, since no linear layer takes these features: {', '.join(unweighted)}." if unweighted else "")
     )
     checked = pd.concat(check_tables.values(), ignore_index=True)
     document = summary_document(summary, checked, note=note, warnings=warnings)
