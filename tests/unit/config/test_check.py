@@ -246,3 +246,34 @@ def test_every_key_of_the_configuration_carries_a_comment_or_stands_under_one():
     for line in (ROOT / "config.yaml").read_text().splitlines():
         section = not line.startswith((" ", "#")) and line.endswith(":")
         assert not section or line in {"network:", "training:"}, f"{line} says nothing about itself"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"architecture": "wideresnet-28-10"}, "models.mine has neither training nor weights"),
+        ({"architecture": "nets.py:small_one"}, "nets.py has no function 'small_one'; write one of small"),
+        ({"architecture": "net.py:small"}, "'net.py' is no file seen from this folder"),
+        ({"architecture": "broken.py:small"}, "broken.py is not valid Python"),
+        ({"weights": "mine.pt", "weights_sha256": 64 * "0"}, "not models.mine.weights_sha256; get the file again"),
+        ({"weights": "mine.pt", "standardization": {"mean": [0], "std": [1]}}, "needs 3 numbers in mean and in std"),
+        ({"weights": "mine.pt", "positions": "row 3"}, "models.mine.positions is 'row 3'; write null, mean, all"),
+    ],
+)
+def test_a_model_of_its_own_that_cannot_be_is_told(
+    entry: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    Path("mine.pt").write_bytes(b"weights")
+    Path("nets.py").write_text("def small(): ...\n")
+    Path("broken.py").write_text("def small(\n")
+    found = faults(merged(PAPER, {"models": {"mine": {"dataset": "cifar10", **entry}}}), SCHEMA)
+    assert len(found) == 1
+    assert message in found[0]
+
+
+def test_a_function_of_the_user_needs_no_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    Path("nets.py").write_text("def small(): ...\n")
+    entry = {"dataset": "cifar10", "architecture": {"name": "nets.py:small", "channels": 3}}
+    assert faults(merged(PAPER, {"models": {"mine": entry}}), SCHEMA) == []

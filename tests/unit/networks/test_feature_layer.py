@@ -161,7 +161,7 @@ def test_a_shortcut_that_does_not_hold_is_left_out_and_logged(
     [
         ({"name": "resnet81"}, "write resnet18"),
         ({"name": "torchvision:resnet19"}, "torchvision has no network 'resnet19'; write resnet1"),
-        ({"name": "resnet18", "in_channels": 3, "n_classes": 5, "widht": 3}, "its arguments are in_channels"),
+        ({"name": "resnet18", "in_channels": 3, "n_classes": 5, "wide": 3}, "its arguments are in_channels"),
         ({"name": "wideresnet-11-2", "in_channels": 3, "n_classes": 5}, "its depth is 11"),
         ({"name": "no_such_package.nets:f"}, "raises ModuleNotFoundError"),
     ],
@@ -175,7 +175,7 @@ def test_an_architecture_that_is_none_is_told(architecture: dict, message: str):
 @pytest.mark.parametrize(
     ("code", "function", "message"),
     [
-        ("def small(): ...", "smal", "has no function 'smal'; write one of small"),
+        ("def small(): ...", "small_one", "has no function 'small_one'; write one of small"),
         ("def small(): raise RuntimeError('no disk')", "small", "raises RuntimeError: no disk"),
         ("def small(): return 3", "small", "returns a int; it must return a torch.nn.Module"),
         ("def small(:", "small", "raises SyntaxError"),

@@ -8,12 +8,16 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet18, resnet50
+from torchvision.models import mobilenet_v3_small, resnet18, resnet50
 
 from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.attack_copy import attack_copy
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.foreign_weights import network_with
+from feature_sensitivity.networks.foreign_weights import matched, network_with
+from feature_sensitivity.networks.normalization import normalization_among, normalization_inside
+from feature_sensitivity.networks.normalized import NormalizedClassifier
 from feature_sensitivity.networks.weights_file import read_tensors
 from feature_sensitivity.runtime.errors import UserError
 
@@ -131,3 +135,61 @@ def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
     path.write_text("<html>404</html>")
     with pytest.raises(UserError, match="is not a whole file of tensors"):
         read_tensors(path)
+
+
+def test_the_architecture_that_would_fit_is_named(tmp_path: Path):
+    wide = build({"name": "wideresnet-16-2", "in_channels": 3, "n_classes": 5}).state_dict()
+    with pytest.raises(UserError, match="it fits architecture: wideresnet-16-2"):
+        network_with(wide, {"name": "resnet50"}, tmp_path / "weights.pt")
+
+
+def test_what_is_missing_unexpected_or_of_another_shape_is_told(network: Classifier, tmp_path: Path):
+    state = dict(network.state_dict())
+    state["layer9.weight"] = state.pop("layer1.0.bn1.weight")
+    state["layer2.0.bn1.weight"] = torch.ones(3)
+    with pytest.raises(UserError) as error:
+        network_with(state, {"name": "resnet18"}, tmp_path / "weights.pt")
+    for part in (
+        "1 missing: layer1.0.bn1.weight",
+        "1 not in the network: layer9.weight",
+        "layer2.0.bn1.weight [3], [8] in the network",
+    ):
+        assert part in str(error.value)
+
+
+def test_a_prefix_of_the_network_is_found_and_classes_are_read_off(tmp_path: Path):
+    theirs = mobilenet_v3_small(num_classes=7)
+    weights = {f"module.{name}": value for name, value in theirs.state_dict().items()}
+    got, description, _ = network_with(weights, {"name": "torchvision:mobilenet_v3_small"}, tmp_path / "weights.pt")
+    assert description == {"name": "torchvision:mobilenet_v3_small", "num_classes": 7}
+    x = torch.randn(2, 3, 32, 32)
+    assert torch.equal(got(x), theirs.eval()(x))
+    wrapped = nn.Sequential(nn.Identity(), theirs)
+    match = matched(theirs.state_dict(), wrapped.state_dict())
+    assert match.fits
+    assert match.weights.keys() == wrapped.state_dict().keys()
+
+
+def test_a_normalization_of_the_file_is_kept_in_front_of_the_network(network: Classifier):
+    constants = {"normalizer.mean": torch.tensor([0.25, 0.5, 0.5]), "normalizer.std": torch.full((1, 3, 1, 1), 0.5)}
+    found = normalization_among(constants, 3)
+    assert found == Standardization((0.25, 0.5, 0.5), (0.5, 0.5, 0.5))
+    inside = NormalizedClassifier(network, found.mean, found.std).eval()
+    pixels = torch.rand(4, 3, 8, 8)
+    torch.testing.assert_close(inside(pixels), network(found.standardize(pixels)))
+    torch.testing.assert_close(attack_copy(inside, pixels).features(pixels), inside.features(pixels))
+    assert "mean, std" in str(normalization_inside(inside, 3))
+    assert normalization_inside(network, 3) is None
+
+
+def test_safetensors_are_read(network: Classifier, tmp_path: Path):
+    pytest.importorskip("safetensors", reason="safetensors is optional")
+    from safetensors.torch import save_file
+
+    save_file(dict(network.state_dict()), tmp_path / "weights.safetensors")
+    got, _, _ = network_with(read_tensors(tmp_path / "weights.safetensors"), {"name": "resnet18"}, tmp_path)
+    x = torch.randn(2, 3, 8, 8)
+    assert torch.equal(got(x), network(x))
+    (tmp_path / "broken.safetensors").write_bytes(b"no tensors at all")
+    with pytest.raises(UserError, match="is not a whole safetensors file"):
+        read_tensors(tmp_path / "broken.safetensors")

@@ -108,7 +108,7 @@ def accuracy_steps(job: Job) -> float:
 
 def measure_sensitivity(job: Job) -> float:
     """Return the cost of the attacks on every feature, up and down, at one epsilon."""
-    settings = sensitivity_settings_of(job.config, model_of(job.wildcards["model"]))
+    settings = sensitivity_settings_of(job.config, model_of(job.wildcards.get("model", "")))
     features = settings["features"]
     wanted = len(features) if isinstance(features, list) else features
     rows = settings["images"] * min(wanted or job.n_features, job.n_features) * 2 * settings["restarts"]

@@ -14,7 +14,7 @@ TAKES_WIDTH = ("resnet18", "resnet50", "preactresnet18")
 
 def is_imported(entry: Config) -> bool:
     """Return whether a model is trained already."""
-    return bool(entry.get("weights")) or "training" not in entry
+    return bool(entry.get("weights")) or ("architecture" in entry and "training" not in entry)
 
 
 def architecture_of(config: Config, model: str) -> dict[str, Any]:
