@@ -10,7 +10,7 @@ import torch
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.training import SCHEDULES
 from feature_sensitivity.data.split import Split
-from feature_sensitivity.networks.architectures import build
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.cpu_workers import every_core

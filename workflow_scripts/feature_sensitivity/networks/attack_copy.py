@@ -11,6 +11,7 @@ from feature_sensitivity.networks.architectures.resnet18 import ResNet18
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy, unfolded_copy
 from feature_sensitivity.networks.graph import NORMS, graph_of
+from feature_sensitivity.networks.normalized import NormalizedClassifier
 from feature_sensitivity.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
@@ -46,7 +47,9 @@ def attack_copy(network: Classifier, x: Tensor) -> Classifier:
         _leave_out("folding BatchNorm, because torch.fx cannot trace the network")
     index = torch.arange(len(sample), device=x.device) % values.shape[1]
     rows = torch.arange(len(sample), device=x.device)
-    body = folded.classifier if hasattr(folded, "classifier") else folded
+    body: torch.nn.Module = folded
+    while isinstance(body, NormalizedClassifier):  # of its own, and of the unit of epsilon
+        body = body.classifier
     if isinstance(body, ResNet18) and not _same(
         lambda points: folded.features(points)[rows, index],
         lambda points: folded.selected_features(points, index),

@@ -27,7 +27,8 @@ def folded_copy(network: N) -> N:
     """
     copied = copy.deepcopy(network).eval()
     # Where features are read, the values have to stay as they are.
-    layer = copied.network.get_submodule(copied.layer.module) if isinstance(copied, MeasuredNetwork) else None
+    measured = next((module for module in copied.modules() if isinstance(module, MeasuredNetwork)), None)
+    layer = measured.network.get_submodule(measured.layer.module) if measured else None
     for convolution, norm in foldable_pairs(network):
         conv, bn = copied.get_submodule(convolution), copied.get_submodule(norm)
         if conv is not layer and bn is not layer:

@@ -20,6 +20,7 @@ class NormalizedClassifier(Classifier):
         self.memory_format = classifier.memory_format
         self.feature_minimum = classifier.feature_minimum
         self.has_surrogate = classifier.has_surrogate
+        self.origin = classifier.origin
         self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
 

@@ -42,7 +42,7 @@ class Trainer:
         self.network, self.standardization = inputs_in(unit, self.trained, standardization)
         self.network.to(device)
         self._images = torch.from_numpy(split.images).to(device)
-        self._memory_format = self._fitting_memory_format(standardization)
+        self._memory_format = self._fitting_memory_format()
         self.network.to(memory_format=self._memory_format)
         self._labels = torch.from_numpy(split.labels).to(device)
         self._settings = settings
@@ -60,10 +60,10 @@ class Trainer:
         self._call = _compiled(self.network, settings)
         self._attacked_call = _compiled(self._attacked, settings)
 
-    def _fitting_memory_format(self, standardization: Standardization) -> torch.memory_format:
+    def _fitting_memory_format(self) -> torch.memory_format:
         if isinstance(self.network, Classifier):
             return self.network.memory_format
-        return fitting_memory_format(self.network, standardization.standardize(self._images[:2]))
+        return fitting_memory_format(self.network, self.standardization.standardize(self._images[:2]))
 
     @property
     def learning_rate(self) -> float:
