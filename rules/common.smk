@@ -26,6 +26,7 @@ from feature_sensitivity.config.models import architecture_of
 from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.config.models import own_sensitivity_settings
 from feature_sensitivity.config.models import sensitivity_settings_of
+from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
@@ -113,6 +114,7 @@ STUDIES = [
     "definitions",
     "error_bounds",
     "convergence",
+    "attack_strength",
     "last_layer_refit",
     "norms",
     "crossing",
@@ -385,8 +387,26 @@ def study_tables(wildcards):
             eps=in_file_names(EPSILONS),
         )
     if wildcards.study == "convergence":
-        return expand("<results>/studies/convergence/{model}.csv", model=MODELS)
+        return expand(
+            "<results>/studies/convergence/{model}_{eps}.csv",
+            model=MODELS,
+            eps=in_file_names(EPSILONS),
+        )
     return [f"<results>/studies/{wildcards.study}.csv"]
+
+
+def study_results(study):
+    """Return what the target of a study makes: its report, and figures besides the report's own."""
+    figures = ["figure1_accuracy.svg", "figure2_sensitivity.svg"]
+    paper_figures = expand(
+        "<results>/studies/attack_strength/{protocol}/{figure}",
+        protocol=PROTOCOLS,
+        figure=figures,
+    )
+    return [
+        f"<results>/studies/{study}.md",
+        *(paper_figures if study == "attack_strength" else []),
+    ]
 
 
 @cache

@@ -1,6 +1,11 @@
+from feature_sensitivity.studies.attack_strength.settings import WEAKEST
+from feature_sensitivity.studies.attack_strength.settings import accuracy_changes
+from feature_sensitivity.studies.attack_strength.settings import sensitivity_changes
+
 # What the study of norms changes in the settings of sensitivities.
 L2 = {"norm": "l2", "images": STUDY["norms"]["images"]}
 CROSSING = ["normal", "robust_dataset"]
+BY_PROTOCOL = "<results>/studies/attack_strength/{protocol}"
 
 
 rule compare_definitions:
@@ -64,14 +69,14 @@ rule bound_errors:
 rule measure_convergence:
     input:
         code=code_of("measure_convergence"),
-        model="<results>/models/{model}.pt",
+        model=measured_model,
         evaluation=evaluation_dataset(),
     output:
-        "<results>/studies/convergence/{model}.csv",
+        "<results>/studies/convergence/{model}_{eps}.csv",
     log:
-        "<logs>/measure_convergence/{model}.log",
+        "<logs>/measure_convergence/{model}_{eps}.log",
     benchmark:
-        "<benchmarks>/measure_convergence/{model}.tsv"
+        "<benchmarks>/measure_convergence/{model}_{eps}.tsv"
     conda:
         "../envs/compute.yaml"
     threads: compute_threads()
@@ -81,13 +86,190 @@ rule measure_convergence:
         gpu=1,
     params:
         expected=expected_of_inputs,
+        epsilon=epsilon_of,
         study=STUDY["convergence"],
-        settings=lambda wildcards: sensitivity_settings_of(config, wildcards.model),
+        # The protocols' numbers are compared, so the run's own play no part.
+        settings=lambda wildcards: {
+            key: value
+            for key, value in sensitivity_settings_of(
+                config, wildcards.model
+            ).items()
+            if key not in {"protocol", *PROTOCOLS["paper"]}
+        },
         seed=SEED,
     message:
-        "Study convergence: more steps and starts on a sample of {wildcards.model}'s features."
+        "Study convergence: many attacks on a sample of {wildcards.model}'s features at epsilon {params.epsilon}."
     script:
         "../workflow_scripts/measure_convergence.py"
+
+
+use rule measure_accuracy as measure_accuracy_by_protocol with:
+    output:
+        accuracy=f"{BY_PROTOCOL}/{{model}}.csv",
+        checks=f"{BY_PROTOCOL}/{{model}}.checks.csv",
+    log:
+        "<logs>/measure_accuracy_by_protocol/{protocol}/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_accuracy_by_protocol/{protocol}/{model}.tsv"
+    wildcard_constraints:
+        protocol=any_of(PROTOCOLS),
+    resources:
+        runtime=runtime("measure_accuracy_by_protocol"),
+    params:
+        expected=expected_of_inputs,
+        epsilons=EPSILONS,
+        settings=lambda wildcards: {
+            **config["accuracy"],
+            **accuracy_changes(config, wildcards.protocol),
+        },
+        seed=SEED,
+    message:
+        "Study attack_strength: accuracy of {wildcards.model} under the protocol {wildcards.protocol}."
+
+
+use rule measure_sensitivity as measure_sensitivity_by_protocol with:
+    output:
+        f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
+    log:
+        "<logs>/measure_sensitivity_by_protocol/{protocol}/{model}_{eps}.log",
+    benchmark:
+        "<benchmarks>/measure_sensitivity_by_protocol/{protocol}/{model}_{eps}.tsv"
+    wildcard_constraints:
+        protocol=any_of(PROTOCOLS),
+    resources:
+        runtime=runtime("measure_sensitivity_by_protocol"),
+    params:
+        expected=expected_of_inputs,
+        epsilon=epsilon_of,
+        settings=lambda wildcards: {
+            **measurement_settings(),
+            **sensitivity_changes(config, wildcards.protocol),
+        },
+        seed=SEED,
+        side_folder=unfinished(
+            "measure_sensitivity_by_protocol/{protocol}/{model}_{eps}"
+        ),
+    message:
+        "Study attack_strength: sensitivity of {wildcards.model} at epsilon {params.epsilon} under the protocol {wildcards.protocol}."
+
+
+use rule plot_accuracy as plot_accuracy_by_protocol with:
+    input:
+        code=code_of("plot_accuracy"),
+        accuracy=expand(
+            f"{BY_PROTOCOL}/{{model}}.csv", model=MODELS, allow_missing=True
+        ),
+    output:
+        report(
+            f"{BY_PROTOCOL}/figure1_accuracy.svg",
+            caption="captions/accuracy.rst",
+            category="6 Open questions",
+            labels={"study": "attack_strength", "shows": "Figure 1 under {protocol}"},
+        ),
+        multiext(f"{BY_PROTOCOL}/figure1_accuracy", ".png", ".csv"),
+    log:
+        "<logs>/plot_accuracy_by_protocol/{protocol}.log",
+    benchmark:
+        "<benchmarks>/plot_accuracy_by_protocol/{protocol}.tsv"
+    wildcard_constraints:
+        protocol=any_of(PROTOCOLS),
+    params:
+        accuracy=lambda wildcards: expected_accuracy(
+            MODELS, EPSILONS, **accuracy_changes(config, wildcards.protocol)
+        ),
+        models=MODELS,
+        protocol=lambda wildcards: protocol.accuracy_attack(
+            {**config["accuracy"], **accuracy_changes(config, wildcards.protocol)}
+        ),
+        bars=protocol.accuracy_bars(""),
+    message:
+        "Study attack_strength: Figure 1 under the protocol {wildcards.protocol}."
+
+
+use rule plot_sensitivity as plot_sensitivity_by_protocol with:
+    input:
+        code=code_of("plot_sensitivity"),
+        sensitivity=expand(
+            f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
+            model=MODELS,
+            eps=in_file_names(EPSILONS),
+            allow_missing=True,
+        ),
+        models=FIRST_CHECKPOINTS,
+    output:
+        report(
+            f"{BY_PROTOCOL}/figure2_sensitivity.svg",
+            caption="captions/sensitivity.rst",
+            category="6 Open questions",
+            labels={"study": "attack_strength", "shows": "Figure 2 under {protocol}"},
+        ),
+        multiext(f"{BY_PROTOCOL}/figure2_sensitivity", ".png", ".csv"),
+    log:
+        "<logs>/plot_sensitivity_by_protocol/{protocol}.log",
+    benchmark:
+        "<benchmarks>/plot_sensitivity_by_protocol/{protocol}.tsv"
+    wildcard_constraints:
+        protocol=any_of(PROTOCOLS),
+    params:
+        sensitivity=lambda wildcards: expected_sensitivity(
+            MODELS, EPSILONS, **sensitivity_changes(config, wildcards.protocol)
+        ),
+        models=MODELS,
+        derivation=derivation_settings(),
+        protocol=lambda wildcards: protocol.sensitivity_attack(
+            {
+                **config["sensitivity"],
+                **sensitivity_changes(config, wildcards.protocol),
+            }
+        ),
+        spread="",
+    message:
+        "Study attack_strength: Figure 2 under the protocol {wildcards.protocol}."
+
+
+rule compare_attacks:
+    input:
+        code=code_of("compare_attacks"),
+        accuracy=expand(
+            f"{BY_PROTOCOL}/{{model}}.csv", protocol=PROTOCOLS, model=MODELS
+        ),
+        checks=expand(
+            f"{BY_PROTOCOL}/{{model}}.checks.csv", protocol=WEAKEST, model=MODELS
+        ),
+        sensitivity=expand(
+            f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
+            protocol=PROTOCOLS,
+            model=MODELS,
+            eps=in_file_names(EPSILONS),
+        ),
+        models=FIRST_CHECKPOINTS,
+    output:
+        "<results>/studies/attack_strength.csv",
+    log:
+        "<logs>/compare_attacks.log",
+    benchmark:
+        "<benchmarks>/compare_attacks.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(4),
+        runtime=10,
+    params:
+        accuracy={
+            name: expected_accuracy(MODELS, EPSILONS, **accuracy_changes(config, name))
+            for name in PROTOCOLS
+        },
+        sensitivity={
+            name: expected_sensitivity(
+                MODELS, EPSILONS, **sensitivity_changes(config, name)
+            )
+            for name in PROTOCOLS
+        },
+        derivation=derivation_settings(),
+    message:
+        "Study attack_strength: claims and numbers under every protocol."
+    script:
+        "../workflow_scripts/compare_attacks.py"
 
 
 rule refit_last_layer:
@@ -276,13 +458,13 @@ for study in STUDIES:
         name:
             study
         input:
-            expand("<results>/studies/{study}.md", study=study),
+            study_results(study),
         message:
             "Done."
 
 
 rule studies:
     input:
-        expand("<results>/studies/{study}.md", study=STUDIES),
+        [study_results(study) for study in STUDIES],
     message:
         "Done: every study of what the paper left open."

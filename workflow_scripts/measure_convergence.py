@@ -1,4 +1,4 @@
-"""Measure how much more than the protocol's attack more steps and more random starts find, on a sample."""
+"""Measure how much of what all attacks together find each of them finds, on a sample of a model's features."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,7 +18,8 @@ from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.studies.convergence import measurement
+from feature_sensitivity.studies.convergence.attacks import attacks
+from feature_sensitivity.studies.convergence.measurement import convergence_table
 
 
 def measure_convergence(
@@ -26,14 +27,15 @@ def measure_convergence(
     name: str,
     checkpoint: Path,
     evaluation: Path,
+    epsilon: str,
     study: Mapping[str, Any],
     section: Mapping[str, Any],
     seed: int,
     output: Path,
 ) -> None:
-    """Write the study's table for one model.
+    """Write the study's table for one model at one epsilon.
 
-    ``study``: as ``studies.convergence`` in the config. ``section``: as ``sensitivity`` there.
+    ``epsilon``: as spelled in the config. ``study``: as ``studies.convergence`` there. ``section``: as ``sensitivity``.
     """
     device = best_device()
     loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
@@ -57,13 +59,10 @@ def measure_convergence(
             device=device,
         )
 
-    # Starts are what the study varies, so a run has one.
-    settings = ExtremaSettings.from_config({**section, "restarts": 1}, epsilon=study["epsilon"], seed=seed)
-    table = measurement.measure_convergence(
-        measure, settings, steps=study["steps"], n_starts=study["starts"], definition=section["definition"]
-    )
+    compared = attacks(section, epsilon=epsilon, steps=study["steps"], n_starts=study["starts"], seed=seed)
+    table = convergence_table(measure, compared, definition=section["definition"])
     table.insert(0, "model", name)
-    columns = epsilon_columns(study["epsilon"], unit=unit, std=loaded.standardization.std)
+    columns = epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std)
     for place, (column, number) in enumerate(columns.items(), start=1):
         table.insert(place, column, number)
     table["n_images"], table["n_features"] = study["images"], min(study["features"], n_features)
@@ -71,12 +70,13 @@ def measure_convergence(
 
 
 if "snakemake" in globals():
-    with job(Path(snakemake.log[0]), f"measure_convergence {snakemake.wildcards.model}"):
+    with job(Path(snakemake.log[0]), f"measure_convergence {Path(snakemake.output[0]).stem}"):
         check_files(snakemake.params.expected)
         measure_convergence(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
+            epsilon=snakemake.params.epsilon,
             study=snakemake.params.study,
             section=snakemake.params.settings,
             seed=snakemake.params.seed,

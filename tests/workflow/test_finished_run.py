@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
+from feature_sensitivity.studies.registry import STUDIES
 from snakemake_runs import TINY, planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
@@ -102,7 +103,7 @@ def test_studies_are_targets_of_their_own(finished_workflow: Path):
         "definitions": 1,
     }
     plan = planned(finished_workflow, *TINY, "studies")
-    assert plan["report_study"] == 6
+    assert plan["report_study"] == 7
     assert plan["bound_errors"] == 12
     assert plan["measure_sensitivity"] == plan["train_model"] == 0, "they rest on what the run has"
 
@@ -115,9 +116,12 @@ def test_claim_s6_rests_on_the_last_layer_refit(finished_workflow: Path):
 def test_the_studies_run_and_are_reported(edited: Path):
     """Every study from a finished run, which it leaves as it is; the report has a page for each."""
     run_snakemake(edited, *TINY, "studies")
-    for study in ("definitions", "error_bounds", "convergence", "last_layer_refit", "norms", "crossing"):
+    for study in STUDIES:
         for suffix in (".md", ".html", ".svg", ".png"):
             assert (edited / f"results/tiny/studies/{study}{suffix}").stat().st_size > 300
+    for protocol in ("paper", "fast", "strong"):
+        for figure in ("figure1_accuracy.png", "figure2_sensitivity.png"):
+            assert (edited / f"results/tiny/studies/attack_strength/{protocol}/{figure}").stat().st_size > 1000
     assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/error_bounds/*.csv"))).violations.ge(0).all()
     assert planned(edited, *TINY, "all") == {}, "the plan does not depend on what is there besides"
     run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", "studies")

@@ -134,8 +134,11 @@ WRONG = {
     "true": ({"training": {"momentum": True}}, ["training.momentum is true; write a number"]),
     "no shares": ({"studies": {"last_layer_refit": {"shares": []}}}, ["shares is []; write at least 1"]),
     "epsilon 0 in a study": (
-        {"studies": {"crossing": {"epsilons": ["0", "0.1"]}, "convergence": {"epsilon": "0.0"}}},
-        ["studies.crossing.epsilons has '0'; leave it out", "studies.convergence.epsilon is 0.0; write a positive"],
+        {"studies": {"crossing": {"epsilons": ["0", "0.1"]}, "last_layer_refit": {"epsilon": "0.0"}}},
+        [
+            "studies.crossing.epsilons has '0'; leave it out",
+            "studies.last_layer_refit.epsilon is 0.0; write a positive",
+        ],
     ),
     "one number spelled twice in a study": (
         {"studies": {"norms": {"epsilons": ["0.5", "0.50"]}}},

@@ -11,6 +11,7 @@ from config_cases import PAPER, SCHEMA, merged
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.epsilon_spelling import spelling
 from feature_sensitivity.config.study_faults import study_faults
+from feature_sensitivity.studies.registry import STUDIES
 
 TOO_MUCH = {
     "test images": ({"sensitivity": {"images": 20_000}}, ["sensitivity.images is 20000, but there are 10000 test"]),
@@ -51,7 +52,7 @@ def test_images_of_a_local_file_are_counted(tmp_path: Path):
 
 
 def test_a_study_names_the_models_and_images_that_it_lacks():
-    for study in ("crossing", "last_layer_refit", "norms", "convergence", "definitions", "error_bounds"):
+    for study in STUDIES:
         assert list(study_faults(study, PAPER)) == []
     config = merged(PAPER, {"studies": {"norms": {"images": 20_000}}})
     config["models"] = {"mine": config["models"]["normal"]}
@@ -59,6 +60,11 @@ def test_a_study_names_the_models_and_images_that_it_lacks():
     assert "models does not define normal and adversarial" in next(study_faults("last_layer_refit", config))
     assert list(study_faults("norms", config)) == [
         "studies.norms.images is 20000, but there are 10000 test images; write 10000 or less"
+    ]
+    config["studies"]["attack_strength"] = {"images": 20_000, "accuracy_images": 10_001}
+    assert [fault.split(",")[0] for fault in study_faults("attack_strength", config)] == [
+        "studies.attack_strength.images is 20000",
+        "studies.attack_strength.accuracy_images is 10001",
     ]
 
 

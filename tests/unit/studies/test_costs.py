@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from feature_sensitivity.config.costs import duration
-from feature_sensitivity.config.protocols import with_protocols
+from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
 from feature_sensitivity.studies.costs import job_flop
 from snakemake_runs import ROOT
 
@@ -32,11 +32,29 @@ def test_a_replicate_costs_what_its_model_does():
 
 def test_studies_cost_less_than_the_protocol():
     whole = job_flop("measure_sensitivity", {"model": "normal", "eps": "0.08"}, PAPER)
-    # 16 images x 16 features x 2 directions, (385 + 20 x 20) steps of 2.2 GFLOP, three quarters of them left.
-    assert job_flop("measure_convergence", {}, PAPER) == pytest.approx(0.75 * 512 * 785 * 2.2e9, rel=0.02)
+    # 16 images x 16 features x 2 directions of 2.2 GFLOP a step, three quarters of them left. Steps: fast and strong,
+    # the paper's among the 385 constant ones, as many falling ones, and 20 starts of 200.
+    fast, strong = (PROTOCOLS[name]["steps"] * PROTOCOLS[name]["restarts"] for name in ("fast", "strong"))
+    steps = fast + strong + 385 + 385 + 20 * 200
+    convergence = job_flop("measure_convergence", {"eps": "0.08"}, PAPER)
+    assert convergence == pytest.approx(0.75 * 512 * steps * 2.2e9, rel=0.02)
     assert job_flop("measure_sensitivity_l2", {}, PAPER) == pytest.approx(whole / 8)
-    for rule in ("bound_errors", "measure_convergence", "refit_last_layer", "measure_accuracy_l2"):
+    assert 0 < convergence < whole
+    for rule in ("bound_errors", "refit_last_layer", "measure_accuracy_l2"):
         assert 0 < job_flop(rule, {}, PAPER) < whole
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_a_protocol_costs_its_gradient_evaluations(name: str):
+    evaluations = PROTOCOLS[name]["steps"] * PROTOCOLS[name]["restarts"]
+    wildcards = {"protocol": name, "model": "normal", "eps": "0.08"}
+    sensitivity = job_flop("measure_sensitivity", wildcards, PAPER)
+    # 64 of 512 images.
+    by_protocol = job_flop("measure_sensitivity_by_protocol", wildcards, PAPER)
+    assert by_protocol / sensitivity == pytest.approx(evaluations / 20 / 8)
+    # 1,000 of 10,000 images.
+    accuracy = job_flop("measure_accuracy", wildcards, PAPER)
+    assert job_flop("measure_accuracy_by_protocol", wildcards, PAPER) / accuracy == pytest.approx(evaluations / 200)
 
 
 def test_rules_that_compute_little_cost_nothing():

@@ -37,10 +37,15 @@ def error_bounds(violations: int) -> pd.DataFrame:
 
 def convergence() -> pd.DataFrame:
     rows = [
-        {"model": model, "epsilon": 0.08, "varied": varied, "steps": steps, "starts": starts, "mean_movement": 0.5}
-        | {"share_of_best": 0.9, "ci_low": 0.88, "ci_high": 0.92, "spread": 0.01}
+        {"model": model, "epsilon": epsilon, "attack": attack, "steps": steps, "starts": 1, "mean_movement": share / 2}
+        | {"gradient_evaluations": steps, "share_of_best": share, "ci_low": share - 0.02, "ci_high": share + 0.02}
         for model in MODELS
-        for varied, steps, starts in (("steps", 5, 1), ("steps", 20, 1), ("starts", 20, 1), ("starts", 20, 2))
+        for epsilon, loss in ((0.08, 0), (0.2, 0.3 if model == "normal" else 0.1))
+        for attack, steps, share in (
+            *(("paper", 20, 0.9 - loss), ("fast", 7, 0.9), ("strong", 300, 0.98)),
+            *(("constant", 5, 0.7), ("constant", 20, 0.9 - loss), ("falling", 5, 0.8), ("falling", 20, 0.95)),
+            ("many starts", 400, 1.0),
+        )
     ]
     return pd.DataFrame(rows)
 
@@ -75,6 +80,25 @@ def crossing(*ratios: float) -> pd.DataFrame:
     return pd.DataFrame({**columns, "ci_low": ratio - 0.05, "ci_high": ratio + 0.05})
 
 
+def attack_strength(*, ratio: bool = True) -> pd.DataFrame:
+    def row(protocol: str, kind: str, name: str, epsilon: float, value: float, verdict: str = "") -> dict[str, object]:
+        interval = {"ci_low": value - 0.1, "ci_high": value + 0.1}
+        row = {"protocol": protocol, "kind": kind, "name": name, "epsilon": epsilon, "value": value}
+        return row | interval | {"verdict": verdict}
+
+    rows = []
+    for protocol, strength in {"paper": 1.0, "fast": 1.05, "strong": 1.5}.items():
+        crosses = "reproduced" if protocol != "strong" else "not reproduced"
+        rows.append(row(protocol, "claim", "S3", np.nan, np.nan, "reproduced"))
+        rows.append(row(protocol, "claim", "S4", np.nan, np.nan, crosses))
+        for epsilon in (0.04, 0.2):
+            rows += [row(protocol, "accuracy", model, epsilon, 0.5) for model in MODELS]
+            rows += [row(protocol, "mean sensitivity / paper's", model, epsilon, strength) for model in MODELS]
+            if ratio:
+                rows.append(row(protocol, "ratio of mean sensitivities", "normal / robust_dataset", epsilon, strength))
+    return pd.DataFrame([*rows, row("apgd", "accuracy", "normal", 0.2, 0.3)])
+
+
 def definitions() -> pd.DataFrame:
     rows = [
         {"definition": definition, "weight_normalization": weights, "claim": claim, "verdict": verdict}
@@ -90,6 +114,7 @@ TABLES = {
     "definitions": definitions(),
     "error_bounds": error_bounds(0),
     "convergence": convergence(),
+    "attack_strength": attack_strength(),
     "last_layer_refit": last_layer_refit(),
     "norms": norms(),
     "crossing": crossing(1.5, 1.1, 0.9),
@@ -152,9 +177,32 @@ def test_a_crossing_is_interpolated_in_the_logarithm():
     assert "normal is the more sensitive one throughout" in STUDIES["crossing"].answer(crossing(1.5, 1.1))
 
 
-def test_convergence_states_what_the_protocol_reaches():
-    assert "One run of 20 steps" in STUDIES["convergence"].answer(convergence())
-    assert "normal 90.0 (88.0-92.0) %, spread over starts 1 %" in STUDIES["convergence"].answer(convergence())
+def test_convergence_states_what_each_protocol_reaches():
+    answer = STUDIES["convergence"].answer(convergence())
+    assert "paper (20 gradient evaluations) 60.0 to 90.0 %, least for normal at epsilon 0.2" in answer
+    assert "fast (7 gradient evaluations) 90.0 to 90.0 %" in answer
+    table = STUDIES["convergence"].table(convergence())
+    assert len(table) == 6
+    paper = table.set_index(["model", "epsilon"])["paper, % of the best known"]
+    assert paper["normal", "0.2"] == "60.0 (58.0-62.0)"
+    assert paper["adversarial", "0.2"] == "80.0 (78.0-82.0)"
+
+
+def test_the_strength_of_the_attack_names_the_verdicts_that_change():
+    answer = STUDIES["attack_strength"].answer(attack_strength())
+    assert "depends on the protocol for S4 (paper: reproduced, fast: reproduced, strong: not reproduced)." in answer
+    assert "At epsilon 0.2 the mean sensitivities of normal / robust_dataset are: paper 1 (0.9-1.1)" in answer
+    assert "strong 1.5 (1.4-1.6)." in answer
+    table = STUDIES["attack_strength"].table(attack_strength()).set_index("quantity")
+    assert table.loc["claim S4"].tolist() == ["reproduced", "reproduced", "not reproduced", ""]
+    assert table.loc["accuracy, normal, epsilon 0.2", "apgd"] == "30.0 (20.0-40.0) %"
+
+
+def test_the_strength_of_the_attack_does_without_the_models_of_the_crossing(tmp_path: Path):
+    study, frame = STUDIES["attack_strength"], attack_strength(ratio=False)
+    frame = frame[(frame.kind != "claim") | (frame["name"] == "S3")]
+    assert study.answer(frame) == "No claim's verdict depends on the protocol."
+    save_figure(study.figure(frame, models=MODELS, caption="settings"), tmp_path / "figure.svg")
 
 
 def test_definitions_are_counted_by_verdict():
@@ -165,7 +213,7 @@ def test_scripts_of_the_report_environment_do_not_import_torch():
     scripts = ["judge_claims", "report_study", "summarize_results", "tabulate_benchmarks"]
     scripts += ["plot_accuracy", "plot_construction", "plot_learning", "plot_quantiles", "plot_sensitivity"]
     scripts += ["plot_tradeoff"]
-    scripts += ["compare_definitions", "compare_norms", "locate_crossing"]
+    scripts += ["compare_attacks", "compare_definitions", "compare_norms", "locate_crossing"]
     code = f"import sys, {', '.join(scripts)}; sys.exit('torch' in sys.modules)"
     folder = Path(__file__).parents[3] / "workflow_scripts"
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
@@ -173,7 +221,7 @@ def test_scripts_of_the_report_environment_do_not_import_torch():
 
 def test_editing_a_report_reruns_no_measurement():
     scripts = Path(__file__).parents[3] / "workflow_scripts"
-    for script in ("compare_definitions", "compare_norms", "locate_crossing"):
+    for script in ("compare_attacks", "compare_definitions", "compare_norms", "locate_crossing"):
         files = code_closure(scripts / f"{script}.py")
         assert "measurement.py" in {file.name for file in files}
         assert "report.py" not in {file.name for file in files}

@@ -38,9 +38,8 @@ def _epsilon_faults(config: Config) -> Iterator[str]:
     for key, epsilons in lists.items():
         yield from _list_faults(key, epsilons)
     single = {"adversarial_training.epsilon": (config["adversarial_training"]["epsilon"], "or use training: normal")}
-    for study in ("convergence", "last_layer_refit"):
-        advice = "since nothing moves without a perturbation"
-        single[f"studies.{study}.epsilon"] = (studies[study]["epsilon"], advice)
+    advice = "since nothing moves without a perturbation"
+    single["studies.last_layer_refit.epsilon"] = (studies["last_layer_refit"]["epsilon"], advice)
     for key, (epsilon, advice) in single.items():
         if exact(epsilon) == 0:
             yield f"{key} is {epsilon}; write a positive epsilon, {advice}"

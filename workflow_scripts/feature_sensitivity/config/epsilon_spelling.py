@@ -10,7 +10,7 @@ def spelling(epsilon: str, config: Mapping[str, Any]) -> str:
     """Return how a positive epsilon is spelled: as the config spells this number, or without needless zeros."""
     studies = config["studies"]
     known = [*config["epsilons"], *studies["norms"]["epsilons"], *studies["crossing"]["epsilons"]]
-    known += [studies["convergence"]["epsilon"], studies["last_layer_refit"]["epsilon"]]
+    known.append(studies["last_layer_refit"]["epsilon"])
     if epsilon in known:
         return epsilon
     decimal, slash, denominator = epsilon.partition("/")

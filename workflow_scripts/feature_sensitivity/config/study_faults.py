@@ -8,7 +8,11 @@ from feature_sensitivity.config.size_faults import split_sizes, too_many
 MODELS_NEEDED = {"crossing": ("normal", "robust_dataset"), "last_layer_refit": ("normal", "adversarial")}
 """Models that a study compares, by their names in the config."""
 
-IMAGES_NEEDED = {"convergence": "studies.convergence.images", "norms": "studies.norms.images"}
+IMAGES_NEEDED = {
+    "convergence": ["studies.convergence.images"],
+    "attack_strength": ["studies.attack_strength.images", "studies.attack_strength.accuracy_images"],
+    "norms": ["studies.norms.images"],
+}
 """Keys of the config that ask for random test images."""
 
 
@@ -20,6 +24,6 @@ def study_faults(study: str, config: Mapping[str, Any]) -> Iterator[str]:
             f"the study {study} compares the models {' and '.join(MODELS_NEEDED[study])}, but models does not define "
             f"{' and '.join(missing)}; define it, or ask for other studies by name (docs/studies.md)"
         )
-    if study in IMAGES_NEEDED:
-        _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
-        yield from too_many(config, IMAGES_NEEDED[study], n_test, "test images")
+    _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
+    for key in IMAGES_NEEDED.get(study, ()):
+        yield from too_many(config, key, n_test, "test images")

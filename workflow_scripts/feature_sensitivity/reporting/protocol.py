@@ -8,6 +8,8 @@ number of images, is in ``samples``.
 from collections.abc import Mapping
 from typing import Any
 
+from feature_sensitivity.config.protocols import PROTOCOLS
+
 Settings = Mapping[str, Any]
 
 
@@ -59,9 +61,13 @@ def summary_spread(seeds: str) -> str:
     return f"{over_seeds}, other columns: the mean" if seeds else "95 % Wilson intervals"
 
 
+OF_PROTOCOLS = ("convergence", "attack_strength")
+"""Studies that compare the protocols, whatever that of the run is."""
+
+
 def study(name: str, config: Settings) -> str:
-    """Return the settings of a study and of the protocol that it starts from; ``config`` is the whole config."""
-    accuracy, sensitivity, std = config["accuracy"], config["sensitivity"], config["standardization"]["std"]
+    """Return the settings of a study and of the attacks that it rests on; ``config`` is the whole config."""
+    std = config["standardization"]["std"]
     mean_std = sum(std) / len(std)
     units = (
         f"Epsilon as a share of the pixel range; divided by {mean_std:.4f} in standardized units"
@@ -69,11 +75,24 @@ def study(name: str, config: Settings) -> str:
         else f"Epsilon in standardized units; times {255 * mean_std:.1f} in 255ths of the pixel range"
     )
     own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
+    attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(config)
     return (
-        f"{f'Study: {own}. ' if own else ''}"
+        f"{f'Study: {own}. ' if own else ''}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {units}."
+    )
+
+
+def _attacks(config: Settings) -> str:
+    accuracy, sensitivity = config["accuracy"], config["sensitivity"]
+    return (
         f"Accuracy: {accuracy_attack(accuracy)}; {accuracy['images'] or 'all'} test images. "
-        f"Sensitivity: {sensitivity_attack(sensitivity)}; {sensitivity['images']} test images. "
-        f"Seed {config['seeds'][0]}. Intervals at 95 %. {units}."
+        f"Sensitivity: {sensitivity_attack(sensitivity)}; {sensitivity['images']} test images."
+    )
+
+
+def _protocols(config: Settings) -> str:
+    return " ".join(
+        f"Protocol {name}: {sensitivity_attack({**config['sensitivity'], **numbers})}."
+        for name, numbers in PROTOCOLS.items()
     )
 
 

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_sensitivity.config.costs import PROTOCOL_COSTS, Cost, Job
+from feature_sensitivity.studies.attack_strength.cost import (
+    measure_accuracy_by_protocol,
+    measure_sensitivity_by_protocol,
+)
 from feature_sensitivity.studies.convergence.cost import measure_convergence
 from feature_sensitivity.studies.error_bounds.cost import bound_errors
 from feature_sensitivity.studies.last_layer_refit.cost import refit_last_layer
@@ -13,6 +17,8 @@ COSTS: Mapping[str, Cost] = {
     **PROTOCOL_COSTS,
     "bound_errors": bound_errors,
     "measure_convergence": measure_convergence,
+    "measure_accuracy_by_protocol": measure_accuracy_by_protocol,
+    "measure_sensitivity_by_protocol": measure_sensitivity_by_protocol,
     "refit_last_layer": refit_last_layer,
     "measure_accuracy_l2": measure_accuracy_l2,
     "measure_sensitivity_l2": measure_sensitivity_l2,

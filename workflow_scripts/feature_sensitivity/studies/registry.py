@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from feature_sensitivity.studies.attack_strength import report as attack_strength
 from feature_sensitivity.studies.convergence import report as convergence
 from feature_sensitivity.studies.crossing import report as crossing
 from feature_sensitivity.studies.definitions import report as definitions
@@ -14,6 +15,7 @@ STUDIES: Mapping[str, Study] = {
     "definitions": definitions.STUDY,
     "error_bounds": error_bounds.STUDY,
     "convergence": convergence.STUDY,
+    "attack_strength": attack_strength.STUDY,
     "last_layer_refit": last_layer_refit.STUDY,
     "norms": norms.STUDY,
     "crossing": crossing.STUDY,

@@ -1,11 +1,19 @@
 """What the study of the attack's convergence costs. Needs no torch."""
 
 from feature_sensitivity.config.costs import SHARE_AFTER_DROPPING, Job
+from feature_sensitivity.studies.convergence.attacks import attacks, gradient_evaluations
 
 
 def measure_convergence(job: Job) -> float:
-    """Return the cost of attacks with every number of steps, and of the single runs from other starts."""
-    study = job.config["studies"]["convergence"]
+    """Return the cost of every distinct run, on the sample of images and features."""
+    study, section = job.config["studies"]["convergence"], job.config["sensitivity"]
+    compared = attacks(
+        section,
+        epsilon=job.wildcards["eps"],
+        steps=study["steps"],
+        n_starts=study["starts"],
+        seed=job.config["seeds"][0],
+    )
+    evaluations = sum(map(gradient_evaluations, {run for _, runs in compared for run in runs}))
     rows = study["images"] * min(study["features"], job.n_features) * 2 * SHARE_AFTER_DROPPING
-    steps = sum(study["steps"]) + study["starts"] * job.config["sensitivity"]["steps"]
-    return job.attack_step * rows * steps
+    return job.attack_step * rows * evaluations

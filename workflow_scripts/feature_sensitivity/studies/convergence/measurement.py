@@ -1,8 +1,7 @@
-"""How much more than the protocol's attack more steps and more random starts find, on a sample."""
+"""How much of what all attacks together find each of them finds, on a sample."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import cache, reduce
 
 import numpy as np
 import pandas as pd
@@ -12,79 +11,48 @@ from feature_sensitivity.analysis.estimates import bootstrap, mean_ratio
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
-
-STEP_TIMES_STEPS = 2.5
-"""Step size times steps, in epsilons: 20 steps of 1/8, as 7 of 5/14."""
-
-
-@dataclass
-class Best:
-    """The extrema of all runs so far."""
-
-    maximum: NDArray[np.floating] = field(default_factory=lambda: np.array(-np.inf))
-    minimum: NDArray[np.floating] = field(default_factory=lambda: np.array(np.inf))
-
-    def add(self, run: FeatureExtrema) -> None:
-        """Take a run into account."""
-        self.maximum = np.maximum(self.maximum, run.maximum)
-        self.minimum = np.minimum(self.minimum, run.minimum)
-
-    def movement(self, clean: NDArray[np.floating], definition: str) -> NDArray[np.floating]:
-        """Return how far each image moves each feature, [n_images, n_features]."""
-        return DEFINITIONS[definition](clean, self.maximum, self.minimum)
-
-
-def measure_convergence(
-    measure: Callable[[ExtremaSettings], FeatureExtrema],
-    settings: ExtremaSettings,
-    *,
-    steps: Sequence[int],
-    n_starts: int,
-    definition: str,
-) -> pd.DataFrame:
-    """Return :func:`convergence_table` of runs with these numbers of steps, and of ``n_starts`` runs of ``settings``.
-
-    ``measure`` gives the extrema of the sample under settings.
-    """
-    attack = settings.attack
-    by_steps = {
-        n: measure(replace(settings, attack=replace(attack, steps=n, step_size=STEP_TIMES_STEPS * attack.epsilon / n)))
-        for n in steps
-    }
-    by_start = [measure(replace(settings, seed=settings.seed + start)) for start in range(n_starts)]
-    return convergence_table(by_steps, by_start, steps=attack.steps, definition=definition)
+from feature_sensitivity.studies.convergence.attacks import gradient_evaluations
 
 
 def convergence_table(
-    by_steps: Mapping[int, FeatureExtrema], by_start: Sequence[FeatureExtrema], *, steps: int, definition: str
+    measure: Callable[[ExtremaSettings], FeatureExtrema],
+    compared: Sequence[tuple[str, Sequence[ExtremaSettings]]],
+    *,
+    definition: str,
 ) -> pd.DataFrame:
-    """Return a row for each number of steps and for each number of starts with the protocol's ``steps``.
+    """Return a row for each attack: its cost, its mean movement, and the share of the best known one.
 
-    ``share_of_best`` is mean movement over that of the best extrema of all runs, bootstrapped over images;
-    ``spread`` is the standard deviation of the mean movement over single starts, relative to their mean.
+    The best known extremum of an image, feature and direction is the best that any of the attacks has found. The share
+    is mean movement over that of the best known extrema, with its interval by bootstrap over images.
+
+    Args:
+        measure: gives the extrema of the sample under settings; settings that occur twice are measured once.
+        compared: as :func:`.attacks.attacks` returns it.
+        definition: of sensitivity, as in the config.
     """
-    clean, best = by_start[0].clean, Best()
-    for run in [*by_steps.values(), *by_start]:
-        best.add(run)
-    best_by_image = best.movement(clean, definition).mean(axis=1)
-    single = [DEFINITIONS[definition](clean, run.maximum, run.minimum).mean() for run in by_start]
-
-    def row(movement: NDArray[np.floating], **names: Any) -> dict[str, Any]:
-        share = bootstrap(mean_ratio, movement.mean(axis=1), best_by_image)
-        return {
-            **names,
-            "mean_movement": float(movement.mean()),
-            "share_of_best": share.value,
-            "ci_low": share.low,
-            "ci_high": share.high,
-            "spread": float(np.std(single, ddof=1) / np.mean(single)),
-        }
-
+    measured = cache(measure)
+    found = [_together([measured(run) for run in runs], definition=definition) for _, runs in compared]
+    best = _together([measured(run) for _, runs in compared for run in runs], definition=definition)
     rows = []
-    for n, run in by_steps.items():
-        rows.append(row(DEFINITIONS[definition](clean, run.maximum, run.minimum), varied="steps", steps=n, starts=1))
-    together = Best()
-    for n, run in enumerate(by_start, start=1):
-        together.add(run)
-        rows.append(row(together.movement(clean, definition), varied="starts", steps=steps, starts=n))
+    for (attack, runs), movement in zip(compared, found, strict=True):
+        share = bootstrap(mean_ratio, movement, best)
+        rows.append(
+            {
+                "attack": attack,
+                "steps": runs[0].attack.steps,
+                "starts": sum(run.restarts for run in runs),
+                "gradient_evaluations": sum(map(gradient_evaluations, runs)),
+                "mean_movement": float(movement.mean(dtype=np.float64)),
+                "share_of_best": share.value,
+                "ci_low": share.low,
+                "ci_high": share.high,
+            }
+        )
     return pd.DataFrame(rows)
+
+
+def _together(runs: Sequence[FeatureExtrema], *, definition: str) -> NDArray[np.floating]:
+    """Return how far the best extrema of these runs move the features of each image on average, [n_images]."""
+    maximum = reduce(np.maximum, [run.maximum for run in runs])
+    minimum = reduce(np.minimum, [run.minimum for run in runs])
+    return DEFINITIONS[definition](runs[0].clean, maximum, minimum).mean(axis=1)

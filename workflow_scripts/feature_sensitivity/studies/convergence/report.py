@@ -1,80 +1,93 @@
 """Convergence of the attack: table, answer, figure."""
 
 from collections.abc import Sequence
+from itertools import product
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
-from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
-from feature_sensitivity.studies.study import Study, percents
+from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style
+from feature_sensitivity.studies.convergence.attacks import CONSTANT, FALLING
+from feature_sensitivity.studies.study import Study, percent, percents
 
-STARTS_SHOWN = (1, 2, 5, 10, 20, 50, 100)
+TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return shares of the best known movement in percent."""
-    return pd.DataFrame(
-        {
-            "model": frame.model,
-            "varied": frame.varied,
-            "steps": frame.steps.astype(str),
-            "starts": frame.starts.astype(str),
-            "mean movement": [f"{value:.4g}" for value in frame.mean_movement],
-            "% of the best": percents(frame, "share_of_best"),
-        }
-    )[(frame.varied == "steps") | frame.starts.isin(STARTS_SHOWN)]
+    """Return the share of the best known movement that each protocol reaches, a row for each model and epsilon."""
+    shown = frame.assign(shown=percents(frame, "share_of_best"), epsilon=[f"{e:g}" for e in frame.epsilon])
+    keys = ["model", "epsilon"]
+    rows = shown.drop_duplicates(keys)[keys]
+    for name in PROTOCOLS:
+        column = f"{name}, % of the best known"
+        rows = rows.merge(shown[shown.attack == name][[*keys, "shown"]].rename(columns={"shown": column}), on=keys)
+    return rows
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Return what the protocol's single run reaches."""
-    single = frame[(frame.varied == "starts") & (frame.starts == 1)]
-    parts = [
-        f"{model} {share} %, spread over starts {100 * spread:.2g} %"
-        for model, share, spread in zip(single.model, percents(single, "share_of_best"), single.spread, strict=True)
-    ]
-    return (
-        f"One run of {single.steps.iloc[0]} steps reaches this share of the best known mean movement, and its mean "
-        f"over the sample varies by this standard deviation from one random start to another: {'; '.join(parts)}."
-    )
+    """Return the range of the shares that each protocol reaches."""
+    parts = []
+    for name in PROTOCOLS:
+        rows = frame[frame.attack == name]
+        least = rows.loc[rows.share_of_best.idxmin()]
+        parts.append(
+            f"{name} ({rows.gradient_evaluations.iloc[0]} gradient evaluations) {percent(rows.share_of_best.min())} to "
+            f"{percent(rows.share_of_best.max())} %, least for {least.model} at epsilon {least.epsilon:g}"
+        )
+    return f"Of the best known mean movement the protocols reach, over models and epsilons: {'; '.join(parts)}."
 
 
 def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Draw the share of the best known movement against steps, and against random starts."""
+    """Draw mean movement relative to the paper's against gradient evaluations, a panel for each model and epsilon."""
+    epsilons = sorted(frame.epsilon.unique())
     with mpl.rc_context(STYLE):
-        figure, panels = panel_grid(2)
-        for axes, varied in zip(panels, ("steps", "starts"), strict=True):
-            part = frame[frame.varied == varied]
-            for number, model in enumerate(models):
-                rows = part[part.model == model].sort_values(varied)
-                draw_curve(
-                    axes,
-                    x=rows[varied],
-                    y=100 * rows.share_of_best,
-                    low=100 * rows.ci_low,
-                    high=100 * rows.ci_high,
-                    number=number,
-                    label=model,
-                )
-            axes.set_xscale("log")
-            ticks = [n for n in (1, 2, 5, 10, 20, 50, 100, 200, 500) if part[varied].min() <= n <= part[varied].max()]
+        size = max(2.4 * len(epsilons) + 0.4, 5.0), 2.0 * len(models) + 1.1
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(len(models), len(epsilons), squeeze=False, sharex=True)
+        for (row, model), (column, epsilon) in product(enumerate(models), enumerate(epsilons)):
+            _draw(grid[row, column], frame[(frame.model == model) & (frame.epsilon == epsilon)])
+            grid[row, column].set_title(f"{model}, $\\epsilon$ = {epsilon:g}", fontsize=9)
+        ticks = [n for n in TICKS if frame.gradient_evaluations.min() <= n <= _curves(frame).gradient_evaluations.max()]
+        for axes in grid[-1]:
             axes.set_xticks(ticks, [str(n) for n in ticks])
             axes.xaxis.set_minor_locator(NullLocator())
-            axes.set_ylabel("% of the best known")
-        panels[0].set_xlabel("steps, from one random start")
-        panels[1].set_xlabel(f"random starts, {frame[frame.varied == 'starts'].steps.iloc[0]} steps each")
-        add_legend(figure, panels[0])
+        figure.supylabel("mean movement, relative to the paper's protocol", fontsize=9)
+        add_legend(figure, grid[0, 0], title="against gradient evaluations for each image, feature and direction")
         add_caption(figure, caption)
     return figure
 
 
+def _draw(axes: Axes, rows: pd.DataFrame) -> None:
+    """Draw a panel: two curves, a marker for each protocol, and a line at the best known movement."""
+    paper = rows[rows.attack == "paper"].mean_movement.iloc[0]
+    best = (rows.mean_movement / rows.share_of_best).median()
+    for number, (name, label) in enumerate({CONSTANT: "constant steps", FALLING: "falling steps"}.items()):
+        curve = rows[rows.attack == name].sort_values("gradient_evaluations")
+        style = {**line_style(number), "marker": "."}
+        axes.plot(curve.gradient_evaluations, curve.mean_movement / paper, label=label, **style)
+    for number, name in enumerate(PROTOCOLS):
+        point = rows[rows.attack == name]
+        style = {**line_style(number + 2), "linestyle": "", "markersize": 7, "markeredgecolor": "black", "zorder": 3}
+        axes.plot(point.gradient_evaluations, point.mean_movement / paper, label=name, **style)
+    axes.axhline(best / paper, color="black", linestyle=":", linewidth=1, label="best known")
+    axes.set_xscale("log")
+
+
+def _curves(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that are drawn at their cost."""
+    return frame[frame.attack.isin([CONSTANT, FALLING, *PROTOCOLS])]
+
+
 STUDY = Study(
     title="Convergence of the attack",
-    question="Is one run of the protocol's steps enough?",
+    question="How much of what can be found does each protocol find?",
     table=table,
     answer=answer,
     figure=figure,
-    texts=("model", "varied"),
-    numbers=("steps", "starts", "mean_movement", "share_of_best", "ci_low", "ci_high", "spread", "epsilon"),
+    texts=("model", "attack"),
+    numbers=("epsilon", "gradient_evaluations", "mean_movement", "share_of_best", "ci_low", "ci_high"),
 )

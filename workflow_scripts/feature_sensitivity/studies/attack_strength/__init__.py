@@ -1,0 +1,1 @@
+"""Which of the paper's conclusions survive a stronger attack?"""

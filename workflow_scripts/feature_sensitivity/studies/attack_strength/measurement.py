@@ -1,0 +1,73 @@
+"""The claims and the numbers behind them under several protocols, side by side."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from feature_sensitivity.analysis.claims import judge
+from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
+from feature_sensitivity.analysis.run import NORMAL, ROBUST, Run
+from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
+from feature_sensitivity.studies.attack_strength.settings import WEAKEST
+
+LEFT_OUT = ("S6",)
+"""Claims about what no protocol of the study changes."""
+
+Row = dict[str, Any]
+
+
+def attack_comparison(runs: Mapping[str, Run], stronger: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each number: protocol, kind, name, epsilon, value, interval, and a claim's verdict.
+
+    Args:
+        runs: the numbers under each protocol, on the same images.
+        stronger: accuracies under Auto-PGD, with the columns of ``results/accuracy/{model}.checks.csv``;
+            without rows where it was not measured.
+    """
+    rows: list[Row] = []
+    for protocol, run in runs.items():
+        numbers = (*_verdicts(run), *_accuracies(run), *_sensitivities(run), *_ratios(run))
+        rows += [{"protocol": protocol, **row} for row in (*numbers, *_relative_movements(run, runs[WEAKEST]))]
+    for row in stronger.to_dict("records"):
+        accuracy = Estimate(row["accuracy"], row["ci_low"], row["ci_high"])
+        rows.append({"protocol": row["attack"], **_number(ACCURACY, row["model"], row["epsilon"], accuracy)})
+    return pd.DataFrame(rows)
+
+
+def _number(kind: str, name: str, epsilon: float, estimate: Estimate) -> Row:
+    columns = {"kind": kind, "name": name, "epsilon": epsilon}
+    return {**columns, "value": estimate.value, "ci_low": estimate.low, "ci_high": estimate.high, "verdict": ""}
+
+
+def _verdicts(run: Run) -> Iterator[Row]:
+    for judgement in judge(run):
+        if judgement.claim.name not in LEFT_OUT:
+            nothing = Estimate(np.nan, np.nan, np.nan)
+            yield {**_number(CLAIM, judgement.claim.name, np.nan, nothing), "verdict": judgement.verdict}
+
+
+def _accuracies(run: Run) -> Iterator[Row]:
+    for (model, epsilon), accuracy in run.accuracy.items():
+        yield _number(ACCURACY, model, epsilon, accuracy)
+
+
+def _sensitivities(run: Run) -> Iterator[Row]:
+    for model, epsilon in run.movement:
+        yield _number(SENSITIVITY, model, epsilon, run.sensitivity_of(model, epsilon))
+
+
+def _ratios(run: Run) -> Iterator[Row]:
+    for epsilon in run.sensitivity_epsilons:
+        if {(NORMAL, epsilon), (ROBUST, epsilon)} <= run.movement.keys():
+            ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
+            yield _number(RATIO, f"{NORMAL} / {ROBUST}", epsilon, ratio)
+
+
+def _relative_movements(run: Run, weakest: Run) -> Iterator[Row]:
+    """Yield mean sensitivities over those of the weakest protocol; paired bootstrap over images."""
+    for (model, epsilon), movement in run.movement.items():
+        # The study is of one seed.
+        by_image, reference = (moved[0].mean(axis=1) for moved in (movement, weakest.movement[model, epsilon]))
+        yield _number(MOVEMENT, model, epsilon, bootstrap(mean_ratio, by_image, reference))

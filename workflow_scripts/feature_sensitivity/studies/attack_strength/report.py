@@ -1,0 +1,143 @@
+"""The strength of the attack: table, answer, figure."""
+
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve, line_style, panel_grid
+from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
+from feature_sensitivity.studies.attack_strength.settings import WEAKEST
+from feature_sensitivity.studies.study import Study, percent
+
+STRONGEST = "strong"
+
+
+def table(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdict of every claim, and below the numbers, with a column for each protocol and for Auto-PGD."""
+    shown = frame.assign(
+        quantity=[_quantity(row) for row in frame.to_dict("records")],
+        shown=[_shown(row) for row in frame.to_dict("records")],
+    )
+    order = {kind: number for number, kind in enumerate((CLAIM, RATIO, MOVEMENT, ACCURACY, SENSITIVITY))}
+    quantities = shown.sort_values("kind", key=lambda kinds: kinds.map(order), kind="stable").quantity.unique()
+    wide = shown.pivot(index="quantity", columns="protocol", values="shown")
+    return wide.loc[quantities, frame.protocol.unique()].fillna("").rename_axis(columns=None).reset_index()
+
+
+def _quantity(row: dict[str, object]) -> str:
+    if row["kind"] == CLAIM:
+        return f"claim {row['name']}"
+    return f"{row['kind']}, {row['name']}, epsilon {row['epsilon']:g}"
+
+
+def _shown(row: dict[str, float]) -> str:
+    if row["kind"] == CLAIM:
+        return str(row["verdict"])
+    if row["kind"] == ACCURACY:
+        return f"{percent(row['value'])} ({percent(row['ci_low'])}-{percent(row['ci_high'])}) %"
+    return _with_interval(row)
+
+
+def _with_interval(row: dict[str, float]) -> str:
+    return f"{row['value']:.3g} ({row['ci_low']:.3g}-{row['ci_high']:.3g})"
+
+
+def answer(frame: pd.DataFrame) -> str:
+    """Return the claims whose verdict depends on the protocol, and the crossing at the largest epsilon."""
+    return f"{_changed_claims(frame)} {_ratio_at_the_largest_epsilon(frame)}".strip()
+
+
+def _changed_claims(frame: pd.DataFrame) -> str:
+    changed = []
+    for name, rows in frame[frame.kind == CLAIM].groupby("name"):
+        if rows.verdict.nunique() > 1:
+            changed.append(f"{name} ({', '.join(f'{row.protocol}: {row.verdict}' for row in rows.itertuples())})")
+    if not changed:
+        return "No claim's verdict depends on the protocol."
+    return f"The verdict depends on the protocol for {'; '.join(changed)}."
+
+
+def _ratio_at_the_largest_epsilon(frame: pd.DataFrame) -> str:
+    ratios = frame[frame.kind == RATIO]
+    if ratios.empty:
+        return ""
+    last = ratios[ratios.epsilon == ratios.epsilon.max()]
+    parts = [f"{row['protocol']} {_with_interval(row)}" for row in last.to_dict("records")]
+    return (
+        f"At epsilon {last.epsilon.iloc[0]:g} the mean sensitivities of {last['name'].iloc[0]} are: {', '.join(parts)}."
+    )
+
+
+def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw the ratio of the crossing, movement under the strongest protocol, and accuracies, against epsilon."""
+    ratios = frame[frame.kind == RATIO]
+    with mpl.rc_context(STYLE):
+        figure, panels = panel_grid(2 if ratios.empty else 3)
+        _draw_movement(panels[0], frame, models)
+        _draw_accuracy(panels[1], frame, models)
+        if not ratios.empty:
+            _draw_ratio(panels[2], ratios)
+        for axes in panels:
+            axes.set_xlabel("$\\epsilon$, standardized units")
+            axes.legend(fontsize=7)
+        add_caption(figure, caption)
+    return figure
+
+
+def _draw_movement(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> None:
+    rows = frame[(frame.kind == MOVEMENT) & (frame.protocol == STRONGEST)]
+    for number, model in enumerate(models):
+        _draw(axes, rows[rows["name"] == model], number=number, label=model)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_ylabel(f"mean sensitivity, {STRONGEST} / {WEAKEST}")
+
+
+def _draw_accuracy(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> None:
+    """Draw filled markers for the weakest protocol, hollow ones for the strongest, crosses for Auto-PGD."""
+    rows = frame[frame.kind == ACCURACY].sort_values("epsilon")
+    others = {STRONGEST: {"markerfacecolor": "white"}}
+    others |= {name: {"marker": "x", "linestyle": ""} for name in rows.protocol.unique() if name not in PROTOCOLS}
+    for number, model in enumerate(models):
+        of_model = rows[rows["name"] == model]
+        _draw(axes, of_model[of_model.protocol == WEAKEST], number=number, label=f"{model}, {WEAKEST}", scale=100)
+        for name, look in others.items():
+            points = of_model[of_model.protocol == name]
+            style = {**line_style(number), "linestyle": ":", "markersize": 5, **look}
+            axes.plot(points.epsilon, 100 * points.value, label=name if number == 0 else None, **style)
+    axes.set_ylim(-3, 103)
+    axes.set_ylabel("accuracy under attack (%)")
+
+
+def _draw_ratio(axes: Axes, ratios: pd.DataFrame) -> None:
+    for number, protocol in enumerate(PROTOCOLS):
+        _draw(axes, ratios[ratios.protocol == protocol], number=number, label=protocol)
+    axes.axhline(1, color="black", linewidth=0.8)
+    axes.set_ylabel(f"mean sensitivity,\n{ratios['name'].iloc[0]}")
+
+
+def _draw(axes: Axes, rows: pd.DataFrame, *, number: int, label: str, scale: float = 1.0) -> None:
+    rows = rows.sort_values("epsilon")
+    draw_curve(
+        axes,
+        x=rows.epsilon,
+        y=scale * rows.value,
+        low=scale * rows.ci_low,
+        high=scale * rows.ci_high,
+        number=number,
+        label=label,
+    )
+
+
+STUDY = Study(
+    title="The strength of the attack",
+    question="Which of the paper's conclusions survive a stronger attack?",
+    table=table,
+    answer=answer,
+    figure=figure,
+    texts=("protocol", "kind", "name", "verdict"),
+    numbers=("epsilon", "value", "ci_low", "ci_high"),
+)
