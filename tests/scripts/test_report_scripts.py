@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from compare_attacks import compare_attacks
 from compare_definitions import compare_definitions
 from compare_norms import compare_norms
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
@@ -299,6 +300,32 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
     assert markdown.endswith("\n\nPROTOCOL\n")
     assert "<strong>Gain of robust_dataset" in (tmp_path / "norms.html").read_text(encoding="utf-8")
     assert "PROTOCOL" in text_of(tmp_path / "norms.svg")
+
+
+def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):
+    csv = tmp_path / "attack_strength.csv"
+    compare_attacks(
+        accuracy=dict.fromkeys(["paper", "fast", "strong"], files.accuracy),
+        sensitivity=dict.fromkeys(["paper", "fast", "strong"], files.sensitivity),
+        csv=csv,
+        definition="max_abs",
+        normalization="max_abs",
+    )
+    table = pd.read_csv(csv)
+    assert set(table.protocol) == {"paper", "fast", "strong"}
+    assert (table[table.kind == "mean sensitivity / paper's"].value == 1).all()
+    assert len(table[table.kind == "accuracy"]) == 3 * 3 * 3
+    markdown = tmp_path / "attack_strength.md"
+    report_study(
+        "attack_strength",
+        tables=[csv],
+        markdown=markdown,
+        page=tmp_path / "attack_strength.html",
+        svg=tmp_path / "attack_strength.svg",
+        models=MODELS,
+        protocol="PROTOCOL",
+    )
+    assert "No claim's verdict depends on the protocol. At epsilon 0.2" in markdown.read_text()
 
 
 def test_locate_crossing(files: Files, tmp_path: Path):

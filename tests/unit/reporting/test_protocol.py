@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from feature_sensitivity.config.protocols import with_protocols
+from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
 from feature_sensitivity.reporting import protocol
 
 ROOT = Path(__file__).parents[3]
@@ -75,3 +75,13 @@ def test_reading_the_snakefile_needs_no_heavy_library():
     heavy = {"torch", "numpy", "pandas", "matplotlib", "scipy", "h5py", "xarray"}
     code = f"import sys; from feature_sensitivity.reporting import protocol; sys.exit(len({heavy} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT / "workflow_scripts", check=True)
+
+
+@pytest.mark.parametrize("name", ["convergence", "attack_strength"])
+def test_a_study_of_attacks_states_every_protocol_and_not_that_of_the_run(name: str, paper: dict[str, Any]):
+    paper["sensitivity"] |= {"steps": 123, "restarts": 45}
+    sentence = protocol.study(name, paper)
+    assert "Protocol paper: linf PGD, 20 steps of 1/8 epsilon, best iterate" in sentence
+    assert f"Protocol fast: linf PGD, {PROTOCOLS['fast']['steps']} steps" in sentence
+    assert "Protocol strong: " in sentence
+    assert "123" not in sentence
