@@ -8,7 +8,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.config.protocols import PROTOCOLS
-from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve, line_style, panel_grid
+from feature_sensitivity.reporting.style import (
+    COLORS,
+    STYLE,
+    add_caption,
+    add_legend,
+    draw_curve,
+    line_style,
+    panel_grid,
+)
 from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
 from feature_sensitivity.studies.attack_strength.settings import WEAKEST
 from feature_sensitivity.studies.study import Study, percent
@@ -83,7 +91,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
             _draw_ratio(panels[2], ratios)
         for axes in panels:
             axes.set_xlabel("$\\epsilon$, standardized units")
-            axes.legend(fontsize=7)
+        add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure
 
@@ -103,18 +111,21 @@ def _draw_accuracy(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> No
     others |= {name: {"marker": "x", "linestyle": ""} for name in rows.protocol.unique() if name not in PROTOCOLS}
     for number, model in enumerate(models):
         of_model = rows[rows["name"] == model]
-        _draw(axes, of_model[of_model.protocol == WEAKEST], number=number, label=f"{model}, {WEAKEST}", scale=100)
+        label = WEAKEST if number == 0 else "_"  # colours are the models' everywhere, so one of them stands for all
+        _draw(axes, of_model[of_model.protocol == WEAKEST], number=number, label=label, scale=100)
         for name, look in others.items():
             points = of_model[of_model.protocol == name]
             style = {**line_style(number), "linestyle": ":", "markersize": 5, **look}
-            axes.plot(points.epsilon, 100 * points.value, label=name if number == 0 else None, **style)
+            axes.plot(points.epsilon, 100 * points.value, label=name if number == 0 else "_", **style)
+    axes.legend(fontsize=7, loc="upper right")
     axes.set_ylim(-3, 103)
     axes.set_ylabel("accuracy under attack (%)")
 
 
 def _draw_ratio(axes: Axes, ratios: pd.DataFrame) -> None:
     for number, protocol in enumerate(PROTOCOLS):
-        _draw(axes, ratios[ratios.protocol == protocol], number=number, label=protocol)
+        _draw(axes, ratios[ratios.protocol == protocol], number=number + len(COLORS) // 2, label=protocol)
+    axes.legend(fontsize=7)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel(f"mean sensitivity,\n{ratios['name'].iloc[0]}")
 

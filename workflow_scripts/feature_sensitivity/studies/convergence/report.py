@@ -55,8 +55,9 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
         for axes in grid[-1]:
             axes.set_xticks(ticks, [str(n) for n in ticks])
             axes.xaxis.set_minor_locator(NullLocator())
+            axes.set_xlabel("gradient evaluations")
         figure.supylabel("mean movement, relative to the paper's protocol", fontsize=9)
-        add_legend(figure, grid[0, 0], title="against gradient evaluations for each image, feature and direction")
+        add_legend(figure, grid[0, 0], title="attack")
         add_caption(figure, caption)
     return figure
 
