@@ -24,6 +24,7 @@ def run(**movements: float) -> Run:
         accuracy={(model, 0.2): Estimate(0.5, 0.4, 0.6) for model in movements},
         movement={(model, 0.2): movement * by_image for model, movement in movements.items()},
         n_classes=10,
+        recorded={0.2: {"epsilon": 0.2, "epsilon_255": 10.0}},
     )
 
 
@@ -38,6 +39,7 @@ def test_protocols_stand_side_by_side():
     assert relative.value["paper", "normal"] == relative.value["strong", "robust_dataset"] == 1
     assert relative.ci_low["strong", "normal"] == pytest.approx(3), "the images are the same, so their spread cancels"
     assert table.value["paper", "mean sensitivity", "normal"] == pytest.approx(2)
+    assert table.epsilon_255["strong", "accuracy", "normal"] == table.epsilon_255["apgd", "accuracy", "normal"] == 10
     assert table.value["apgd", "accuracy", "normal"] == 0.1
     claims = table.xs("claim", level="kind").loc["strong"]
     assert claims.index.tolist() == ["A1", "A2", "A3", "A4", "A5", "S1", "S2", "S3", "S4", "S5"]

@@ -10,6 +10,7 @@ from feature_sensitivity.studies.convergence.attacks import attacks, gradient_ev
 from feature_sensitivity.studies.convergence.measurement import convergence_table
 
 SECTION = {"norm": "linf", "iterate": "best", "clip_to_pixel_box": False, "search_dtype": "float32", "batch_size": None}
+SECTION |= {"epsilon_unit": "standardized"}
 COMPARED = attacks(SECTION, epsilon="0.08", steps=[10, 20], n_starts=2, seed=3)
 
 

@@ -5,10 +5,12 @@ import yaml
 
 from feature_sensitivity.config.costs import duration
 from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
+from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.studies.costs import job_flop
 from snakemake_runs import ROOT
 
 PAPER = with_protocols(yaml.safe_load((ROOT / "config.yaml").read_text()))
+PAPER |= sections_with_unit(PAPER)
 
 
 def test_one_sensitivity_of_the_paper_costs_what_it_should():

@@ -21,7 +21,9 @@ def in_unit(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
     """The same table of a run with epsilons in this unit."""
     if "epsilon" not in frame:
         return frame
-    recorded = [epsilon_columns(f"{epsilon:g}", unit=unit, std=[0.2]) for epsilon in frame.epsilon]
+    recorded = [
+        {} if np.isnan(epsilon) else epsilon_columns(f"{epsilon:g}", unit=unit, std=[0.2]) for epsilon in frame.epsilon
+    ]
     return frame.drop(columns="epsilon").join(pd.DataFrame(recorded))
 
 
@@ -181,11 +183,11 @@ def test_convergence_states_what_each_protocol_reaches():
     answer = STUDIES["convergence"].answer(convergence())
     assert "paper (20 gradient evaluations) 60.0 to 90.0 %, least for normal at epsilon 0.2" in answer
     assert "fast (7 gradient evaluations) 90.0 to 90.0 %" in answer
-    table = STUDIES["convergence"].table(convergence())
+    table = STUDIES["convergence"].table(in_unit(convergence(), "standardized"))
     assert len(table) == 6
     paper = table.set_index(["model", "epsilon"])["paper, % of the best known"]
-    assert paper["normal", "0.2"] == "60.0 (58.0-62.0)"
-    assert paper["adversarial", "0.2"] == "80.0 (78.0-82.0)"
+    assert paper["normal", "0.2 (10.2/255)"] == "60.0 (58.0-62.0)"
+    assert paper["adversarial", "0.2 (10.2/255)"] == "80.0 (78.0-82.0)"
 
 
 def test_the_strength_of_the_attack_names_the_verdicts_that_change():
@@ -202,7 +204,8 @@ def test_the_strength_of_the_attack_does_without_the_models_of_the_crossing(tmp_
     study, frame = STUDIES["attack_strength"], attack_strength(ratio=False)
     frame = frame[(frame.kind != "claim") | (frame["name"] == "S3")]
     assert study.answer(frame) == "No claim's verdict depends on the protocol."
-    save_figure(study.figure(frame, models=MODELS, caption="settings"), tmp_path / "figure.svg")
+    in_units = in_unit(frame.reset_index(drop=True), "standardized")
+    save_figure(study.figure(in_units, models=MODELS, caption="settings"), tmp_path / "figure.svg")
 
 
 def test_definitions_are_counted_by_verdict():

@@ -76,9 +76,7 @@ def study(name: str, config: Settings) -> str:
     )
     own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
     attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(config)
-    return (
-        f"{f'Study: {own}. ' if own else ''}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {units}."
-    )
+    return f"{f'Study: {own}. ' if own else ''}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {units}."
 
 
 def _attacks(config: Settings) -> str:

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def attack_comparison(runs: Mapping[str, Run], stronger: pd.DataFrame) -> pd.DataFrame:
-    """Return a row for each number: protocol, kind, name, epsilon, value, interval, and a claim's verdict.
+    """Return a row for each number: protocol, kind, name, epsilon in both units, value, interval, a claim's verdict.
 
     Args:
         runs: the numbers under each protocol, on the same images.
@@ -33,7 +33,13 @@ def attack_comparison(runs: Mapping[str, Run], stronger: pd.DataFrame) -> pd.Dat
     for row in stronger.to_dict("records"):
         accuracy = Estimate(row["accuracy"], row["ci_low"], row["ci_high"])
         rows.append({"protocol": row["attack"], **_number(ACCURACY, row["model"], row["epsilon"], accuracy)})
-    return pd.DataFrame(rows)
+    recorded = runs[WEAKEST].recorded
+    return pd.DataFrame([{**row, **recorded.get(row["epsilon"], _same(row["epsilon"], recorded))} for row in rows])
+
+
+def _same(epsilon: float, recorded: Mapping[float, Mapping[str, float]]) -> dict[str, float]:
+    """Return what is recorded of an epsilon that is the same number in every unit: 0, and that of a claim, NaN."""
+    return {name: epsilon for columns in recorded.values() for name in columns}
 
 
 def _number(kind: str, name: str, epsilon: float, estimate: Estimate) -> Row:

@@ -8,6 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.config.units import own_unit
+from feature_sensitivity.reporting.epsilons import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import (
     COLORS,
     STYLE,
@@ -39,7 +41,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 def _quantity(row: dict[str, object]) -> str:
     if row["kind"] == CLAIM:
         return f"claim {row['name']}"
-    return f"{row['kind']}, {row['name']}, epsilon {row['epsilon']:g}"
+    return f"{row['kind']}, {row['name']}, epsilon {own_unit(row)}"
 
 
 def _shown(row: dict[str, float]) -> str:
@@ -75,9 +77,8 @@ def _ratio_at_the_largest_epsilon(frame: pd.DataFrame) -> str:
         return ""
     last = ratios[ratios.epsilon == ratios.epsilon.max()]
     parts = [f"{row['protocol']} {_with_interval(row)}" for row in last.to_dict("records")]
-    return (
-        f"At epsilon {last.epsilon.iloc[0]:g} the mean sensitivities of {last['name'].iloc[0]} are: {', '.join(parts)}."
-    )
+    first = last.iloc[0].to_dict()
+    return f"At epsilon {own_unit(first)} the mean sensitivities of {first['name']} are: {', '.join(parts)}."
 
 
 def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
@@ -90,7 +91,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
         if not ratios.empty:
             _draw_ratio(panels[2], ratios)
         for axes in panels:
-            axes.set_xlabel("$\\epsilon$, standardized units")
+            label_epsilon_axis(axes, frame)
         add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure
@@ -116,7 +117,7 @@ def _draw_accuracy(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> No
         for name, look in others.items():
             points = of_model[of_model.protocol == name]
             style = {**line_style(number), "linestyle": ":", "markersize": 5, **look}
-            axes.plot(points.epsilon, 100 * points.value, label=name if number == 0 else "_", **style)
+            axes.plot(axis_positions(points), 100 * points.value, label=name if number == 0 else "_", **style)
     axes.legend(fontsize=7, loc="upper right")
     axes.set_ylim(-3, 103)
     axes.set_ylabel("accuracy under attack (%)")
@@ -134,7 +135,7 @@ def _draw(axes: Axes, rows: pd.DataFrame, *, number: int, label: str, scale: flo
     rows = rows.sort_values("epsilon")
     draw_curve(
         axes,
-        x=rows.epsilon,
+        x=axis_positions(rows),
         y=scale * rows.value,
         low=scale * rows.ci_low,
         high=scale * rows.ci_high,
@@ -150,5 +151,5 @@ STUDY = Study(
     answer=answer,
     figure=figure,
     texts=("protocol", "kind", "name", "verdict"),
-    numbers=("epsilon", "value", "ci_low", "ci_high"),
+    numbers=("epsilon", "epsilon_255", "value", "ci_low", "ci_high"),
 )

@@ -1,6 +1,7 @@
 """What the study of the attack's convergence costs. Needs no torch."""
 
 from feature_sensitivity.config.costs import SHARE_AFTER_DROPPING, Job
+from feature_sensitivity.config.units import from_file_name
 from feature_sensitivity.studies.convergence.attacks import attacks, gradient_evaluations
 
 
@@ -9,7 +10,7 @@ def measure_convergence(job: Job) -> float:
     study, section = job.config["studies"]["convergence"], job.config["sensitivity"]
     compared = attacks(
         section,
-        epsilon=job.wildcards["eps"],
+        epsilon=from_file_name(job.wildcards["eps"]),
         steps=study["steps"],
         n_starts=study["starts"],
         seed=job.config["seeds"][0],

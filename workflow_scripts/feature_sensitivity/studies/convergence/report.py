@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullLocator
 
 from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.config.units import in_both_units, own_unit
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style
 from feature_sensitivity.studies.convergence.attacks import CONSTANT, FALLING
 from feature_sensitivity.studies.study import Study, percent, percents
@@ -19,7 +20,9 @@ TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the best known movement that each protocol reaches, a row for each model and epsilon."""
-    shown = frame.assign(shown=percents(frame, "share_of_best"), epsilon=[f"{e:g}" for e in frame.epsilon])
+    shown = frame.assign(
+        shown=percents(frame, "share_of_best"), epsilon=[in_both_units([row]) for row in frame.to_dict("records")]
+    )
     keys = ["model", "epsilon"]
     rows = shown.drop_duplicates(keys)[keys]
     for name in PROTOCOLS:
@@ -36,7 +39,7 @@ def answer(frame: pd.DataFrame) -> str:
         least = rows.loc[rows.share_of_best.idxmin()]
         parts.append(
             f"{name} ({rows.gradient_evaluations.iloc[0]} gradient evaluations) {percent(rows.share_of_best.min())} to "
-            f"{percent(rows.share_of_best.max())} %, least for {least.model} at epsilon {least.epsilon:g}"
+            f"{percent(rows.share_of_best.max())} %, least for {least.model} at epsilon {own_unit(least.to_dict())}"
         )
     return f"Of the best known mean movement the protocols reach, over models and epsilons: {'; '.join(parts)}."
 
@@ -49,8 +52,9 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(len(models), len(epsilons), squeeze=False, sharex=True)
         for (row, model), (column, epsilon) in product(enumerate(models), enumerate(epsilons)):
-            _draw(grid[row, column], frame[(frame.model == model) & (frame.epsilon == epsilon)])
-            grid[row, column].set_title(f"{model}, $\\epsilon$ = {epsilon:g}", fontsize=9)
+            rows = frame[(frame.model == model) & (frame.epsilon == epsilon)]
+            _draw(grid[row, column], rows)
+            grid[row, column].set_title(f"{model}, $\\epsilon$ = {in_both_units(rows.to_dict('records'))}", fontsize=8)
         ticks = [n for n in TICKS if frame.gradient_evaluations.min() <= n <= _curves(frame).gradient_evaluations.max()]
         for axes in grid[-1]:
             axes.set_xticks(ticks, [str(n) for n in ticks])
@@ -90,5 +94,5 @@ STUDY = Study(
     answer=answer,
     figure=figure,
     texts=("model", "attack"),
-    numbers=("epsilon", "gradient_evaluations", "mean_movement", "share_of_best", "ci_low", "ci_high"),
+    numbers=("epsilon", "epsilon_255", "gradient_evaluations", "mean_movement", "share_of_best", "ci_low", "ci_high"),
 )
