@@ -91,9 +91,7 @@ rule measure_convergence:
         # The protocols' numbers are compared, so the run's own play no part.
         settings=lambda wildcards: {
             key: value
-            for key, value in sensitivity_settings_of(
-                config, wildcards.model
-            ).items()
+            for key, value in sensitivity_settings_of(config, wildcards.model).items()
             if key not in {"protocol", *PROTOCOLS["paper"]}
         },
         seed=SEED,
