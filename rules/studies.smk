@@ -140,7 +140,7 @@ use rule measure_sensitivity as measure_sensitivity_by_protocol with:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: {
-            **measurement_settings(),
+            **measurement_settings(wildcards.model),
             **sensitivity_changes(config, wildcards.protocol),
         },
         seed=SEED,

@@ -1,6 +1,7 @@
 """The strength of the attack: table, answer, figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
@@ -38,13 +39,13 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
     return wide.loc[quantities, frame.protocol.unique()].fillna("").rename_axis(columns=None).reset_index()
 
 
-def _quantity(row: dict[str, object]) -> str:
+def _quantity(row: Mapping[Any, Any]) -> str:
     if row["kind"] == CLAIM:
         return f"claim {row['name']}"
     return f"{row['kind']}, {row['name']}, epsilon {own_unit(row)}"
 
 
-def _shown(row: dict[str, float]) -> str:
+def _shown(row: Mapping[Any, Any]) -> str:
     if row["kind"] == CLAIM:
         return str(row["verdict"])
     if row["kind"] == ACCURACY:
@@ -52,7 +53,7 @@ def _shown(row: dict[str, float]) -> str:
     return _with_interval(row)
 
 
-def _with_interval(row: dict[str, float]) -> str:
+def _with_interval(row: Mapping[Any, Any]) -> str:
     return f"{row['value']:.3g} ({row['ci_low']:.3g}-{row['ci_high']:.3g})"
 
 

@@ -36,7 +36,7 @@ def answer(frame: pd.DataFrame) -> str:
     parts = []
     for name in PROTOCOLS:
         rows = frame[frame.attack == name]
-        least = rows.loc[rows.share_of_best.idxmin()]
+        least = rows.sort_values("share_of_best").iloc[0]
         parts.append(
             f"{name} ({rows.gradient_evaluations.iloc[0]} gradient evaluations) {percent(rows.share_of_best.min())} to "
             f"{percent(rows.share_of_best.max())} %, least for {least.model} at epsilon {own_unit(least.to_dict())}"
