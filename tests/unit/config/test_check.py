@@ -44,8 +44,8 @@ WRONG = {
         ["studies.norms.epsilons has '1/2' and '0.5'", "studies.crossing.epsilons has '0'; leave it out"],
     ),
     "epsilon 0 of a study": (
-        {"studies": {"convergence": {"epsilon": "0/255"}}},
-        ["studies.convergence.epsilon is 0/255; write a positive epsilon"],
+        {"studies": {"last_layer_refit": {"epsilon": "0/255"}}},
+        ["studies.last_layer_refit.epsilon is 0/255; write a positive epsilon"],
     ),
     "a fraction of nothing": ({"epsilons": ["8/0"]}, ["epsilons.0 is '8/0'; write a positive decimal or a fraction"]),
     "decimals left over from standardized units": (

@@ -6,6 +6,7 @@ import yaml
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
+from feature_sensitivity.config.units import sections_with_unit
 from snakemake_runs import ROOT
 
 PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
@@ -13,7 +14,7 @@ SCHEMA = yaml.safe_load((ROOT / "rules/config.schema.yaml").read_text())
 
 
 def test_the_paper_takes_twenty_steps_of_an_eighth_of_epsilon():
-    config = with_protocols(PAPER)
+    config = sections_with_unit(with_protocols(PAPER))
     for section in ("accuracy", "sensitivity"):
         attack = Attack.from_config(config[section], "0.08")
         assert attack == Attack(norm="linf", epsilon=0.08, steps=20, step_size=0.01)
