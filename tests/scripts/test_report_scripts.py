@@ -38,7 +38,7 @@ ATTACK = {"steps": 4, "relative_step_size": "1/8", "schedule": "constant", "mome
 ATTACK |= {"clip_to_pixel_box": False, "epsilon_unit": "standardized"}
 ACCURACY = {**ATTACK, "iterate": "last", "images": None, "stronger_attack": None}
 SENSITIVITY = {**ATTACK, "iterate": "best", "surrogate_steps": 0, "search_dtype": "float32", "batch_size": None}
-SENSITIVITY |= {"images": N_IMAGES, "features": None, "target_relative_error": None}
+SENSITIVITY |= {"images": N_IMAGES, "layer": None, "positions": None, "features": None, "target_relative_error": None}
 
 
 def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
