@@ -17,6 +17,7 @@ from snakemake_runs import ROOT
 CLEAN = np.array([[1.0, 0.0], [3.0, 2.0]], np.float32)
 MAXIMUM = np.array([[2.0, 0.0], [3.5, 5.0]], np.float32)
 MINIMUM = np.array([[0.0, 0.0], [1.0, 1.0]], np.float32)
+GIVEN = set(DIMENSIONS) - {"sensitivity", "sensitivity_raw", "standard_error"}
 WEIGHT = np.array([[3.0, -1.0], [-4.0, 2.0]], np.float32)
 
 
@@ -76,6 +77,17 @@ def test_settings_are_plain_numbers_and_strings_in_h5py_too(path: Path):
 def test_one_image_has_an_infinite_standard_error(path: Path, tmp_path: Path):
     part_of(path, np.array([1]), tmp_path / "one.h5")
     assert read_sensitivity(tmp_path / "one.h5").standard_error.tolist() == [np.inf, np.inf]
+
+
+def test_without_a_linear_layer_sensitivities_are_unweighted(path: Path, tmp_path: Path):
+    arrays = {name: getattr(read_sensitivity(path), name) for name in sorted(GIVEN - {"weight"})}
+    write_sensitivity(tmp_path / "map_0.08.h5", **arrays, weight=np.empty((0, 2), np.float32), attributes={})
+    file = read_sensitivity(tmp_path / "map_0.08.h5")
+    assert file.attributes["weight_normalization"] == "none"
+    assert np.array_equal(file.sensitivity, file.sensitivity_raw)
+    other = rederived(file, definition="range", normalization="l2")
+    assert other.sensitivity.tolist() == [2.25, 2.0]
+    assert other.attributes["weight_normalization"] == "none"
 
 
 def part_of(path: Path, rows: np.ndarray, part: Path, **attributes: int) -> None:
