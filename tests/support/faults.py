@@ -1,7 +1,7 @@
 """Fault injection over every stage: kills, full disks and bad inputs at each rule of the tiny workflow.
 
     python tests/support/faults.py FOLDER             # the long form, also: make torture
-    python tests/support/faults.py FOLDER --short     # a few minutes, for continuous integration
+    python tests/support/faults.py FOLDER --short     # a few of each
 
 An undisturbed run in FOLDER is the reference. Each trial takes a copy of it, removes the outputs of one job, disturbs
 the command that makes them, and gives the same command again. A trial is survived if the outputs then have the same

@@ -1,6 +1,5 @@
-"""A few faults at a few stages (the long form is ``make torture``), and that a loss is noticed."""
+"""Fault injection (``make torture``) notices a loss."""
 
-import subprocess
 import sys
 from pathlib import Path
 
@@ -9,16 +8,6 @@ import pytest
 import fault_kinds
 from fault_kinds import Outcome, Trial
 from faults import Job, table, trials
-from snakemake_runs import ROOT
-
-
-@pytest.mark.workflow
-def test_a_few_faults_are_survived(tmp_path: Path):
-    program = [sys.executable, ROOT / "tests/support/faults.py", tmp_path, "--short"]
-    done = subprocess.run(program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    assert done.returncode == 0, done.stdout
-    assert "| all | 3 of 3 | 2 of 2 | 1 of 1 | 1 of 1 | 8 of 8 |" in done.stdout
-
 
 CAREFUL = """
 import os, sys, time
