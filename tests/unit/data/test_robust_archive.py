@@ -67,8 +67,8 @@ def good_files(folder="release_datasets/d_robust_CIFAR/"):
 def assert_is_the_dataset(source: Source, images=IMAGES):
     assert list(source.splits) == ["train"]
     split = source.splits["train"]
-    assert split.images.flags.c_contiguous
-    np.testing.assert_array_equal(split.images, images.numpy())
+    assert split.images[:].flags.c_contiguous
+    np.testing.assert_array_equal(split.images[:], images.numpy())
     np.testing.assert_array_equal(split.labels, LABELS.numpy())
     assert split.images.dtype == images.numpy().dtype
     assert split.labels.dtype == np.int64

@@ -175,7 +175,7 @@ def test_a_crossing_is_interpolated_in_the_logarithm():
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 1.5])) == []
     assert "cross at epsilon 0.147" in STUDIES["crossing"].answer(crossing(1.1, 0.9))
     in_pixels = STUDIES["crossing"].answer(in_unit(crossing(1.1, 0.9), "pixel"))
-    assert "cross at epsilon 37.5 in 255ths of the pixel range" in in_pixels
+    assert "cross at epsilon 37.6 in 255ths of the pixel range" in in_pixels
     assert "normal is the more sensitive one throughout" in STUDIES["crossing"].answer(crossing(1.5, 1.1))
 
 
