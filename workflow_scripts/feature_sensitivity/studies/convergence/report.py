@@ -61,7 +61,7 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xlabel("gradient evaluations")
         figure.supylabel("mean movement, relative to the paper's protocol", fontsize=9)
-        add_legend(figure, grid[0, 0], title="attack")
+        add_legend(figure, grid[0, 0], title="attack", columns=None if len(epsilons) > 2 else 3)
         add_caption(figure, caption)
     return figure
 
