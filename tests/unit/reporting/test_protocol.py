@@ -39,8 +39,8 @@ def test_falling_steps_and_momentum_are_stated(paper: dict[str, Any]):
 def test_a_setting_beyond_the_paper_is_stated(paper: dict[str, Any]):
     changed = {**paper["sensitivity"], "surrogate_steps": 2, "restarts": 3, "clip_to_pixel_box": True}
     assert protocol.sensitivity_attack(changed) == (
-        "linf PGD, 20 steps of 1/8 epsilon, surrogate gradient in the first 2, 3 restarts, best iterate, clipped to "
-        "the pixel box; definition max_abs, weights max_abs"
+        "linf PGD, 20 steps of 1/8 epsilon, surrogate gradient in the first 2 steps, 3 restarts, best iterate, "
+        "clipped to the pixel box; definition max_abs, weights max_abs"
     )
 
 

@@ -27,7 +27,8 @@ def sensitivity_attack(settings: Settings) -> str:
     """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
     box = f", {_pixel_box(settings)}" if settings["clip_to_pixel_box"] else ""
     derived = f"definition {settings['definition']}, weights {settings['weight_normalization']}"
-    surrogate = f", surrogate gradient in the first {n}" if (n := settings["surrogate_steps"]) else ""
+    n = settings["surrogate_steps"]
+    surrogate = f", surrogate gradient in the first {'step' if n == 1 else f'{n} steps'}" if n else ""
     return f"{_pgd(settings, surrogate=surrogate)}{box}; {derived}"
 
 
