@@ -271,13 +271,22 @@ def test_the_summary_is_shown_only_by_a_run_that_made_or_checked_it(edited: Path
 
 def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
     results = edited / "results/tiny"
-    shutil.copy(results / "sens/adversarial_0.04.h5", results / "sens/normal_0.04.h5")
-    shutil.copy(results / "models/adversarial.pt", results / "models/robust_dataset.pt")
-    for target, sentence in (
-        ("figures/figure2_sensitivity.svg", "normal_0.04.h5 is of another measurement than this run's: model is adv"),
-        ("accuracy/robust_dataset.csv", "robust_dataset.pt is not the one that the configuration describes"),
+    for source, target, asked_for, sentence in (
+        (
+            "sens/adversarial_0.04.h5",
+            "sens/normal_0.04.h5",
+            "figures/figure2_sensitivity.svg",
+            "normal_0.04.h5 is of another measurement than this run's: model is adv",
+        ),
+        (
+            "models/adversarial.pt",
+            "models/robust_dataset.pt",
+            "accuracy/robust_dataset.csv",
+            "robust_dataset.pt is not the one that the configuration describes",
+        ),
     ):
-        done = run_snakemake(edited, *TINY, f"results/tiny/{target}", check=False)
+        shutil.copy(results / source, results / target)
+        done = run_snakemake(edited, *TINY, f"results/tiny/{asked_for}", check=False)
         assert done.returncode != 0
         assert sentence in done.stdout
         assert "Traceback" not in done.stdout
