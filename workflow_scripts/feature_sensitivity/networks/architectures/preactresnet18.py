@@ -5,30 +5,24 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from feature_sensitivity.networks.architectures.averaged_relu import initialize, last_relu
+from feature_sensitivity.networks.architectures.pre_activation_block import PreActivationBlock
 from feature_sensitivity.networks.classifier import Classifier
 
 
-class PreActBlock(nn.Module):
-    """BatchNorm and ReLU before each of two 3x3 convolutions."""
+class PreActBlock(PreActivationBlock):
+    """The block with its shortcut under the name of the common CIFAR code."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        super().__init__(in_channels, out_channels, stride)
         self.shortcut: nn.Module | None = None
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(nn.Conv2d(in_channels, out_channels, 1, stride, bias=False))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output."""
-        activated = F.relu(self.bn1(x), inplace=True)
-        out = F.relu(self.bn2(self.conv1(activated)), inplace=True)
-        return self.conv2(out) + (x if self.shortcut is None else self.shortcut(activated))
+    def projection(self) -> nn.Module | None:
+        """Return the convolution of the shortcut."""
+        return self.shortcut
 
 
 class PreActResNet18(Classifier):

@@ -4,29 +4,23 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from feature_sensitivity.networks.architectures.averaged_relu import AveragedReLU, initialize
+from feature_sensitivity.networks.architectures.pre_activation_block import PreActivationBlock
 
 
-class WideBlock(nn.Module):
-    """BatchNorm and ReLU before each of two 3x3 convolutions. Names are those of the common PyTorch code."""
+class WideBlock(PreActivationBlock):
+    """The block with its shortcut under the name of the common PyTorch code."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int) -> None:
-        super().__init__()
-        self.bn1 = nn.BatchNorm2d(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(out_channels)
-        self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False)
+        super().__init__(in_channels, out_channels, stride)
         self.convShortcut: nn.Module | None = None
         if in_channels != out_channels:
             self.convShortcut = nn.Conv2d(in_channels, out_channels, 1, stride, bias=False)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the block's output."""
-        activated = F.relu(self.bn1(x), inplace=True)
-        out = F.relu(self.bn2(self.conv1(activated)), inplace=True)
-        return self.conv2(out) + (x if self.convShortcut is None else self.convShortcut(activated))
+    def projection(self) -> nn.Module | None:
+        """Return the convolution of the shortcut."""
+        return self.convShortcut
 
 
 class WideGroup(nn.Module):
