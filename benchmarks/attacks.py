@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from candidates import Found, Rows, adam, auto_pgd, conjugate, frank_wolfe, projected, restarted
+from candidates import Found, Rows, adam, auto_pgd, better_of, conjugate, frank_wolfe, projected, restarted
 from machine import describe
 from problem import load
 
@@ -54,15 +54,14 @@ def curves() -> Mapping[str, Callable[[int], Attack]]:
 
 def candidates(n: int) -> Iterator[tuple[str, Attack]]:
     """Yield what else was tried with ``n`` gradient evaluations."""
-    falling = partial(projected, steps=n, momentum=0.5, schedule="linear", surrogate_steps=1)
     for first in (1.0, 2.0):
-        yield f"linear from {first:g}, momentum 0.5, 1 surrogate step", partial(falling, first=first)
+        yield f"linear from {first:g}, momentum 0.5, 1 surrogate step", partial(falling, n=n, first=first)
     for momentum in (0.0, 0.25, 0.75):
         yield (
             f"linear from 1.5, momentum {momentum:g}, 1 surrogate step",
-            partial(falling, first=1.5, momentum=momentum),
+            partial(falling, n=n, momentum=momentum),
         )
-    yield "cosine from 1.5, momentum 0.5, 1 surrogate step", partial(falling, first=1.5, schedule="cosine")
+    yield "cosine from 1.5, momentum 0.5, 1 surrogate step", partial(falling, n=n, schedule="cosine")
     yield "cosine from 1, momentum 0.75", partial(projected, steps=n, first=1.0, momentum=0.75, schedule="cosine")
     yield (
         "cosine from 1.5, momentum 0.5, Nesterov",
@@ -106,16 +105,12 @@ def starts(rows: Rows, n: int) -> Found:
 def halving(rows: Rows, n: int) -> Found:
     short = max(n // 60, 2)
     best, points = restarted(partial(falling, n=short), rows, 12)
-    final, found = falling(rows, n - 12 * short, first=1.0, surrogate_steps=0, start=points)
-    better = final > best
-    return final.where(better, best), found.where(better[:, None, None, None], points)
+    return better_of((best, points), falling(rows, n - 12 * short, first=1.0, surrogate_steps=0, start=points))
 
 
 def continued(rows: Rows, n: int) -> Found:
     best, points = harvest(rows, n // 3)
-    final, found = falling(rows, n - n // 3, first=0.5, surrogate_steps=0, start=points)
-    better = final > best
-    return final.where(better, best), found.where(better[:, None, None, None], points)
+    return better_of((best, points), falling(rows, n - n // 3, first=0.5, surrogate_steps=0, start=points))
 
 
 def warm(rows: Rows, n: int) -> Found:

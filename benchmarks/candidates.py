@@ -6,6 +6,7 @@ in where they start, in how gradients are summed, in how long steps are, and in 
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from math import ceil
 
 import numpy as np
@@ -214,11 +215,13 @@ def _checkpoints(steps: int) -> set[int]:
 
 def restarted(attack: Callable[..., Found], rows: Rows, starts: int) -> Found:
     """Return the best of several random starts."""
-    first, *others = (attack(rows, restart=restart) for restart in range(starts))
-    best = _Best(first[1])
-    for values, points in (first, *others):
-        best.add(values, points)
-    return best.found
+    return reduce(better_of, (attack(rows, restart=restart) for restart in range(starts)))
+
+
+def better_of(first: Found, second: Found) -> Found:
+    """Return the better of two results, row by row."""
+    better = second[0] > first[0]
+    return second[0].where(better, first[0]), second[1].where(per_row(better, first[1]), first[1])
 
 
 class _Best:
