@@ -39,6 +39,7 @@ include: "rules/accuracy.smk"
 include: "rules/sensitivity.smk"
 include: "rules/report.smk"
 include: "rules/studies.smk"
+include: "rules/reference.smk"
 
 
 localrules:
@@ -46,6 +47,7 @@ localrules:
     data,
     models,
     studies,
+    reference,
     tabulate_benchmarks,
     benchmarks,
 

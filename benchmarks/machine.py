@@ -3,9 +3,10 @@
 import platform
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+
+from feature_sensitivity.runtime.machine import cpu_name
 
 
 def describe(device: torch.device) -> str:
@@ -15,13 +16,6 @@ def describe(device: torch.device) -> str:
     else:
         hardware = f"{cpu_name()}, {torch.get_num_threads()} threads"
     return f"{hardware}; torch {torch.__version__}, Python {platform.python_version()}"
-
-
-def cpu_name() -> str:
-    """The processor's name, where the system tells it."""
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    return next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype = torch.float32, size: int = 2048, repeats: int = 8) -> float:

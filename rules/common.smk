@@ -20,6 +20,7 @@ sys.path.insert(0, str(BASE / "workflow_scripts"))
 
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
+from feature_sensitivity.config.differences import differences
 from feature_sensitivity.config.epsilon_spelling import spelling
 from feature_sensitivity.config.models import TAKES_WIDTH
 from feature_sensitivity.config.models import architecture_of
@@ -102,6 +103,7 @@ shell.prefix(f"set -euo pipefail; {shlex.join([*START_JOB, str(RUN_LOCK)])} ")
 
 # What follows relies on a configuration without faults.
 stop_at_config_faults()
+CHANGED = differences(config, load_configfile(str(HOME / "config.yaml")))
 config.update(with_protocols(config))
 config.update(sections_with_unit(config))
 
@@ -119,6 +121,9 @@ STUDIES = [
     "norms",
     "crossing",
 ]
+
+# Those for which the run has what they need.
+POSSIBLE_STUDIES = [study for study in STUDIES if not list(study_faults(study, config))]
 
 MODELS = list(config["models"])
 REPLICATES = replicate_names(config["models"], config["seeds"])
@@ -375,6 +380,12 @@ def last_layer_refit():
         and settings["features"] is None
     )
     return ["<results>/studies/last_layer_refit.csv"] if is_cheap else []
+
+
+def changed_in_protocol():
+    """Return what the configuration of this run changes in config.yaml, as YAML."""
+    changed = {key: value for key, value in CHANGED.items() if key != "pathvars"}
+    return yaml.safe_dump(changed, sort_keys=False, default_flow_style=None, width=100)
 
 
 def study_tables(wildcards):

@@ -132,6 +132,7 @@ WRONG = {
     ),
     "null": ({"training": {"momentum": None}}, ["training.momentum is null; write a number"]),
     "true": ({"training": {"momentum": True}}, ["training.momentum is true; write a number"]),
+    "no interpretation": ({"interpretation": "none.toml"}, ["interpretation is 'none.toml', which is no file"]),
     "no shares": ({"studies": {"last_layer_refit": {"shares": []}}}, ["shares is []; write at least 1"]),
     "epsilon 0 in a study": (
         {"studies": {"crossing": {"epsilons": ["0", "0.1"]}, "last_layer_refit": {"epsilon": "0.0"}}},

@@ -101,6 +101,12 @@ def _model_faults(config: Config) -> Iterator[str]:
             yield f"models.{model}.standardization needs {n_channels} numbers in mean and in std, one per channel"
 
 
+def _interpretation_faults(config: Config) -> Iterator[str]:
+    path = config["interpretation"]
+    if path and not Path(path).is_file():
+        yield f"interpretation is {path!r}, which is no file seen from this folder; correct the path, or write null"
+
+
 def _weights_faults(config: Config, model: str) -> Iterator[str]:
     settings, key = config["models"][model], f"models.{model}"
     weights, sha256 = settings.get("weights"), settings.get("weights_sha256")
@@ -166,4 +172,5 @@ CHECKS = (
     _sensitivity_faults,
     _model_faults,
     _dataset_faults,
+    _interpretation_faults,
 )

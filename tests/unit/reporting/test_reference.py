@@ -1,0 +1,98 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from feature_sensitivity.reporting.interpretation import Interpretation, Published, read_interpretation
+from feature_sensitivity.reporting.reference import reference_page
+from feature_sensitivity.runtime.errors import UserError
+
+SUMMARY = pd.DataFrame(
+    {
+        "model": ["normal", "normal", "adversarial"],
+        "epsilon": [0.0, 0.08, 0.08],
+        "epsilon_255": [0.0, 4.1, 4.1],
+        "accuracy": [0.9, 0.01, 0.5],
+        "ci_low": [0.88, 0.0, 0.45],
+        "ci_high": [0.92, 0.02, 0.55],
+    }
+)
+CLAIMS = pd.DataFrame({"claim": ["A1", "S1"], "sentence": ["High.", "Normal."], "verdict": ["reproduced", "undecided"]})
+COSTS = pd.DataFrame(
+    {
+        "rule": ["train_model", "plot_accuracy"],
+        "jobs": [2, 1],
+        "minutes in all": [30.0, 0.5],
+        "minutes of the longest": [20.0, 0.5],
+        "CPU minutes in all": [55.0, 0.4],
+        "peak memory MB": [900.0, None],
+    }
+)
+
+
+def page(**changes) -> str:
+    parts = {
+        "title": "Reference run",
+        "facts": {"commit": "abc"},
+        "changed": "epochs: 5\n",
+        "summary": SUMMARY,
+        "summary_page": "# Accuracy\n\ntext",
+        "claims": CLAIMS,
+        "studies": {"norms": "# The norm\n\n## Part\n"},
+        "figures": {"Figure 1": "figures/a.png", "norms": "figures/b.png"},
+        "costs": COSTS,
+        "interpretation": Interpretation(),
+    }
+    return reference_page(**{**parts, **changes})
+
+
+def test_pages_become_sections_with_their_figures():
+    text = page()
+    assert "\n## Accuracy\n\ntext\n" in text
+    assert "\n## The norm\n\n### Part\n\n![norms](figures/b.png)\n" in text
+    assert text.index("![Figure 1](figures/a.png)") < text.index("## Accuracy")
+    assert "epochs: 5" in text
+
+
+def test_costs_are_added_up():
+    last = page().rstrip().splitlines()[-1]
+    assert [cell.strip() for cell in last.strip("|").split("|")] == ["all", "3", "30.5", "-", "55.4", "-"]
+
+
+def test_what_a_person_wrote_stands_beside_the_numbers():
+    published = [Published(model="normal", epsilon="0.08", accuracy="19.5", source="somewhere", remark="Weaker.")]
+    interpretation = Interpretation(introduction=["Small."], claims={"S1": "Skewed."}, published=published)
+    text = page(interpretation=interpretation)
+    assert "\n\nSmall.\n\n" in text
+    (verdict,) = [line for line in text.splitlines() if line.startswith("| S1")]
+    assert "Skewed." in verdict
+    (row,) = [line for line in text.splitlines() if "somewhere" in line]
+    assert "1.0 (0.0-2.0)" in row
+    assert "0.08 (4.1/255)" in row
+
+
+def test_an_interpretation_is_read(tmp_path: Path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'introduction = ["Small."]\n[claims]\nA1 = "Yes."\n'
+        '[[published]]\nmodel = "normal"\nepsilon = "0.08"\naccuracy = "19.5"\nsource = "somewhere"\n'
+    )
+    found = read_interpretation(path, claims=["A1"])
+    assert found.claims == {"A1": "Yes."}
+    assert found.published == [Published(model="normal", epsilon="0.08", accuracy="19.5", source="somewhere")]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("claims = ", "is no interpretation"),
+        ("claim = {}", "is no interpretation"),
+        ('[[published]]\nmodel = "normal"', "is no interpretation"),
+        ('claims = "A1"', "is no interpretation"),
+        ('[claims]\nA9 = "Yes."', "interprets A9; the claims are A1"),
+    ],
+)
+def test_another_form_is_refused(tmp_path: Path, text: str, message: str):
+    (tmp_path / "mine.toml").write_text(text)
+    with pytest.raises(UserError, match=message):
+        read_interpretation(tmp_path / "mine.toml", claims=["A1"])

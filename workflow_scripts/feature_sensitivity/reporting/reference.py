@@ -1,0 +1,100 @@
+"""The page that reports a whole run: what was done, what came out, what it cost. In Markdown."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from feature_sensitivity.config.units import exact, in_both_units
+from feature_sensitivity.reporting.interpretation import Interpretation, Published
+from feature_sensitivity.reporting.summary import accuracy_text
+
+GENERATED = (
+    "Written by the rule `write_reference` from the run's own files, except for what stands under *Interpretation* and "
+    "for the literature's numbers."
+)
+
+
+def reference_page(
+    *,
+    title: str,
+    facts: Mapping[str, str],
+    changed: str,
+    summary: pd.DataFrame,
+    summary_page: str,
+    claims: pd.DataFrame,
+    studies: Mapping[str, str],
+    figures: Mapping[str, str],
+    costs: pd.DataFrame,
+    interpretation: Interpretation,
+) -> str:
+    """Return the page.
+
+    Args:
+        title: of the page.
+        facts: of the run, such as commit and machine, by name.
+        changed: what the configuration changes in the paper's protocol, as YAML.
+        summary: as of ``analysis.summary.summarize``; ``summary_page``: the same as a page of Markdown.
+        claims: as ``results/claims.csv``.
+        studies: pages of Markdown by study.
+        figures: paths, seen from the page, by caption; one whose caption is a study's name stands with it.
+        costs: as of ``analysis.benchmark_table.costs_by_rule``.
+        interpretation: by a person.
+    """
+    parts = [f"# {title}", *interpretation.introduction, GENERATED, _table(facts)]
+    parts += ["What differs from the paper's protocol in `config.yaml`:", f"```yaml\n{changed}```"]
+    parts += [f"![{caption}]({path})" for caption, path in figures.items() if caption not in studies]
+    parts += [_included(summary_page), "## Verdicts", _verdicts(claims, interpretation.claims)]
+    if interpretation.published:
+        parts += ["## Beside the literature", _beside_literature(summary, interpretation.published)]
+    for study, page in studies.items():
+        parts.append(_included(page))
+        if study in figures:
+            parts.append(f"![{study}]({figures[study]})")
+    parts += ["## What each rule took", _costs(costs)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _included(page: str) -> str:
+    """Return a page as a section of another one: each heading a level lower."""
+    lines = page.rstrip().splitlines()
+    return "\n".join(f"#{line}" if line.startswith("#") else line for line in lines)
+
+
+def _table(facts: Mapping[str, str]) -> str:
+    return pd.DataFrame({"": list(facts), "of this run": list(facts.values())}).to_markdown(index=False)
+
+
+def _verdicts(claims: pd.DataFrame, sentences: Mapping[str, str]) -> str:
+    table = claims[["claim", "sentence", "verdict"]]
+    if sentences:
+        table = table.assign(Interpretation=[sentences.get(name, "") for name in table.claim])
+    return table.to_markdown(index=False)
+
+
+def _beside_literature(summary: pd.DataFrame, published: Sequence[Published]) -> str:
+    return pd.DataFrame(_literature_rows(summary, published)).to_markdown(index=False, disable_numparse=True)
+
+
+def _literature_rows(summary: pd.DataFrame, published: Sequence[Published]) -> Iterator[dict[str, str]]:
+    for entry in published:
+        same = (summary.model == entry.model) & np.isclose(summary.epsilon, float(exact(entry.epsilon)))
+        for _, row in summary[same].iterrows():
+            yield {
+                "model": entry.model,
+                "epsilon": in_both_units([row.to_dict()]),
+                "accuracy %, this run": accuracy_text(row),
+                "published": entry.accuracy,
+                "source": entry.source,
+                "Interpretation": entry.remark,
+            }
+
+
+def _costs(costs: pd.DataFrame) -> str:
+    total = costs[["jobs", "minutes in all", "CPU minutes in all"]].sum()
+    table = pd.concat([costs, pd.DataFrame([{"rule": "all", **total}])], ignore_index=True)
+    numbers = table.drop(columns=["rule", "jobs"])
+    shown = numbers.map(lambda value: f"{value:.1f}" if np.isfinite(value) else "-")
+    shown.insert(0, "rule", table.rule)
+    shown.insert(1, "jobs", table.jobs.astype(int).astype(str))
+    return shown.to_markdown(index=False, disable_numparse=True)

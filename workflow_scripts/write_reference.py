@@ -1,0 +1,99 @@
+"""Write the page that reports a whole run, with its figures beside it."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from feature_sensitivity.analysis.benchmark_table import costs_by_rule
+from feature_sensitivity.analysis.tables import read_table
+from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
+from feature_sensitivity.reporting.documents import write_text
+from feature_sensitivity.reporting.interpretation import Interpretation, read_interpretation
+from feature_sensitivity.reporting.reference import reference_page
+from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.files import whole_file
+from feature_sensitivity.runtime.machine import commit, machine_name
+
+
+def versions_of(sensitivity: Sequence[Path]) -> dict[str, str]:
+    """Return the devices and versions that made sensitivity files, each with all that occur."""
+    attributes = [read_sensitivity(path).attributes for path in sensitivity]
+    return {
+        name: ", ".join(sorted({str(found[name]) for found in attributes}))
+        for name in ("device", "feature_sensitivity", "torch", "python")
+    }
+
+
+def write_reference(
+    *,
+    title: str,
+    changed: str,
+    sensitivity: Sequence[Path],
+    summary: Path,
+    summary_page: Path,
+    claims: Path,
+    studies: Mapping[str, Path],
+    figures: Mapping[str, Path],
+    copies: Sequence[Path],
+    benchmarks: Path,
+    interpretation: Path | None,
+    page: Path,
+) -> None:
+    """Write the page, and copies of its figures.
+
+    Args:
+        title: of the page.
+        changed: what the configuration changes in the paper's protocol, as YAML.
+        sensitivity: the sensitivity files, which tell devices and versions.
+        summary: ``results/summary.csv``; ``summary_page``: ``results/summary.md``.
+        claims: ``results/claims.csv``.
+        studies: their pages by name.
+        figures: PNG files by caption, or by study; ``copies``: where they go, beside or below the page.
+        benchmarks: the folder with Snakemake's benchmark files.
+        interpretation: what a person wrote about the run.
+        page: the file to write.
+    """
+    texts = ("claim", "sentence", "verdict")
+    verdicts = read_table(claims, texts=texts, numbers=(), finite=False)
+    text = reference_page(
+        title=title,
+        facts={
+            "commit": commit(),
+            "machine": machine_name(),
+            **versions_of(sensitivity),
+        },
+        changed=changed,
+        summary=read_table(
+            summary, texts=("model",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), finite=False
+        ),
+        summary_page=summary_page.read_text(encoding="utf-8"),
+        claims=verdicts,
+        studies={name: path.read_text(encoding="utf-8") for name, path in studies.items()},
+        figures={caption: str(copy.relative_to(page.parent)) for caption, copy in zip(figures, copies, strict=True)},
+        costs=costs_by_rule(benchmarks, sorted(benchmarks.rglob("*.tsv"))),
+        interpretation=read_interpretation(interpretation, claims=list(verdicts.claim))
+        if interpretation
+        else Interpretation(),
+    )
+    for figure, copy in zip(figures.values(), copies, strict=True):
+        with whole_file(copy) as temporary:
+            shutil.copyfile(figure, temporary)
+    write_text(page, text)
+
+
+if "snakemake" in globals():
+    with job(Path(snakemake.log[0]), "write_reference"):
+        write_reference(
+            title=snakemake.params.title,
+            changed=snakemake.params.changed,
+            sensitivity=[Path(path) for path in snakemake.input.sensitivity],
+            summary=Path(snakemake.input.summary),
+            summary_page=Path(snakemake.input.summary_page),
+            claims=Path(snakemake.input.claims),
+            studies=dict(zip(snakemake.params.studies, map(Path, snakemake.input.studies), strict=True)),
+            figures=dict(zip(snakemake.params.captions, map(Path, snakemake.input.figures), strict=True)),
+            copies=[Path(path) for path in snakemake.output.figures],
+            benchmarks=Path(snakemake.params.benchmarks),
+            interpretation=next(map(Path, snakemake.input.interpretation), None),
+            page=Path(snakemake.output.page),
+        )
