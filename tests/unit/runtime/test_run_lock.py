@@ -100,3 +100,19 @@ def test_a_job_holds_the_lock_as_long_as_it_lives_and_ctrl_c_back(tmp_path: Path
     gone, process = run(lock)
     kill(process)
     assert gone
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [({}, "passive"), ({"OMP_WAIT_POLICY": "active"}, "active"), ({"GOMP_SPINCOUNT": "9"}, "None")],
+)
+def test_a_job_gives_its_core_back_while_it_waits_unless_the_user_chose(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chosen: dict[str, str], expected: str
+):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in chosen.items():
+        monkeypatch.setenv(name, value)
+    code = "import os; print(os.environ.get('OMP_WAIT_POLICY'))"
+    job = [sys.executable, ROOT / "rules/start_job.py", tmp_path / "run.lock", sys.executable, "-c", code]
+    assert subprocess.run(job, capture_output=True, text=True, check=True).stdout == f"{expected}\n"
