@@ -5,22 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.attack_copy import require_independent_rows
-from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.feature_layer import forward
-from feature_sensitivity.networks.foreign_weights import network_with, require_finite
-from feature_sensitivity.networks.normalization import is_normalization, normalization_among, standardization_for
+from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.predictions import clean_accuracy
-from feature_sensitivity.networks.robustbench import with_its_weights
-from feature_sensitivity.networks.weights_file import read_tensors
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.provenance import versions
@@ -53,23 +48,15 @@ def import_model(
     Raises :class:`UserError` when the file holds no such network, or one for other images, or one whose output for an
     image depends on others.
     """
-    network, description, left_out = _network(architecture, weights)
-    source = str(weights or description["name"])
     split = read_split(evaluation, "test", lazy=True)
-    channels, classes = split.images.shape[1], int(split.labels.max()) + 1
-    default = Standardization.from_mapping(standardization)
-    own = Standardization.from_mapping(own_standardization) if own_standardization else None
-    found = normalization_among(left_out, channels)
-    if found:
-        logger.info(
-            "%s normalizes in front of the network, by mean %s and std %s: they are kept with it, and it gets pixels "
-            "in [0, 1]",
-            source,
-            list(found.mean),
-            list(found.std),
-        )
-        own = own or Standardization((0.0,) * channels, (1.0,) * channels)
-    used = standardization_for(network, own=own, default=default, name=source)
+    classes = int(split.labels.max()) + 1
+    network, description, found, used = import_network(
+        architecture,
+        weights,
+        own=Standardization.from_mapping(own_standardization) if own_standardization else None,
+        default=Standardization.from_mapping(standardization),
+    )
+    source = str(weights or description["name"])
     n_tested = min(TESTED_IMAGES, len(split.labels))
     sample = split.subset(random_test_images(len(split.labels), n_tested, seed=0, key="the evaluation dataset"))
     x = used.standardize(torch.from_numpy(sample.images[:4]))
@@ -107,26 +94,6 @@ def import_model(
         100 * accuracy,
         n_tested,
     )
-
-
-def _network(
-    architecture: Mapping[str, Any], weights: Path | None
-) -> tuple[nn.Module, dict[str, Any], dict[str, torch.Tensor]]:
-    """Return the network in eval mode, its description, and the tensors of its file that belong to no part of it."""
-    if weights is None:
-        network = with_its_weights(architecture) or build(architecture)
-        require_finite(network, Path(str(architecture["name"])))
-        return network.eval(), dict(architecture), {}
-    network, description, left_out = network_with(read_tensors(weights), architecture, weights)
-    names = [name for name in left_out if not is_normalization(name)]
-    if names:
-        logger.warning(
-            "%s holds more than the network, which is not part of it: %s%s",
-            weights,
-            ", ".join(names[:6]),
-            ", ..." if len(names) > 6 else "",
-        )
-    return network, description, left_out
 
 
 if "snakemake" in globals():

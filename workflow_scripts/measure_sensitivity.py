@@ -1,18 +1,18 @@
 """Measure the sensitivity of a model's features at one epsilon."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
@@ -22,25 +22,8 @@ from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.provenance import versions
-
-
-def chosen_features(n_features: int, wanted: int | Sequence[int] | None, model: str) -> NDArray[np.int64]:
-    """Return the ``wanted`` indices, those of the first ``wanted`` features, or all; UserError when there are fewer."""
-    if isinstance(wanted, Sequence):
-        if max(wanted) >= n_features:
-            raise UserError(
-                f"features lists {max(wanted)}, but {model} has {n_features} features, counted from 0; leave it out"
-            )
-        return np.array(wanted, np.int64)
-    if wanted and wanted > n_features:
-        raise UserError(
-            f"sensitivity.features asks for {wanted} features, but {model} has {n_features}; "
-            "ask for at most that, or write null for all"
-        )
-    return np.arange(wanted or n_features)
 
 
 def measure_sensitivity(
@@ -75,11 +58,8 @@ def measure_sensitivity(
     target = section["target_relative_error"]
     if target:
         chosen = np.random.Generator(np.random.PCG64(seed)).permutation(chosen)
-    n_features = model.network.n_features
-    features = chosen_features(n_features, section["features"], name)
-    linear = model.network.last_layer
-    weight = linear.weight.detach().numpy() if linear else np.empty((0, n_features), np.float32)
-    if linear is None:
+    features = chosen_features(model.network.n_features, section["features"], name)
+    if model.network.last_layer is None:
         logger.warning("no linear layer stands behind these features of %s: their sensitivities are unweighted", name)
     settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=seed)
     if settings.surrogate_steps and not model.network.has_surrogate:
@@ -112,7 +92,7 @@ def measure_sensitivity(
         maximum=extrema.maximum[order],
         minimum=extrema.minimum[order],
         zero_gradient=extrema.zero_gradient.mean(axis=0).astype(np.float32),
-        weight=weight[:, features],
+        weight=weight_of(model.network, features),
         image_index=index,
         label=split.labels[index],
         feature_index=features,

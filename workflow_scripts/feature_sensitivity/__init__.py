@@ -1,7 +1,9 @@
 """How much can a small perturbation of the input move each single feature of a network?
 
+Begin with :mod:`feature_sensitivity.library`: a network and images in, sensitivities out.
+
 The package is built in floors, lowest first: runtime, config, data, networks, attacks, training, evaluation,
-analysis, reporting, studies. A floor imports only from lower ones.
+analysis, reporting, studies. A floor imports only from lower ones; ``library`` stands on top.
 """
 
 __version__ = "0.1.0"

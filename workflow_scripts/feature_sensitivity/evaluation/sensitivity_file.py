@@ -58,8 +58,7 @@ class SensitivityFile:
     attributes: Mapping[str, Any]
 
 
-def write_sensitivity(
-    path: Path,
+def sensitivity_dataset(
     *,
     clean: Array,
     maximum: Array,
@@ -67,25 +66,24 @@ def write_sensitivity(
     zero_gradient: Array,
     weight: Array,
     image_index: NDArray[np.int64],
-    label: NDArray[np.int64],
+    label: NDArray[np.int64] | None,
     feature_index: NDArray[np.int64],
     attributes: Mapping[str, Any],
-) -> None:
-    """Write the feature extrema and the default sensitivity derived from them.
+) -> xr.Dataset:
+    """Return the feature extrema and the default sensitivity derived from them, with named dimensions.
 
     Args:
-        path: the file, written whole or not at all.
         clean: values of the features at the images, [n_images, n_features]; ``maximum`` and ``minimum`` likewise.
         maximum: largest values found in the ball around each image.
         minimum: smallest values found there.
         zero_gradient: share of the images at which a feature has no gradient, [n_features].
         weight: weights of the features in the linear layer, [n_classes, n_features]; [0, n_features] where none is.
         image_index: which test images these are, [n_images].
-        label: their classes, [n_images].
+        label: their classes, [n_images]; None where they are not known, which a file cannot hold.
         feature_index: which features of the network these are, [n_features].
-        attributes: numbers and strings; booleans are stored as 0 and 1, since netCDF has none.
+        attributes: numbers and strings; booleans become 0 and 1, since netCDF has none.
     """
-    arrays: dict[str, NDArray[Any]] = {
+    arrays: dict[str, NDArray[Any] | None] = {
         "clean": clean,
         "maximum": maximum,
         "minimum": minimum,
@@ -98,14 +96,17 @@ def write_sensitivity(
     }
     normalization = DEFAULT_NORMALIZATION if len(weight) else "none"
     settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": normalization}
-    data = xr.Dataset(
-        {name: (DIMENSIONS[name], values) for name, values in arrays.items()},
+    return xr.Dataset(
+        {name: (DIMENSIONS[name], values) for name, values in arrays.items() if values is not None},
         attrs={name: _as_attribute(value) for name, value in settings.items()},
     )
+
+
+def write_sensitivity(path: Path, **contents: Any) -> None:
+    """Write what :func:`sensitivity_dataset` makes of the same arguments, whole or not at all."""
+    data = sensitivity_dataset(**contents)
     compressed = {"zlib": True, "shuffle": True}
-    encoding = {
-        name: {"_FillValue": None, **(compressed if values.ndim == 2 else {})} for name, values in arrays.items()
-    }
+    encoding = {name: {"_FillValue": None, **(compressed if values.ndim == 2 else {})} for name, values in data.items()}
     write_whole(path, bytes(data.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 

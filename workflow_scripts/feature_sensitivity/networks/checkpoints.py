@@ -40,7 +40,11 @@ def save_checkpoint(
 
 
 def load_checkpoint(path: Path, *, layer: str | None = None, positions: str | None = None) -> Checkpoint:
-    """Return the network that a file holds, with features at ``layer``, as in :func:`.measured.measured`.
+    """Return the network that a file holds, such as ``results/models/normal.pt``.
+
+    ``layer``: name of the module whose output has the features; None: the input of the last linear layer.
+    ``positions``: where that is a map or tokens: ``mean`` over them, ``all``, or one, as ``"3,4"``; None: the mean, or
+    the class token where there is one.
 
     Raises :class:`UserError` when the file cannot be read, does not fit its own architecture, or holds numbers that
     are not finite, when there is no such layer, or when the user's code that makes the network has changed.

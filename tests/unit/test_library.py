@@ -1,0 +1,177 @@
+"""The package as a library: the same numbers as the workflow's, and sentences for what is wrong."""
+
+import ast
+import inspect
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from extrema_cases import measure as measure_directly
+from extrema_cases import settings
+from feature_sensitivity import library
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.library import UserError, feature_table, load_checkpoint, load_network, measure, wrap
+from feature_sensitivity.networks.checkpoints import save_checkpoint
+from feature_sensitivity.networks.classifier import Classifier
+from other_networks import DenseGELU
+from snakemake_runs import ROOT
+
+CONSTANTS = {"mean": [0.5] * 3, "std": [0.25] * 3}
+PUBLIC = {name: getattr(library, name) for name in library.__all__ if name != "UserError"}
+
+
+@pytest.fixture
+def images() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (3, 3, 8, 8), dtype=np.uint8)
+
+
+def test_the_numbers_are_those_of_the_engine(network: Classifier, images: np.ndarray):
+    model = wrap(network, images, **CONSTANTS)
+    index = np.array([7, 3, 5])
+    got = measure(
+        model, images, epsilon=0.3, epsilon_unit="standardized", image_index=index, batch_size=16, device="cpu"
+    )
+    x = (torch.from_numpy(images).float() / 255 - 0.5) / 0.25
+    direct = measure_directly(network, x, settings(epsilon=0.3), image_index=index)
+    for name in ("clean", "maximum", "minimum"):
+        assert np.array_equal(got[name].values, getattr(direct, name))
+    movement = np.maximum(direct.maximum - direct.clean, direct.clean - direct.minimum)
+    weight = network.fc.weight.detach().abs().amax(0).numpy()
+    np.testing.assert_allclose(got.sensitivity, movement.mean(axis=0) * weight, rtol=1e-5)
+    assert (got.attrs["epsilon_255"], got.attrs["steps"]) == (pytest.approx(0.3 * 0.25 * 255), 20)
+
+
+def test_pixel_units_are_the_same_ball_in_other_units(network: Classifier, images: np.ndarray):
+    model = wrap(network, images, **CONSTANTS)
+    pixel = measure(model, images, epsilon="8/255", features=3, device="cpu", batch_size=8)
+    standardized = measure(
+        model, images, epsilon=4 * 8 / 255, epsilon_unit="standardized", features=3, device="cpu", batch_size=8
+    )
+    np.testing.assert_allclose(pixel.sensitivity, standardized.sensitivity, rtol=0.02)
+    assert pixel.attrs["epsilon_255"] == pytest.approx(8)
+
+
+def test_the_table_has_a_row_for_each_feature(network: Classifier, images: np.ndarray):
+    data = measure(
+        wrap(network, images, **CONSTANTS), images, epsilon="2/255", features=[5, 2], labels=[0, 1, 0], device="cpu"
+    )
+    table = feature_table(data)
+    assert list(table.index) == [5, 2]
+    np.testing.assert_array_equal(table.sensitivity, data.sensitivity)
+    np.testing.assert_allclose(table.maximum, data.maximum.values.mean(axis=0))
+    assert data.label.values.tolist() == [0, 1, 0]
+
+
+def test_without_labels_the_result_has_none(network: Classifier, images: np.ndarray):
+    assert "label" not in measure(wrap(network, images), images, epsilon="1/255", features=1, device="cpu")
+
+
+def test_a_layer_of_any_network_and_its_own_weights_file(images: np.ndarray, tmp_path: Path):
+    torch.manual_seed(0)
+    network = DenseGELU()
+    torch.save(
+        {"state_dict": {f"module.{name}": value for name, value in network.state_dict().items()}}, tmp_path / "w.pt"
+    )
+    (tmp_path / "nets.py").write_text("from other_networks import DenseGELU as dense\n")
+    loaded = load_network(f"{tmp_path}/nets.py:dense", tmp_path / "w.pt", images, layer="first")
+    wrapped = wrap(network, images.astype(np.float64) / 255, layer="first")
+    first, second = (
+        measure(model, images, epsilon="8/255", features=4, device="cpu", batch_size=8) for model in (loaded, wrapped)
+    )
+    assert first.identical(second)
+    assert first.attrs["layer"] == "output of first"
+    assert first.attrs["weight_normalization"] == "none"
+
+
+def test_a_model_of_the_workflow(network: Classifier, images: np.ndarray, tmp_path: Path):
+    architecture = {"name": "resnet18", "in_channels": 3, "n_classes": 5, "width": 4}
+    constants = Standardization.from_mapping(CONSTANTS)
+    save_checkpoint(tmp_path / "model.pt", network, constants, {"architecture": architecture})
+    results = [
+        measure(model, images, epsilon="4/255", features=3, device="cpu")
+        for model in (load_checkpoint(tmp_path / "model.pt"), wrap(network, images, **CONSTANTS))
+    ]
+    assert results[0].identical(results[1])
+
+
+BAD_CALLS = {
+    "epsilon is 0": {"epsilon": 0},
+    "epsilon is 'big'": {"epsilon": "big"},
+    "norm is 'l1'; write": {"norm": "l1"},
+    "protocol is 'papers'; write paper": {"protocol": "papers"},
+    "epsilon_unit is 'pixels'; write pixel": {"epsilon_unit": "pixels"},
+    "1 channels, the model takes 3": {"images": np.zeros((2, 1, 8, 8), np.uint8)},
+    r"shape \[3, 8, 8\]": {"images": np.zeros((3, 8, 8), np.uint8)},
+    "from 0 to 255; give uint8, or floats": {"images": np.full((1, 3, 8, 8), 255.0) * np.eye(8)},
+    "network has 32; ask for at most": {"features": 33},
+    "labels must be 3 whole numbers": {"labels": [1, 2]},
+    "image_index must be 3 whole numbers": {"image_index": [0.5, 1, 2]},
+}
+
+
+@pytest.mark.parametrize("sentence", BAD_CALLS)
+def test_a_wrong_argument_is_a_sentence(sentence: str, network: Classifier, images: np.ndarray):
+    model = wrap(network, images, **CONSTANTS)
+    with pytest.raises(UserError, match=sentence):
+        measure(model, **{"images": images, "epsilon": "8/255", "device": "cpu", **BAD_CALLS[sentence]})
+
+
+def test_images_of_another_size_and_constants_of_other_channels_are_refused(images: np.ndarray):
+    model = wrap(DenseGELU(), images)
+    with pytest.raises(UserError, match="does not take images of 3 x 9 x 9"):
+        measure(model, np.zeros((2, 3, 9, 9), np.uint8), epsilon="8/255", device="cpu")
+    with pytest.raises(UserError, match="must both have 3 numbers"):
+        wrap(DenseGELU(), images, mean=[0.5], std=[0.5])
+    with pytest.raises(UserError, match="write one of first"):
+        wrap(DenseGELU(), images, layer="front")
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_help_names_every_argument(name: str):
+    documented = inspect.getdoc(PUBLIC[name]) or ""
+    for argument in inspect.signature(PUBLIC[name]).parameters:
+        if argument not in ("path", "extrema"):  # the only one that the first line is about
+            assert re.search(rf"\b{argument}\b", documented), argument
+
+
+def test_the_package_declares_what_it_imports():
+    declared = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
+    renamed = {"sklearn": "scikit-learn", "yaml": "PyYAML"}
+    optional = {"art", "datasets", "robustbench", "safetensors", "timm"}  # a sentence says how to install each
+    inside = {"h5netcdf", "tabulate"}  # xarray and pandas import them
+    found = set()
+    for file in (ROOT / "workflow_scripts/feature_sensitivity").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                found.add(str(node.module).partition(".")[0])
+    foreign = found - sys.stdlib_module_names - optional - {"feature_sensitivity", "urllib3"}  # urllib3: of requests
+    assert {renamed.get(name, name) for name in foreign} | inside == declared
+
+
+def test_the_installed_package_runs_the_example_without_snakemake(tmp_path: Path):
+    for part in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy2(ROOT / part, tmp_path)
+    shutil.copytree(ROOT / "workflow_scripts", tmp_path / "workflow_scripts")
+    shutil.copy2(ROOT / "docs/library.py", tmp_path)
+    (tmp_path / "installed/snakemake").mkdir(parents=True)
+    (tmp_path / "installed/snakemake/__init__.py").write_text("raise ImportError('the package needs no Snakemake')\n")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
+    subprocess.run([*pip, "--no-build-isolation", "--target", "installed", "."], cwd=tmp_path, check=True)
+    shutil.rmtree(tmp_path / "workflow_scripts")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
+    command = [sys.executable, "library.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "digits_8-255.h5").is_file()
+    means = [float(number) for number in re.findall(r"mean sensitivity ([\d.]+)", done.stdout)]
+    assert 0 < means[0] < means[1]

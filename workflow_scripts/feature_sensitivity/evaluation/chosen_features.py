@@ -1,0 +1,34 @@
+"""Which features of a network are measured, and their weights in its linear layer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from feature_sensitivity.evaluation.default_definition import Array
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.errors import UserError
+
+
+def chosen_features(n_features: int, wanted: int | Sequence[int] | None, model: str) -> NDArray[np.int64]:
+    """Return the ``wanted`` indices, those of the first ``wanted`` features, or all; UserError when there are fewer."""
+    if isinstance(wanted, Sequence):
+        if max(wanted) >= n_features:
+            raise UserError(
+                f"features lists {max(wanted)}, but {model} has {n_features} features, counted from 0; leave it out"
+            )
+        return np.array(wanted, np.int64)
+    if wanted and wanted > n_features:
+        raise UserError(
+            f"sensitivity.features asks for {wanted} features, but {model} has {n_features}; "
+            "ask for at most that, or write null for all"
+        )
+    return np.arange(wanted or n_features)
+
+
+def weight_of(network: Classifier, features: NDArray[np.int64]) -> Array:
+    """Return the weights of features in the linear layer, [n_classes, n_features]; of no class without that layer."""
+    linear = network.last_layer
+    if linear is None:
+        return np.empty((0, len(features)), np.float32)
+    return linear.weight.detach().cpu().numpy()[:, features]

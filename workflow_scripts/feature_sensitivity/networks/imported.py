@@ -1,0 +1,81 @@
+"""A network that was trained elsewhere: its architecture, its weights, and what standardizes its images."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor, nn
+
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.build import build
+from feature_sensitivity.networks.foreign_weights import network_with, require_finite
+from feature_sensitivity.networks.normalization import is_normalization, normalization_among, standardization_for
+from feature_sensitivity.networks.robustbench import with_its_weights
+from feature_sensitivity.networks.weights_file import read_tensors
+
+logger = logging.getLogger(__name__)
+
+
+class ImportedNetwork(NamedTuple):
+    """A network in eval mode, and what stands around it.
+
+    ``description``: what :func:`.build.build` makes it from. ``normalization``: constants by which its file normalizes
+    pixels in front of it. ``standardization``: what standardizes images before that.
+    """
+
+    network: nn.Module
+    description: dict[str, Any]
+    normalization: Standardization | None
+    standardization: Standardization
+
+
+def import_network(
+    architecture: Mapping[str, Any],
+    weights: Path | None,
+    *,
+    own: Standardization | None,
+    default: Standardization,
+) -> ImportedNetwork:
+    """Return the network of an architecture with the weights of a file, or without a file as it comes.
+
+    ``own`` constants of standardization hold where there are some, the ``default`` ones where neither the network nor
+    its file normalizes images. The log says which, and what the file holds besides.
+
+    Raises :class:`UserError` when the file holds no such network, or there is no such architecture.
+    """
+    network, description, left_out = _network(architecture, weights)
+    source = str(weights or description["name"])
+    channels = len(default.mean)
+    found = normalization_among(left_out, channels)
+    if found:
+        logger.info(
+            "%s normalizes in front of the network, by mean %s and std %s: they are kept with it, and it gets pixels "
+            "in [0, 1]",
+            source,
+            list(found.mean),
+            list(found.std),
+        )
+        own = own or Standardization.identity(channels)
+    standardization = standardization_for(network, own=own, default=default, name=source)
+    return ImportedNetwork(network, description, found, standardization)
+
+
+def _network(
+    architecture: Mapping[str, Any], weights: Path | None
+) -> tuple[nn.Module, dict[str, Any], dict[str, Tensor]]:
+    """Return the network in eval mode, its description, and the tensors of its file that belong to no part of it."""
+    if weights is None:
+        network = with_its_weights(architecture) or build(architecture)
+        require_finite(network, Path(str(architecture["name"])))
+        return network.eval(), dict(architecture), {}
+    network, description, left_out = network_with(read_tensors(weights), architecture, weights)
+    names = [name for name in left_out if not is_normalization(name)]
+    if names:
+        logger.warning(
+            "%s holds more than the network, which is not part of it: %s%s",
+            weights,
+            ", ".join(names[:6]),
+            ", ..." if len(names) > 6 else "",
+        )
+    return network, description, left_out
