@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.sensitivity_file import ADVICE, load_sensitivity, write_sensitivity
+from feature_sensitivity.evaluation.netcdf import ADVICE
+from feature_sensitivity.evaluation.sensitivity_file import load_sensitivity, write_sensitivity
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.errors import UserError
 

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
+from feature_sensitivity.evaluation.netcdf import ADVICE
 from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
-from feature_sensitivity.evaluation.sensitivity_file import ADVICE, SensitivityFile, read_sensitivity
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 
@@ -62,28 +64,33 @@ class SensitivityFiles:
                 **settings_attributes(model=model, epsilon=epsilon, section=section, seed=self.seed),
                 "checkpoint_sha256": sha256[model],
             }
-            if fault := _difference(file, expected) or _other_sample(file, section):
+            sample = other_sample(file.image_index, file.feature_index, section)
+            if fault := difference(file.attributes, expected) or sample:
                 raise UserError(f"{path} is of another measurement than this run's: {fault}; {ADVICE}")
         return files
 
 
-def _difference(file: SensitivityFile, expected: Mapping[str, Any]) -> str | None:
+def difference(attributes: Mapping[str, Any], expected: Mapping[str, Any]) -> str | None:
+    """Return which attributes are missing or differ from what is expected, if any."""
     differences = [
-        f"{name} is {file.attributes.get(name, 'not given')}, expected {value}"
+        f"{name} is {attributes.get(name, 'not given')}, expected {value}"
         for name, value in expected.items()
-        if name not in file.attributes or not np.array_equal(file.attributes[name], value)
+        if name not in attributes or not np.array_equal(attributes[name], value)
     ]
     return ", ".join(differences) or None
 
 
-def _other_sample(file: SensitivityFile, section: Mapping[str, Any]) -> str | None:
-    n_images, n_features = len(file.image_index), len(file.feature_index)
+def other_sample(
+    image_index: NDArray[np.int64], feature_index: NDArray[np.int64], section: Mapping[str, Any]
+) -> str | None:
+    """Return how images and features differ from what ``section``, as ``sensitivity`` in the config, asks for."""
+    n_images, n_features = len(image_index), len(feature_index)
     if n_images > section["images"] or (n_images < section["images"] and not section["target_relative_error"]):
         return f"it has {n_images} images, expected {section['images']}"
     wanted = section["features"]
     if isinstance(wanted, Sequence):
-        if not np.array_equal(file.feature_index, wanted):
+        if not np.array_equal(feature_index, wanted):
             return f"it has {n_features} features, expected {len(wanted)} that are listed"
-    elif not np.array_equal(file.feature_index, np.arange(wanted or n_features)):
+    elif not np.array_equal(feature_index, np.arange(wanted or n_features)):
         return f"it has {n_features} features, expected the first {wanted or n_features}"
     return None

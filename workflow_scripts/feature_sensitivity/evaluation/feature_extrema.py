@@ -19,6 +19,7 @@ from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
+from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.batch_size import BatchSize
@@ -99,7 +100,7 @@ def measure_extrema(
         clean = saved.kept["clean"].to(device)
         batch_size.rows = saved.batch_size or batch_size.rows
     else:
-        clean = batch_size.fit(lambda rows: _clean_features(folded, images, chosen, rows))
+        clean = batch_size.fit(lambda rows: feature_values(folded, images, chosen, rows))
         side.keep({"clean": clean.cpu()})
     task = FeatureTask(
         network=folded,
@@ -138,22 +139,3 @@ def measure_extrema(
         zero_gradient=zero_gradient[:, :, MAXIMIZE].all(dim=2).numpy(),
         batch_size=batch_size.rows,
     )
-
-
-@torch.no_grad()
-def _clean_features(network: Classifier, x: Tensor, features: Tensor, batch_size: int) -> Tensor:
-    """Return the features of all images without attack, [n_images, n_features].
-
-    The last batch is filled up, so that all have the same shape.
-    """
-    rows = []
-    for images in x.split(batch_size):
-        padded = torch.cat([images, x[:1].expand(batch_size - len(images), -1, -1, -1)])
-        rows.append(network.features(padded)[: len(images), features])
-    clean = torch.cat(rows)
-    if not bool(clean.isfinite().all()):
-        raise UserError(
-            "the network gives features that are not finite, so its weights or the images are broken; "
-            "delete its checkpoint and run the same command again, or give it other weights"
-        )
-    return clean

@@ -17,9 +17,16 @@ from feature_sensitivity.evaluation.default_definition import (
     max_abs_movement,
     max_abs_weight,
 )
+from feature_sensitivity.evaluation.netcdf import (
+    ADVICE,
+    as_dataset,
+    infinite_fault,
+    load_netcdf,
+    missing_fault,
+    save_dataset,
+    shape_fault,
+)
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.files import write_whole
-from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
 
 DIMENSIONS = {
     "clean": ("image", "feature"),
@@ -36,8 +43,6 @@ DIMENSIONS = {
 }
 
 INTEGERS = ("image_index", "label", "feature_index")
-
-ADVICE = "delete it and run the same command again"
 
 
 @dataclass(frozen=True)
@@ -96,18 +101,13 @@ def sensitivity_dataset(
     }
     normalization = DEFAULT_NORMALIZATION if len(weight) else "none"
     settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": normalization}
-    return xr.Dataset(
-        {name: (DIMENSIONS[name], values) for name, values in arrays.items() if values is not None},
-        attrs={name: _as_attribute(value) for name, value in settings.items()},
-    )
+    present = {name: values for name, values in arrays.items() if values is not None}
+    return as_dataset(present, dimensions=DIMENSIONS, attributes=settings)
 
 
 def write_sensitivity(path: Path, **contents: Any) -> None:
     """Write what :func:`sensitivity_dataset` makes of the same arguments, whole or not at all."""
-    data = sensitivity_dataset(**contents)
-    compressed = {"zlib": True, "shuffle": True}
-    encoding = {name: {"_FillValue": None, **(compressed if values.ndim == 2 else {})} for name, values in data.items()}
-    write_whole(path, bytes(data.to_netcdf(engine="h5netcdf", encoding=encoding)))
+    save_dataset(path, sensitivity_dataset(**contents))
 
 
 def read_sensitivity(path: Path) -> SensitivityFile:
@@ -123,46 +123,22 @@ def load_sensitivity(path: Path) -> xr.Dataset:
     Raises:
         UserError: names the first fault.
     """
-    try:
-        with open_hdf5(path):
-            pass
-        # Arrays without named dimensions get phony ones here, so that the checks below name what is wrong with them.
-        data = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort", decode_cf=False)
-    except UnsafeError as error:
-        raise UserError(f"{path} {error}; {ADVICE}") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # whatever a damaged file makes the readers raise
-        raise UserError(f"{path} cannot be read as HDF5 ({error}); {ADVICE}") from error
+    data = load_netcdf(path)
     if fault := _fault(data):
         raise UserError(f"{path}{fault}; {ADVICE}")
     return data
 
 
-def _as_attribute(value: Any) -> Any:
-    """Return a number as HDF5 stores it best: h5netcdf makes an array of one element of any other."""
-    if isinstance(value, str):
-        return value
-    return np.asarray(int(value) if isinstance(value, bool | np.bool_) else value)
-
-
 def _fault(data: xr.Dataset) -> str | None:
-    missing = [name for name in DIMENSIONS if name not in data]
-    if missing:
-        return f" lacks {', '.join(missing)}"
-    for name, dimensions in DIMENSIONS.items():
-        if data[name].ndim != len(dimensions):
-            return f": {name} is an array of {data[name].ndim} dimensions, expected {len(dimensions)}"
+    if fault := missing_fault(data, DIMENSIONS):
+        return fault
     n_images = data["image_index"].size
     sizes = {"image": n_images, "feature": data["feature_index"].size, "class": len(data["weight"])}
-    for name, dimensions in DIMENSIONS.items():
-        values = data[name].values
-        expected = f"{'int64' if name in INTEGERS else 'float32'} {[sizes[d] for d in dimensions]}"
-        found = f"{values.dtype} {list(values.shape)}"
-        if found != expected:
-            return f": {name} is {found}, expected {expected}"
-        if not np.isfinite(values).all() and (name != "standard_error" or n_images > 1):
-            return f": {name} holds {np.sum(~np.isfinite(values))} values that are not finite"
+    if fault := shape_fault(data, DIMENSIONS, sizes=sizes, integers=INTEGERS):
+        return fault
+    for name in DIMENSIONS:
+        if (fault := infinite_fault(data, name)) and (name != "standard_error" or n_images > 1):
+            return fault
     labels, shares = data["label"].values, data["zero_gradient"].values
     # Where no linear layer stands behind the features, weight says nothing of classes.
     if (labels < 0).any() or (sizes["class"] and (labels >= sizes["class"]).any()):

@@ -1,0 +1,28 @@
+"""The features of images, a batch at a time."""
+
+import torch
+from torch import Tensor
+
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.errors import UserError
+
+
+@torch.no_grad()
+def feature_values(network: Classifier, x: Tensor, features: Tensor, batch_size: int) -> Tensor:
+    """Return the features with these indices, int64 [n_features], of all images: [n_images, n_features].
+
+    ``x``: images [n_images, channels, height, width]. The last batch is filled up, so that all have the same shape.
+
+    Raises :class:`UserError` when features are not finite.
+    """
+    rows = []
+    for images in x.split(batch_size):
+        padded = torch.cat([images, x[:1].expand(batch_size - len(images), -1, -1, -1)])
+        rows.append(network.features(padded)[: len(images), features])
+    clean = torch.cat(rows)
+    if not bool(clean.isfinite().all()):
+        raise UserError(
+            "the network gives features that are not finite, so its weights or the images are broken; "
+            "delete its checkpoint and run the same command again, or give it other weights"
+        )
+    return clean
