@@ -163,6 +163,7 @@ ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
 SENSITIVITIES = expand(
     "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=in_file_names(EPSILONS)
 )
+ATTACKED = expand("<results>/attacked/{model}.h5", model=REPLICATES)
 # Studies rest on the first seed's models.
 FIRST_ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
 FIRST_SENSITIVITIES = expand(
@@ -211,6 +212,24 @@ def measurement_settings(replicate):
     return {key: value for key, value in settings.items() if key not in DERIVATION}
 
 
+OF_ATTACKED_FEATURES = (
+    "norm",
+    "epsilon_unit",
+    "clip_to_pixel_box",
+    "images",
+    "layer",
+    "positions",
+    "features",
+    "batch_size",
+)
+
+
+def attacked_settings(replicate):
+    """Return in which ball, on which images and at which features the attack on a model's decision is measured."""
+    settings = sensitivity_settings_of(config, model_of(replicate))
+    return {name: settings[name] for name in OF_ATTACKED_FEATURES}
+
+
 def derivation_settings():
     """Return how sensitivities are derived from the extrema."""
     return {
@@ -238,6 +257,20 @@ def expected_accuracy(models, epsilons, **changes):
     """Return what the accuracy tables of these models have to say of themselves."""
     section = {**config["accuracy"], **changes}
     return {"models": models, "epsilons": epsilons, "section": section, "seed": SEED}
+
+
+def expected_attacked(models):
+    """Return what the files of features at attacked images have to say of themselves."""
+    return {
+        "models": models,
+        "epsilons": EPSILONS,
+        "accuracy": config["accuracy"],
+        "sensitivity": config["sensitivity"],
+        "seed": SEED,
+        "own": {
+            model: own_sensitivity_settings(config, model_of(model)) for model in models
+        },
+    }
 
 
 def dataset_identity(dataset):

@@ -53,3 +53,34 @@ if N_SHARDS > 1:
             "Model {wildcards.model}: putting the shards of epsilon {wildcards.eps} together."
         script:
             "../workflow_scripts/gather_sensitivity.py"
+
+
+rule measure_attacked_features:
+    input:
+        code=code_of("measure_attacked_features"),
+        model="<results>/models/{model}.pt",
+        evaluation=evaluation_dataset(),
+    output:
+        "<results>/attacked/{model}.h5",
+    log:
+        "<logs>/measure_attacked_features/{model}.log",
+    benchmark:
+        "<benchmarks>/measure_attacked_features/{model}.tsv"
+    conda:
+        "../envs/compute.yaml"
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(8),
+        runtime=runtime("measure_attacked_features"),
+        gpu=1,
+    params:
+        expected=expected_of_inputs,
+        epsilons=EPSILONS,
+        accuracy=config["accuracy"],
+        sensitivity=lambda wildcards: attacked_settings(wildcards.model),
+        seed=SEED,
+        side_folder=unfinished("measure_attacked_features/{model}"),
+    message:
+        "Model {wildcards.model}: its features at attacked images, and their gradients."
+    script:
+        "../workflow_scripts/measure_attacked_features.py"

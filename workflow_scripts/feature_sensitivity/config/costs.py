@@ -109,10 +109,21 @@ def accuracy_steps(job: Job) -> float:
 def measure_sensitivity(job: Job) -> float:
     """Return the cost of the attacks on every feature, up and down, at one epsilon."""
     settings = sensitivity_settings_of(job.config, model_of(job.wildcards.get("model", "")))
-    features = settings["features"]
-    wanted = len(features) if isinstance(features, list) else features
-    rows = settings["images"] * min(wanted or job.n_features, job.n_features) * 2 * settings["restarts"]
+    rows = settings["images"] * n_measured(job, settings["features"]) * 2 * settings["restarts"]
     return rows * settings["steps"] * job.attack_step * SHARE_AFTER_DROPPING
+
+
+def measure_attacked_features(job: Job) -> float:
+    """Return the cost of the attacks on the decision on the images of the sensitivities, and of one gradient each."""
+    settings, attack = sensitivity_settings_of(job.config, model_of(job.wildcards["model"])), job.config["accuracy"]
+    steps = len(job.config["epsilons"]) * attack["steps"] * attack["restarts"]
+    return settings["images"] * (steps + n_measured(job, settings["features"])) * job.attack_step
+
+
+def n_measured(job: Job, features: int | list[int] | None) -> int:
+    """Return how many features ``features``, as in the config, asks for."""
+    wanted = len(features) if isinstance(features, list) else features
+    return min(wanted or job.n_features, job.n_features)
 
 
 Cost = Callable[[Job], float]
@@ -122,6 +133,7 @@ PROTOCOL_COSTS: Mapping[str, Cost] = {
     "construct_dataset": construct_dataset,
     "measure_accuracy": measure_accuracy,
     "measure_sensitivity": measure_sensitivity,
+    "measure_attacked_features": measure_attacked_features,
 }
 """By rule, the floating-point operations of one job."""
 

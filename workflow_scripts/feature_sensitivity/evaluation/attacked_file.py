@@ -1,0 +1,122 @@
+"""The file of features at attacked images, netCDF in HDF5, one for each model."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.units import exact
+from feature_sensitivity.evaluation.netcdf import (
+    ADVICE,
+    infinite_fault,
+    load_netcdf,
+    missing_fault,
+    shape_fault,
+    write_netcdf,
+)
+from feature_sensitivity.runtime.errors import UserError
+
+DIMENSIONS = {
+    "clean": ("image", "feature"),
+    "attacked": ("epsilon", "image", "feature"),
+    "gradient_norm": ("image", "feature"),
+    "clean_prediction": ("image",),
+    "attacked_prediction": ("epsilon", "image"),
+    "label": ("image",),
+    "image_index": ("image",),
+    "feature_index": ("feature",),
+}
+
+INTEGERS = ("clean_prediction", "attacked_prediction", "label", "image_index", "feature_index")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttackedFile:
+    """What ``results/attacked/{model}.h5`` holds.
+
+    Arrays as in :class:`.attacked_features.AttackedFeatures`, and ``label``, ``image_index`` [n_images] and
+    ``feature_index`` [n_features]; attributes are the settings that produced them.
+    """
+
+    clean: NDArray[np.float32]
+    attacked: NDArray[np.float32]
+    gradient_norm: NDArray[np.float32]
+    clean_prediction: NDArray[np.int64]
+    attacked_prediction: NDArray[np.int64]
+    label: NDArray[np.int64]
+    image_index: NDArray[np.int64]
+    feature_index: NDArray[np.int64]
+    attributes: Mapping[str, Any]
+
+
+def attack_in_ball(
+    *, accuracy: Mapping[str, Any], sensitivity: Mapping[str, Any], epsilon: str, seed: int
+) -> AccuracySettings:
+    """Return the attack of the section ``accuracy`` in the ball in which ``sensitivity`` attacks the features."""
+    ball = {key: sensitivity[key] for key in ("norm", "clip_to_pixel_box")}
+    return AccuracySettings.from_config({**accuracy, **ball}, epsilon=epsilon, seed=seed)
+
+
+def attacked_attributes(
+    *, model: str, epsilons: Sequence[str], accuracy: Mapping[str, Any], sensitivity: Mapping[str, Any], seed: int
+) -> dict[str, Any]:
+    """Return what the configuration alone decides: model, epsilons, attack, place of the features, seed.
+
+    ``accuracy`` and ``sensitivity``: as in the config.
+    """
+    settings = attack_in_ball(accuracy=accuracy, sensitivity=sensitivity, epsilon=epsilons[0], seed=seed)
+    return {
+        "model": model,
+        "norm": settings.attack.norm,
+        "epsilons": ", ".join(epsilons),
+        "epsilon_unit": settings.attack.unit,
+        "steps": settings.attack.steps,
+        "relative_step_size": float(exact(accuracy["relative_step_size"])),
+        "schedule": settings.attack.schedule,
+        "momentum": settings.attack.momentum,
+        "restarts": settings.restarts,
+        "clip_to_pixel_box": settings.clip_to_pixel_box,
+        "layer": sensitivity["layer"] or "penultimate",
+        "positions": sensitivity["positions"] or "default",
+        "seed": seed,
+    }
+
+
+def write_attacked(path: Path, file: AttackedFile) -> None:
+    """Write the arrays and attributes, whole or not at all."""
+    arrays = {name: getattr(file, name) for name in DIMENSIONS}
+    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes=file.attributes)
+
+
+def read_attacked(path: Path) -> AttackedFile:
+    """Return a checked file: each array there, of the right type and shape, and finite.
+
+    Raises:
+        UserError: names the first fault.
+    """
+    data = load_netcdf(path)
+    if fault := _fault(data):
+        raise UserError(f"{path}{fault}; {ADVICE}")
+    arrays: dict[str, Any] = {name: data[name].values for name in DIMENSIONS}
+    return AttackedFile(**arrays, attributes=data.attrs)
+
+
+def _fault(data: xr.Dataset) -> str | None:
+    if fault := missing_fault(data, DIMENSIONS):
+        return fault
+    sizes = {"image": data["image_index"].size, "feature": data["feature_index"].size, "epsilon": len(data["attacked"])}
+    if fault := shape_fault(data, DIMENSIONS, sizes=sizes, integers=INTEGERS):
+        return fault
+    for name in DIMENSIONS:
+        if fault := infinite_fault(data, name):
+            return fault
+    if (data["gradient_norm"].values < 0).any():
+        return ": gradient_norm is negative somewhere, which no norm is"
+    if len(np.unique(data["image_index"].values)) < sizes["image"]:
+        return ": image_index names an image twice"
+    return None
