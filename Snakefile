@@ -60,6 +60,7 @@ rule all:
         ["<results>/figures/learning_curves.svg"] if TRAINED else [],
         "<results>/figures/sensitivity_quantiles.svg",
         "<results>/figures/accuracy_against_sensitivity.svg",
+        "<results>/figures/useful_features.svg",
         "<results>/summary.csv",
         "<results>/claims.md",
         expand(

@@ -22,6 +22,7 @@ from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
 from feature_sensitivity.config.differences import differences
 from feature_sensitivity.config.epsilon_spelling import spelling
+from feature_sensitivity.config.measures import MEASURES
 from feature_sensitivity.config.models import TAKES_WIDTH
 from feature_sensitivity.config.models import architecture_of
 from feature_sensitivity.config.models import is_imported
@@ -144,6 +145,13 @@ CONSTRUCTED = [
 ]
 FETCHED = [dataset for dataset in used_datasets(config) if dataset not in CONSTRUCTED]
 
+# Measures with a figure of their own, and its title.
+DRAWN_MEASURES = {
+    "used_share": "What an attack on the class uses of each feature",
+    "linearity": "How linear each feature is in the ball",
+}
+DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASURES)]
+
 CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
 FIRST_CHECKPOINTS = expand("<results>/models/{model}.pt", model=MODELS)
 
@@ -228,6 +236,12 @@ def attacked_settings(replicate):
     """Return in which ball, on which images and at which features the attack on a model's decision is measured."""
     settings = sensitivity_settings_of(config, model_of(replicate))
     return {name: settings[name] for name in OF_ATTACKED_FEATURES}
+
+
+def attack_on_the_class():
+    """Return the attack of features at attacked images: that of accuracy, to its last step, in the features' ball."""
+    ball = {key: config["sensitivity"][key] for key in ("norm", "clip_to_pixel_box")}
+    return {**config["accuracy"], **ball, "iterate": "last"}
 
 
 def derivation_settings():

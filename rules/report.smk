@@ -150,6 +150,7 @@ rule judge_claims:
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
+        feature_counts="<results>/feature_counts.csv",
         last_layer_refit=last_layer_refit(),
     output:
         csv="<results>/claims.csv",
@@ -158,7 +159,7 @@ rule judge_claims:
             "<results>/claims.html",
             caption="captions/claims.rst",
             category="5 Claims",
-            labels={"result": "Verdicts: A1-A5, S1-S6"},
+            labels={"result": "Verdicts: A1-A5, S1-S6, U1"},
         ),
     log:
         "<logs>/judge_claims.log",
@@ -179,6 +180,95 @@ rule judge_claims:
         "Claims: a verdict on each."
     script:
         "../workflow_scripts/judge_claims.py"
+
+
+rule derive_measures:
+    input:
+        code=code_of("derive_measures"),
+        sensitivity=SENSITIVITIES,
+        attacked=ATTACKED,
+        models=CHECKPOINTS,
+    output:
+        features="<results>/features.csv",
+        counts="<results>/feature_counts.csv",
+        markdown="<results>/feature_counts.md",
+        page=report(
+            "<results>/feature_counts.html",
+            caption="captions/feature_counts.rst",
+            category="3 Sensitivity of features",
+            labels={"result": "Table: useful and robust features"},
+        ),
+    log:
+        "<logs>/derive_measures.log",
+    benchmark:
+        "<benchmarks>/derive_measures.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(4),
+        runtime=20,
+    params:
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
+        attacked=expected_attacked(REPLICATES),
+        measures=config["measures"],
+        derivation=derivation_settings(),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        spread=protocol.spread("counts", several_seeds()),
+    message:
+        "Measures of every feature."
+    script:
+        "../workflow_scripts/derive_measures.py"
+
+
+rule plot_measures:
+    input:
+        code=code_of("plot_measures"),
+        counts="<results>/feature_counts.csv",
+        features="<results>/features.csv",
+    output:
+        report(
+            "<results>/figures/useful_features.svg",
+            caption="captions/feature_counts.rst",
+            category="3 Sensitivity of features",
+            labels={"result": "Useful and robust features (U1)"},
+        ),
+        *[
+            report(
+                f"<results>/figures/{measure}.svg",
+                caption=f"captions/{measure}.rst",
+                category="3 Sensitivity of features",
+                labels={"result": DRAWN_MEASURES[measure]},
+            )
+            for measure in DRAWN
+        ],
+        expand(
+            "<results>/figures/{figure}.{suffix}",
+            figure=["useful_features", *DRAWN],
+            suffix=["png", "csv"],
+        ),
+    log:
+        "<logs>/plot_measures.log",
+    benchmark:
+        "<benchmarks>/plot_measures.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(4),
+        runtime=10,
+    params:
+        svgs=lambda wildcards, output: output[: 1 + len(DRAWN)],
+        drawn=DRAWN,
+        models=MODELS,
+        measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
+        protocols={
+            "features": protocol.sensitivity_attack(config["sensitivity"]),
+            "class": protocol.accuracy_attack(attack_on_the_class()),
+        },
+        spread=protocol.spread("counts", several_seeds()),
+    message:
+        "Useful and robust features, and measures of all features."
+    script:
+        "../workflow_scripts/plot_measures.py"
 
 
 rule plot_learning:

@@ -1,11 +1,14 @@
 """Judge the paper's claims on the numbers of this run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.claims import judge
+from feature_sensitivity.analysis.feature_counts import robust_share
+from feature_sensitivity.analysis.feature_tables import number, read_counts
 from feature_sensitivity.analysis.run import read_run
 from feature_sensitivity.analysis.tables import ADVICE, read_table, write_table
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
@@ -36,6 +39,7 @@ def judge_claims(
     definition: str,
     normalization: str,
     seeds: str,
+    feature_counts: Path,
     last_layer_refit: Path | None = None,
 ) -> None:
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
@@ -49,6 +53,7 @@ def judge_claims(
         definition: of sensitivity, as in the config.
         normalization: of weights, as in the config.
         seeds: says what numbers are means over; empty for one seed.
+        feature_counts: ``results/feature_counts.csv``, on which U1 rests.
         last_layer_refit: the table of that study, on which S6 rests; without it S6 is undecided.
     """
     run = read_run(
@@ -58,7 +63,10 @@ def judge_claims(
         normalization=normalization,
         last_layer_refit=read_refit(last_layer_refit) if last_layer_refit else None,
     )
-    judgements = judge(run)
+    counts = read_counts(feature_counts, sensitivity.paths.keys())
+    shares = {(row["model"], number(row["epsilon"])): robust_share(row) for row in counts.to_dict("records")}
+    of_run = {key: shares[key[0], number(key[1])] for key in run.movement}
+    judgements = judge(replace(run, robust_share=of_run))
     for judgement in judgements:
         logger.info("%s %s", judgement.claim.name, judgement.verdict)
     document = claims_document(judgements, seeds=seeds)
@@ -80,5 +88,6 @@ if "snakemake" in globals():
             definition=snakemake.params.definition,
             normalization=snakemake.params.normalization,
             seeds=snakemake.params.seeds,
+            feature_counts=Path(snakemake.input.feature_counts),
             last_layer_refit=next(map(Path, snakemake.input.last_layer_refit), None),
         )

@@ -36,6 +36,8 @@ LITTLE = 0.25
 """A little better: by less than this share of what adversarial training gains over normal training."""
 FAR = 0.5
 """Far below: less than this share."""
+HARDLY_ANY = 0.05
+"""Hardly any feature: less than this share of them."""
 SKEWNESS, KURTOSIS = 0.5, 1.0
 """About normal: skewness and excess kurtosis within this distance of 0, which a normal distribution has."""
 
@@ -209,6 +211,18 @@ def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
         yield Check(f"{head}: gain less {LITTLE:.0%} of the adversarial model's", excess, is_below(excess, 0))
 
 
+@claim(
+    "U1",
+    rule=f"At every epsilon less than {HARDLY_ANY:.0%} of its features are robustly useful. Attacks understate movement, "
+    "so the share is an overestimate; its interval holds for all features and classes together.",
+)
+def normal_training_learns_no_robust_features(run: Run) -> Iterator[Check]:
+    """A normally trained network learns hardly any robust feature."""
+    for epsilon in run.sensitivity_epsilons:
+        share = run.robust_share_of(NORMAL, epsilon)
+        yield Check(f"robustly useful share of {NORMAL} at {run.shown(epsilon)}", share, is_below(share, HARDLY_ANY))
+
+
 CLAIMS = (
     accurate_without_attack,
     accuracy_falls_with_epsilon,
@@ -221,6 +235,7 @@ CLAIMS = (
     normal_and_robust_dataset_cross,
     insensitive_features_go_with_accuracy,
     another_last_layer_does_not_help,
+    normal_training_learns_no_robust_features,
 )
 
 

@@ -34,7 +34,8 @@ class Run:
     ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``movement``: (model,
     epsilon) to how far each image moves each feature, weighted, [n_seeds, n_images, n_features], for the same
     images everywhere. ``last_layer_refit``: the table of the study of that name, if it was made. ``recorded``:
-    an epsilon to what a measurement records of it.
+    an epsilon to what a measurement records of it. ``robust_share``: (model, epsilon) to the share of features that
+    are robustly useful, if they were counted.
     """
 
     accuracy: Mapping[tuple[str, float], Estimate]
@@ -42,6 +43,7 @@ class Run:
     n_classes: int
     last_layer_refit: pd.DataFrame | None = None
     recorded: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
+    robust_share: Mapping[tuple[str, float], Estimate] = field(default_factory=dict)
 
     @cached_property
     def epsilons(self) -> list[float]:
@@ -80,6 +82,12 @@ class Run:
     def sensitivity_of(self, model: str, epsilon: float) -> Estimate:
         """Return the mean sensitivity; bootstrap over images."""
         return mean_of([bootstrap(np.mean, seed) for seed in self.movement_of(model, epsilon).mean(axis=2)])
+
+    def robust_share_of(self, model: str, epsilon: float) -> Estimate:
+        """Return the share of the features that are robustly useful, or raise ``MissingError``."""
+        if (model, epsilon) not in self.robust_share:
+            raise MissingError(f"the useful features of {model} were not counted at epsilon {self.shown(epsilon)}")
+        return self.robust_share[model, epsilon]
 
     def sensitivity_ratio(self, first: tuple[str, float], second: tuple[str, float]) -> Estimate:
         """Return the mean sensitivity of one (model, epsilon) over that of another; paired bootstrap over images.

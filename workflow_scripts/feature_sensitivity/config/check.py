@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.measures import measure_faults
 from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.schema_faults import schema_faults
@@ -170,6 +171,7 @@ CHECKS = (
     _epsilon_faults,
     _unit_faults,
     _sensitivity_faults,
+    measure_faults,
     _model_faults,
     _dataset_faults,
     _interpretation_faults,

@@ -1,0 +1,103 @@
+"""Derive the measures of every feature, and count useful and robust ones."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from feature_sensitivity.analysis.feature_counts import counts_over_seeds, feature_counts
+from feature_sensitivity.analysis.measured_features import from_files
+from feature_sensitivity.analysis.measures import DIGITS, measure_table
+from feature_sensitivity.analysis.movements import neuron_sensitivity
+from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.analysis.usefulness import usefulness_of
+from feature_sensitivity.config.units import COLUMNS
+from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
+from feature_sensitivity.reporting.feature_counts import counts_document
+from feature_sensitivity.reporting.protocol import joined
+from feature_sensitivity.reporting.samples import sensitivity_sample
+from feature_sensitivity.runtime.console import job
+
+
+def derive_measures(
+    *,
+    sensitivity: SensitivityFiles,
+    attacked: AttackedFiles,
+    measures: Sequence[str] | None,
+    features: Path,
+    counts: Path,
+    markdown: Path,
+    page: Path,
+    definition: str,
+    normalization: str,
+    protocol: str,
+    spread: str,
+) -> None:
+    """Write the measures of every feature, and how many features are useful and robust, as CSV, Markdown and HTML.
+
+    Args:
+        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        attacked: the same of the features at attacked images.
+        measures: names of measures, as in the config.
+        features: a row for each replicate, epsilon, feature and measure.
+        counts: a row for each model and epsilon.
+        markdown: the counts as text.
+        page: the same as HTML.
+        definition: of sensitivity, as in the config.
+        normalization: of weights, as in the config.
+        protocol: states the attack on features.
+        spread: says what the numbers are over seeds; empty for one seed.
+    """
+    files, of_attack = sensitivity.read(), attacked.read()
+    tables, rows = [], []
+    for (model, epsilon), file in files.items():
+        measured = from_files(
+            file,
+            of_attack[model],
+            epsilon=attacked.epsilons.index(epsilon),
+            definition=definition,
+            normalization=normalization,
+        )
+        units = {name: float(file.attributes[name]) for name in COLUMNS if name in file.attributes}
+        names = {"model": model, "epsilon": epsilon, "epsilon_255": units["epsilon_255"]}
+        tables.append(measure_table(measured, file.feature_index, measures=measures).assign(**names))
+        rows.append(
+            {
+                "model": model,
+                **units,
+                "n_images": len(file.label),
+                **feature_counts(usefulness_of(measured)),
+                "latent_vulnerability": neuron_sensitivity(measured).sum(),
+            }
+        )
+    table = pd.concat(tables, ignore_index=True)
+    table["value"] = [DIGITS % value if value == value else "" for value in table["value"]]
+    counted = counts_over_seeds(pd.DataFrame(rows))
+    note = joined(protocol, sensitivity_sample(list(files.values())), spread)
+    document = counts_document(counted, note=note)
+    write_table(features, table[["model", "epsilon", "epsilon_255", "feature", "measure", "value"]])
+    write_table(counts, counted)
+    write_text(markdown, as_markdown(document))
+    write_text(page, as_html(document))
+
+
+if "snakemake" in globals():
+    with job(Path(snakemake.log[0]), "derive_measures"):
+        derive_measures(
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
+            attacked=AttackedFiles.of_rule(
+                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
+            ),
+            measures=snakemake.params.measures,
+            features=Path(snakemake.output.features),
+            counts=Path(snakemake.output.counts),
+            markdown=Path(snakemake.output.markdown),
+            page=Path(snakemake.output.page),
+            **snakemake.params.derivation,
+            protocol=snakemake.params.protocol,
+            spread=snakemake.params.spread,
+        )

@@ -1,0 +1,185 @@
+"""Useful and robustly useful features (Ilyas et al. 2019; Hu et al. 2022, Section 2), one class against the rest.
+
+A feature f is standardized to z with mean 0 and variance 1 over the images. For a class, y is 1 at its images and -1
+at all others; then rho = E[y z] says how useful f is for the class, and gamma = E[inf over the ball of y z] how useful
+it stays under attack. The infimum is the stored minimum where y is 1 and the negative maximum where y is -1. PGD's
+extremes are less far out than the true ones, so gamma is overestimated: some features that count as robustly useful
+are not.
+
+Each is a mean over images and has Student's t interval. It is judged for every class, so each interval is widened to
+hold for all classes together (Bonferroni). The standardization is taken as known: its error is of a smaller order.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from feature_sensitivity.analysis.class_means import class_sums
+from feature_sensitivity.analysis.estimates import CONFIDENCE
+from feature_sensitivity.analysis.measured_features import MeasuredFeatures
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+NOT_USEFUL, NON_ROBUST, ROBUST = 0, 1, 2
+"""Kinds of features: not shown to be useful for any class, useful for one but not robustly, robustly useful for one."""
+
+
+@dataclass(frozen=True)
+class ClassMeans:
+    """A mean over ``n_images`` images for each class and feature, and its standard error: [n_classes, n_features].
+
+    NaN for a class without images, and for a feature that is the same at all of them.
+    """
+
+    mean: Floats
+    error: Floats
+    n_images: int
+
+    @property
+    def n_judged(self) -> int:
+        """Return how many classes have images; 1 at least."""
+        return max(1, int(np.isfinite(self.mean).any(axis=1).sum()))
+
+    def interval(self, n_judgements: int) -> tuple[Floats, Floats]:
+        """Return the ends of intervals so wide that so many of them hold together at 95 %."""
+        tail = (1 - CONFIDENCE) / 2 / n_judgements
+        half = (
+            stats.t.isf(tail, self.n_images - 1) * self.error if self.n_images > 1 else np.full_like(self.error, np.nan)
+        )
+        return self.mean - half, self.mean + half
+
+    @cached_property
+    def _best(self) -> NDArray[np.int64]:
+        return np.where(np.isfinite(self.mean), self.mean, -np.inf).argmax(axis=0)
+
+    @property
+    def best_class(self) -> Floats:
+        """Return the class of the largest mean, [n_features]; NaN where there is none."""
+        return np.where(np.isfinite(self.at_best(self.mean)), self._best, np.nan)
+
+    def at_best(self, values: Floats) -> Floats:
+        """Return values [n_classes, n_features] at the best class of each feature, [n_features]."""
+        return np.asarray(np.take_along_axis(values, self._best[None], axis=0)[0])
+
+
+@dataclass(frozen=True)
+class Usefulness:
+    """``rho`` and ``gamma`` of all features for all classes."""
+
+    rho: ClassMeans
+    gamma: ClassMeans
+
+    def kinds(self) -> NDArray[np.int64]:
+        """Return the kind of each feature, [n_features], judged at 95 % for all classes together."""
+        n = self.rho.n_judged
+        is_useful, is_robust = self.shown_useful(n), self.shown_robust(n)
+        return np.where(is_robust, ROBUST, np.where(is_useful, NON_ROBUST, NOT_USEFUL))
+
+    def shown_useful(self, n_judgements: int) -> Bools:
+        """Return which features have a rho clearly above 0 for some class, [n_features]."""
+        return np.asarray((self.rho.interval(n_judgements)[0] > 0).any(axis=0))
+
+    def shown_robust(self, n_judgements: int) -> Bools:
+        """Return which features have both clearly above 0 for one class, [n_features]."""
+        low, robust_low = self.rho.interval(n_judgements)[0], self.gamma.interval(n_judgements)[0]
+        return np.asarray(((low > 0) & (robust_low > 0)).any(axis=0))
+
+    def shown_not_robust(self, n_judgements: int) -> Bools:
+        """Return which features have a gamma clearly below 0 for every class, [n_features]."""
+        high = self.gamma.interval(n_judgements)[1]
+        known = np.isfinite(self.gamma.mean).any(axis=1)
+        return np.asarray((high[known] < 0).all(axis=0) & known.any())
+
+
+@lru_cache(maxsize=1)
+def usefulness_of(features: MeasuredFeatures) -> Usefulness:
+    """Return rho and gamma of all features for all classes."""
+    mean, std = features.clean.mean(axis=0), features.clean.std(axis=0)
+    scale = np.where(std > 0, std, np.nan)
+    clean, low, high = ((values - mean) / scale for values in (features.clean, features.minimum, features.maximum))
+    label, n_classes = features.label, features.n_classes
+    return Usefulness(rho=signed_means(clean, clean, label, n_classes), gamma=signed_means(low, high, label, n_classes))
+
+
+def signed_means(low: Floats, high: Floats, label: NDArray[np.int64], n_classes: int) -> ClassMeans:
+    """Return, for each class, the mean over images of ``low`` at its own images and of -``high`` at all others.
+
+    ``low``, ``high``: [n_images, n_features].
+    """
+    n_images = len(label)
+
+    def mean(own: Floats, other: Floats) -> Floats:
+        others = other.sum(axis=0) - class_sums(other, label, n_classes)
+        return (class_sums(own, label, n_classes) + others) / n_images
+
+    means, squares = mean(low, -high), mean(low**2, high**2)
+    # Of equal numbers the difference is 0 but for rounding.
+    variance = (squares - means**2).clip(min=0) / max(n_images - 1, 1)
+    absent = np.bincount(label, minlength=n_classes) == 0
+    means[absent] = np.nan
+    return ClassMeans(means, np.sqrt(variance), n_images)
+
+
+def usefulness(features: MeasuredFeatures) -> Floats:
+    """Return rho for the class for which it is largest."""
+    rho = usefulness_of(features).rho
+    return rho.at_best(rho.mean)
+
+
+def usefulness_low(features: MeasuredFeatures) -> Floats:
+    """Return the lower end of the interval of :func:`usefulness`, which holds for all classes together."""
+    rho = usefulness_of(features).rho
+    return rho.at_best(rho.interval(rho.n_judged)[0])
+
+
+def usefulness_high(features: MeasuredFeatures) -> Floats:
+    """Return the upper end of that interval."""
+    rho = usefulness_of(features).rho
+    return rho.at_best(rho.interval(rho.n_judged)[1])
+
+
+def useful_class(features: MeasuredFeatures) -> Floats:
+    """Return the class for which rho is largest."""
+    return usefulness_of(features).rho.best_class
+
+
+def robust_usefulness(features: MeasuredFeatures) -> Floats:
+    """Return gamma for the class for which it is largest; an overestimate."""
+    gamma = usefulness_of(features).gamma
+    return gamma.at_best(gamma.mean)
+
+
+def robust_usefulness_low(features: MeasuredFeatures) -> Floats:
+    """Return the lower end of the interval of :func:`robust_usefulness`, which holds for all classes together."""
+    gamma = usefulness_of(features).gamma
+    return gamma.at_best(gamma.interval(gamma.n_judged)[0])
+
+
+def robust_usefulness_high(features: MeasuredFeatures) -> Floats:
+    """Return the upper end of that interval."""
+    gamma = usefulness_of(features).gamma
+    return gamma.at_best(gamma.interval(gamma.n_judged)[1])
+
+
+def robustly_useful_class(features: MeasuredFeatures) -> Floats:
+    """Return the class for which gamma is largest."""
+    return usefulness_of(features).gamma.best_class
+
+
+def usefulness_kind(features: MeasuredFeatures) -> Floats:
+    """Return 2 for a robustly useful feature, 1 for a useful one that is not shown to be robust, 0 for any other."""
+    return usefulness_of(features).kinds().astype(np.float64)
+
+
+def class_usefulness(features: MeasuredFeatures) -> Floats:
+    """Return rho for every class, [n_classes, n_features]."""
+    return usefulness_of(features).rho.mean
+
+
+def class_robust_usefulness(features: MeasuredFeatures) -> Floats:
+    """Return gamma for every class, [n_classes, n_features]; an overestimate."""
+    return usefulness_of(features).gamma.mean

@@ -1,0 +1,51 @@
+"""How many features are robustly useful, useful only, or not useful."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.figure import Figure
+
+from feature_sensitivity.analysis.feature_counts import KINDS
+from feature_sensitivity.analysis.feature_tables import number
+from feature_sensitivity.reporting.feature_counts import TITLES
+from feature_sensitivity.reporting.figures.model_rows import row_panels
+from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars
+
+COLORS: Mapping[str, str] = {"robustly_useful": "#0072B2", "useful_non_robust": "#E69F00", "not_useful": "#DDDDDD"}
+
+HATCHES: Mapping[str, str] = {"robustly_useful": "", "useful_non_robust": "///", "not_useful": ""}
+
+
+def feature_counts_figure(
+    counts: pd.DataFrame, *, models: Sequence[str], epsilons: Mapping[str, str], caption: str
+) -> Figure:
+    """Draw the share of the features of each kind, with the range of the robustly useful ones.
+
+    Args:
+        counts: as ``results/feature_counts.csv``.
+        models: in the order of their rows.
+        epsilons: each epsilon as spelled in the config, to its title in both units.
+        caption: states the settings.
+    """
+    with mpl.rc_context(STYLE):
+        figure, panels = row_panels(models, len(epsilons))
+        for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
+            rows = counts[counts.epsilon.map(number) == number(epsilon)].set_index("model").loc[[*models]]
+            places, left = range(len(models)), pd.Series(0.0, rows.index)
+            for kind in KINDS:
+                share = 100 * rows[kind] / rows.n_features
+                bars = axes.barh(places, share, left=left, height=0.7, label=TITLES[kind], linewidth=0)
+                for bar in bars:
+                    bar.set(facecolor=COLORS[kind], hatch=HATCHES[kind], edgecolor="white")
+                left = left + share
+            low, share, high = (100 * rows[f"robustly_useful{end}"] / rows.n_features for end in ("_low", "", "_high"))
+            ends = interval_bars(share, low=low, high=high)
+            axes.errorbar(share, places, xerr=ends, fmt="none", color="black", capsize=2, linewidth=1)
+            axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
+            axes.set_xlabel("% of the features")
+            axes.set_xlim(0, 100)
+        handles, labels = panels[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        add_caption(figure, caption)
+    return figure

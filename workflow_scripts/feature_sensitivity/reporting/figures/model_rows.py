@@ -1,0 +1,26 @@
+"""Figures with a row for each model, in a panel for each epsilon: legible for two models and for thirty."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INCHES_PER_ROW = 0.22
+
+
+def row_panels(models: Sequence[str], n_panels: int, *, rows_per_panel: int = 2) -> tuple[Figure, list[Axes]]:
+    """Return a figure with panels side by side, each with a row for each model, the first one on top."""
+    columns = min(rows_per_panel, n_panels)
+    lines = -(-n_panels // columns)
+    height = lines * (0.75 + INCHES_PER_ROW * len(models)) + 0.9
+    figure = Figure(figsize=(3.6 * columns, height), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True)
+    for axes in grid.flat[n_panels:]:
+        axes.set_visible(False)
+    panels = list(grid.flat[:n_panels])
+    panels[0].set_yticks(range(len(models)), models)
+    panels[0].set_ylim(len(models) - 0.4, -0.6)
+    for axes in panels:
+        axes.grid(visible=False, axis="y")
+        axes.xaxis.set_tick_params(labelbottom=True)
+    return figure, panels

@@ -1,0 +1,104 @@
+"""Draw how many features are useful and robust, and some measures of all features."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from feature_sensitivity.analysis.feature_tables import Keys, number, read_counts, read_features
+from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.reporting.figures.feature_boxes import feature_boxes_figure
+from feature_sensitivity.reporting.figures.feature_counts import feature_counts_figure
+from feature_sensitivity.reporting.protocol import joined
+from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.runtime.console import job
+
+LABELS: Mapping[str, str] = {
+    "used_share": "movement under the attack on the class / largest movement",
+    "linearity": "largest movement / ($\\epsilon$ x norm of the gradient)",
+}
+"""What the axis of a measure's figure shows."""
+
+NOTES: Mapping[str, str] = {
+    "used_share": "at 1 the attack on the class moves a feature as far as one on the feature itself",
+    "linearity": "at 1 a feature moves as far as a linear one with the same gradient",
+}
+
+
+def plot_measures(
+    *,
+    counts: Path,
+    features: Path,
+    counts_svg: Path,
+    measure_svgs: Mapping[str, Path],
+    models: Sequence[str],
+    measurements: Keys,
+    protocols: Mapping[str, str],
+    spread: str,
+) -> None:
+    """Draw the counts and the measures; write each SVG and, beside it, a PNG and a CSV.
+
+    Args:
+        counts: ``results/feature_counts.csv``.
+        features: ``results/features.csv``.
+        counts_svg: the figure of the counts.
+        measure_svgs: the figure of each measure, by the measure's name.
+        models: in the order of their rows.
+        measurements: (replicate, epsilon as spelled in the config) of the run.
+        protocols: ``features`` and ``class`` to what states the attack on each.
+        spread: says what numbers are over seeds; empty for one seed.
+    """
+    counted = read_counts(counts, measurements)
+    titles = epsilon_titles(counted, measurements)
+    sample = f"{counted.n_images.max():g} test images"
+    caption = joined(
+        protocols["features"],
+        sample,
+        "bars: range at 95 % of the robustly useful ones, which are overestimated, since attacks find less than the "
+        "true movement",
+        spread,
+    )
+    figure = feature_counts_figure(counted, models=models, epsilons=titles, caption=caption)
+    save_figure(figure, counts_svg, counted)
+    if not measure_svgs:
+        return
+    table = read_features(features, measurements)
+    table["model"] = table.model.map(model_of)
+    for measure, svg in measure_svgs.items():
+        of_class = f"class: {protocols['class']}" if measure == "used_share" else ""
+        caption = joined(
+            f"Features: {protocols['features']}",
+            of_class,
+            sample,
+            "boxes: middle half of the features and median, whiskers: 5 to 95 %",
+            NOTES[measure],
+        )
+        figure, numbers = feature_boxes_figure(
+            table[table.measure == measure], models=models, epsilons=titles, label=LABELS[measure], caption=caption
+        )
+        save_figure(figure, svg, numbers)
+
+
+def epsilon_titles(counted: pd.DataFrame, measurements: Keys) -> dict[str, str]:
+    """Return each epsilon as spelled in the config, to a text with both units."""
+    rows = counted.to_dict("records")
+    return {
+        epsilon: in_both_units([row for row in rows if number(row["epsilon"]) == number(epsilon)], spelled=epsilon)
+        for epsilon in dict.fromkeys(epsilon for _, epsilon in measurements)
+    }
+
+
+if "snakemake" in globals():
+    with job(Path(snakemake.log[0]), "plot_measures"):
+        counts_svg, *measure_svgs = map(Path, snakemake.params.svgs)
+        plot_measures(
+            counts=Path(snakemake.input.counts),
+            features=Path(snakemake.input.features),
+            counts_svg=counts_svg,
+            measure_svgs=dict(zip(snakemake.params.drawn, measure_svgs, strict=True)),
+            models=snakemake.params.models,
+            measurements=[tuple(key) for key in snakemake.params.measurements],
+            protocols=snakemake.params.protocols,
+            spread=snakemake.params.spread,
+        )
