@@ -213,8 +213,8 @@ def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
 
 @claim(
     "U1",
-    rule=f"At every epsilon less than {HARDLY_ANY:.0%} of its features are robustly useful. Attacks understate movement, "
-    "so the share is an overestimate; its interval holds for all features and classes together.",
+    rule=f"At every epsilon less than {HARDLY_ANY:.0%} of its features are robustly useful. Attacks understate "
+    "movement, so the share is an overestimate; its interval holds for all features and classes together.",
 )
 def normal_training_learns_no_robust_features(run: Run) -> Iterator[Check]:
     """A normally trained network learns hardly any robust feature."""
