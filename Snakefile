@@ -63,6 +63,7 @@ rule all:
         "<results>/figures/useful_features.svg",
         "<results>/summary.csv",
         "<results>/claims.md",
+        "<results>/overview.html",
         expand(
             "<results>/figures/construction_{dataset}.svg",
             dataset=[name for name in CONSTRUCTED if name in TRAINING_DATA],

@@ -152,6 +152,16 @@ DRAWN_MEASURES = {
 }
 DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASURES)]
 
+# What the page at a glance links to; `all` makes each.
+OVERVIEW_LINKS = {
+    "The numbers and the rule behind each verdict": "claims.html",
+    "Accuracy and sensitivity of each model": "summary.html",
+    "Useful and robust features": "feature_counts.html",
+    **{DRAWN_MEASURES[name]: f"figures/{name}.svg" for name in DRAWN},
+    "Accuracy against sensitivity": "figures/accuracy_against_sensitivity.svg",
+    "Every measure of every feature": "features.csv",
+}
+
 CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
 FIRST_CHECKPOINTS = expand("<results>/models/{model}.pt", model=MODELS)
 

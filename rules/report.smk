@@ -212,7 +212,7 @@ rule derive_measures:
         attacked=expected_attacked(REPLICATES),
         measures=config["measures"],
         derivation=derivation_settings(),
-        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        protocol=protocol.feature_attack(config["sensitivity"]),
         spread=protocol.spread("counts", several_seeds()),
     message:
         "Measures of every feature."
@@ -261,7 +261,7 @@ rule plot_measures:
         models=MODELS,
         measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
         protocols={
-            "features": protocol.sensitivity_attack(config["sensitivity"]),
+            "features": protocol.feature_attack(config["sensitivity"]),
             "class": protocol.accuracy_attack(attack_on_the_class()),
         },
         spread=protocol.spread("counts", several_seeds()),
@@ -371,6 +371,37 @@ rule plot_tradeoff:
         "Accuracy against sensitivity."
     script:
         "../workflow_scripts/plot_tradeoff.py"
+
+
+rule write_overview:
+    input:
+        code=code_of("write_overview"),
+        claims="<results>/claims.csv",
+        figure1="<results>/figures/figure1_accuracy.png",
+        figure2="<results>/figures/figure2_sensitivity.png",
+    output:
+        report(
+            "<results>/overview.html",
+            caption="captions/overview.rst",
+            category="0 At a glance",
+            labels={"result": "Question, figures, verdicts"},
+        ),
+    log:
+        "<logs>/write_overview.log",
+    benchmark:
+        "<benchmarks>/write_overview.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        measured=protocol.measured(config),
+        links=OVERVIEW_LINKS,
+    message:
+        "The run at a glance."
+    script:
+        "../workflow_scripts/write_overview.py"
 
 
 # Without inputs or outputs: it tabulates what is there, whenever it is asked for, and makes nothing run.

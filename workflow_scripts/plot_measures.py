@@ -15,13 +15,14 @@ from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
 LABELS: Mapping[str, str] = {
-    "used_share": "movement under the attack on the class / largest movement",
+    "used_share": "share of the largest movement",
     "linearity": "largest movement / ($\\epsilon$ x norm of the gradient)",
 }
 """What the axis of a measure's figure shows."""
 
 NOTES: Mapping[str, str] = {
-    "used_share": "at 1 the attack on the class moves a feature as far as one on the feature itself",
+    "used_share": "movement under the attack on the class over the largest one; at 1 it is as large as under the "
+    "attack on the feature itself",
     "linearity": "at 1 a feature moves as far as a linear one with the same gradient",
 }
 
@@ -55,8 +56,8 @@ def plot_measures(
     caption = joined(
         protocols["features"],
         sample,
-        "bars: range at 95 % of the robustly useful ones, which are overestimated, since attacks find less than the "
-        "true movement",
+        "blue lines: range of the robustly useful ones at 95 %, for all features and classes together; their number is "
+        "overestimated, since attacks find less than the true movement",
         spread,
     )
     figure = feature_counts_figure(counted, models=models, epsilons=titles, caption=caption)

@@ -66,9 +66,14 @@ def as_markdown(document: Document) -> str:
 def as_html(document: Document) -> str:
     """Return the document as a self-contained page."""
     title, body = html.escape(document.title), "".join(map(_html, document.blocks))
+    return page(title, f"<h1>{title}</h1>{body}")
+
+
+def page(title: str, body: str, *, style: str = "") -> str:
+    """Return a self-contained page from escaped HTML; ``style`` comes on top of that of all pages."""
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{STYLE}</style></head><body><h1>{title}</h1>{body}</body></html>\n"
+        f"<style>{STYLE}{style}</style></head><body>{body}</body></html>\n"
     )
 
 
@@ -98,15 +103,15 @@ def _markdown(block: Block) -> str:
 def _html(block: Block) -> str:
     match block:
         case pd.DataFrame():
-            return block.map(_inline).to_html(index=False, border=0, escape=False)
+            return block.map(inline).to_html(index=False, border=0, escape=False)
         case Heading(text):
             return f"<h2>{html.escape(text)}</h2>"
         case Bullets(items):
-            return "<ul>" + "".join(f"<li>{_inline(item)}</li>" for item in items) + "</ul>"
+            return "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in items) + "</ul>"
         case Note(text):
-            return f"<p class=note>{_inline(text)}</p>"
+            return f"<p class=note>{inline(text)}</p>"
         case str():
-            return f"<p>{_inline(block)}</p>"
+            return f"<p>{inline(block)}</p>"
 
 
 def _text(block: Block) -> str:
@@ -121,7 +126,7 @@ def _text(block: Block) -> str:
             return text
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """Return escaped HTML with Markdown's `code` and **strong** turned into tags."""
     coded = re.sub("`([^`]*)`", r"<code>\1</code>", html.escape(text))
     return re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", coded)

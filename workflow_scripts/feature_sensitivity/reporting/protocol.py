@@ -25,11 +25,16 @@ def accuracy_attack(settings: Settings) -> str:
 
 def sensitivity_attack(settings: Settings) -> str:
     """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
-    box = f", {_pixel_box(settings)}" if settings["clip_to_pixel_box"] else ""
     derived = f"definition {settings['definition']}, weights {settings['weight_normalization']}"
+    return f"{feature_attack(settings)}; {derived}"
+
+
+def feature_attack(settings: Settings) -> str:
+    """Return the attack on features alone; ``settings`` is the config's section ``sensitivity``."""
+    box = f", {_pixel_box(settings)}" if settings["clip_to_pixel_box"] else ""
     n = settings["surrogate_steps"]
     surrogate = f", surrogate gradient in the first {'step' if n == 1 else f'{n} steps'}" if n else ""
-    return f"{_pgd(settings, surrogate=surrogate)}{box}; {derived}"
+    return f"{_pgd(settings, surrogate=surrogate)}{box}"
 
 
 def training(settings: Settings, adversarial: Settings) -> str:
@@ -60,6 +65,15 @@ def summary_spread(seeds: str) -> str:
     """Return what follows each accuracy in the summary: its interval, or its spread over seeds."""
     over_seeds = spread("with ±", seeds)
     return f"{over_seeds}, other columns: the mean" if seeds else "95 % Wilson intervals"
+
+
+def measured(config: Settings) -> str:
+    """Return which models a run measures, on which images; ``config`` is the whole config."""
+    models, images = config["models"], config["accuracy"]["images"]
+    return (
+        f"Measured: {', '.join(f'`{model}`' for model in models)}, on test images of `{config['evaluation_dataset']}`, "
+        f"accuracy on {images or 'all'} and sensitivity on {config['sensitivity']['images']}."
+    )
 
 
 OF_PROTOCOLS = ("convergence", "attack_strength")

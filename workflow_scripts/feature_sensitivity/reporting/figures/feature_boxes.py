@@ -53,7 +53,7 @@ def feature_boxes_figure(
             axes.axvline(1, color="black", linewidth=0.8, linestyle=":")
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel(label)
-            axes.set_xlim(left=0)
+            axes.set_xlim(0, 1.05 * max(1.0, numbers[_name(QUANTILES[-1])].max()))
         add_caption(figure, caption)
     return figure, numbers
 

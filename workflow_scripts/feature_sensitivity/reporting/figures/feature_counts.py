@@ -35,17 +35,21 @@ def feature_counts_figure(
             places, left = range(len(models)), pd.Series(0.0, rows.index)
             for kind in KINDS:
                 share = 100 * rows[kind] / rows.n_features
-                bars = axes.barh(places, share, left=left, height=0.7, label=TITLES[kind], linewidth=0)
+                bars = axes.barh(places, share, left=left, height=0.5, label=TITLES[kind], linewidth=0)
                 for bar in bars:
                     bar.set(facecolor=COLORS[kind], hatch=HATCHES[kind], edgecolor="white")
                 left = left + share
             low, share, high = (100 * rows[f"robustly_useful{end}"] / rows.n_features for end in ("_low", "", "_high"))
             ends = interval_bars(share, low=low, high=high)
-            axes.errorbar(share, places, xerr=ends, fmt="none", color="black", capsize=2, linewidth=1)
+            below = [place + 0.37 for place in places]
+            axes.errorbar(
+                share, below, xerr=ends, fmt="none", color=COLORS["robustly_useful"], capsize=1.5, linewidth=1
+            )
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("% of the features")
             axes.set_xlim(0, 100)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        # A single panel is too narrow for a row.
+        figure.legend(handles, labels, loc="outside upper center", ncols=3 if len(panels) > 1 else 1)
         add_caption(figure, caption)
     return figure
