@@ -12,8 +12,12 @@ import pytest
 from compare_attacks import compare_attacks
 from compare_definitions import compare_definitions
 from compare_norms import compare_norms
+from derive_measures import derive_measures
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
+from feature_sensitivity.analysis.feature_counts import counts_over_seeds
+from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
+from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
@@ -24,12 +28,14 @@ from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
 from plot_construction import plot_construction
 from plot_learning import plot_learning
+from plot_measures import plot_measures
 from plot_quantiles import plot_quantiles
 from plot_sensitivity import plot_sensitivity
 from plot_tradeoff import plot_tradeoff
 from report_study import report_study
 from summarize_results import summarize_results
 from tabulate_benchmarks import tabulate_benchmarks
+from write_overview import write_overview
 
 MODELS = ["normal", "adversarial", "robust_dataset"]
 EPSILONS = ["0.04", "0.2"]
@@ -83,6 +89,27 @@ def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, 
     return path
 
 
+def make_attacked(path: Path, checkpoint: Path, model: str, *, norm: str) -> Path:
+    clean = np.zeros((N_IMAGES, N_FEATURES), np.float32)
+    sections = {"accuracy": ACCURACY, "sensitivity": {**SENSITIVITY, "norm": norm}}
+    file = AttackedFile(
+        clean=clean,
+        attacked=np.stack([clean + 0.01, clean + 0.05]).astype(np.float32),
+        gradient_norm=clean + 1,
+        clean_prediction=np.zeros(N_IMAGES, np.int64),
+        attacked_prediction=np.ones((2, N_IMAGES), np.int64),
+        label=np.zeros(N_IMAGES, np.int64),
+        image_index=np.arange(N_IMAGES),
+        feature_index=np.arange(N_FEATURES),
+        attributes={
+            **attacked_attributes(model=model, epsilons=EPSILONS, **sections, seed=0),
+            "checkpoint_sha256": sha256_of_file(checkpoint),
+        },
+    )
+    write_attacked(path, file)
+    return path
+
+
 class Files:
     """The files of a run, with what each has to say of itself."""
 
@@ -111,6 +138,17 @@ class Files:
             },
             checkpoints=checkpoints,
             section={**SENSITIVITY, "norm": norm},
+            seed=0,
+        )
+        self.attacked = AttackedFiles(
+            paths={
+                model: make_attacked(folder / f"{model}.attacked.h5", path, model, norm=norm)
+                for model, path in checkpoints.items()
+            },
+            checkpoints=checkpoints,
+            epsilons=EPSILONS,
+            accuracy=ACCURACY,
+            sensitivity={**SENSITIVITY, "norm": norm},
             seed=0,
         )
 
@@ -233,7 +271,134 @@ def test_plot_construction(tmp_path: Path):
     assert "robust: the first training image of each class; SOURCE over 4 images" in text_of(svg)
 
 
+def derive(files: Files, folder: Path, measures: list[str] | None = None) -> tuple[Path, Path]:
+    paths = folder / "features.csv", folder / "feature_counts.csv"
+    derive_measures(
+        sensitivity=files.sensitivity,
+        attacked=files.attacked,
+        measures=measures,
+        features=paths[0],
+        counts=paths[1],
+        markdown=folder / "feature_counts.md",
+        page=folder / "feature_counts.html",
+        definition="max_abs",
+        normalization="none",
+        protocol="PROTOCOL",
+        spread="SPREAD",
+    )
+    return paths
+
+
+def test_derive_measures(files: Files, tmp_path: Path):
+    features, counts = derive(files, tmp_path)
+    table = pd.read_csv(features, dtype={"epsilon": str})
+    assert list(table.columns) == ["model", "epsilon", "epsilon_255", "feature", "measure", "value"]
+    keys = ["model", "epsilon", "feature", "measure"]
+    assert not table[keys].duplicated().any()
+    assert len(table) == 3 * 2 * N_FEATURES * (33 + 7 * 10)
+    found = table.set_index(keys).value
+    for (model, epsilon), file in files.sensitivity.read().items():
+        of_feature = found.loc[model, epsilon, :, "sensitivity"].to_numpy()
+        np.testing.assert_allclose(of_feature, file.sensitivity_raw, rtol=1e-6)
+    assert found["normal", "0.2", 3, "neuron_sensitivity"] == pytest.approx(0.05)
+    assert found["normal", "0.2", 3, "linearity"] == pytest.approx(found["normal", "0.2", 3, "sensitivity"] / 0.2)
+    counted = pd.read_csv(counts)
+    assert counted.epsilon.tolist() == [0.04, 0.2] * 3
+    assert (counted.not_useful == N_FEATURES).all(), "all values are 0"
+    assert counted.latent_vulnerability.tolist() == pytest.approx([24 * 0.01, 24 * 0.05] * 3)
+    markdown = (tmp_path / "feature_counts.md").read_text()
+    assert "| normal         | 0.04 (2.0/255) | 24         | 0 (0 to 24)" in markdown
+    assert "robust usefulness is overestimated" in markdown
+    assert "PROTOCOL; 5 test images, 24 features, seed 0; SPREAD." in markdown
+    chosen, _ = derive(files, tmp_path, ["used_share", "class_usefulness"])
+    assert set(pd.read_csv(chosen).measure) == {"used_share", *(f"class_usefulness_{c}" for c in range(10))}
+
+
+def test_counts_over_seeds(files: Files, tmp_path: Path):
+    names = {"normal": "normal", "adversarial": "normal_seed1"}
+    _, counts = derive(files, tmp_path)
+    table = pd.read_csv(counts).query("model in @names")
+    table["model"] = table.model.map(names)
+    table.loc[table.model == "normal", ["robustly_useful", "not_useful", "robustly_useful_high"]] = 4, 20, 10
+    pooled = counts_over_seeds(table)
+    assert pooled.model.tolist() == ["normal", "normal"]
+    assert pooled.n_seeds.tolist() == [2, 2]
+    assert pooled.robustly_useful.tolist() == [2, 2]
+    # Student's t of 4 and 0, and the mean distances to 10 and 24: far beyond what there is.
+    assert pooled.robustly_useful_low.tolist() == [0, 0]
+    assert pooled.robustly_useful_high.tolist() == [24, 24]
+
+
+def draw(files: Files, folder: Path, features: Path, counts: Path, **changes) -> None:
+    arguments = {
+        "counts": counts,
+        "features": features,
+        "counts_svg": folder / "useful_features.svg",
+        "measure_svgs": {name: folder / f"{name}.svg" for name in ("used_share", "linearity")},
+        "models": MODELS,
+        "measurements": list(files.sensitivity.paths),
+        "protocols": {"features": "FEATURES", "class": "CLASS"},
+        "spread": "SPREAD",
+    }
+    plot_measures(**{**arguments, **changes})
+
+
+def test_plot_measures(files: Files, tmp_path: Path):
+    features, counts = derive(files, tmp_path)
+    draw(files, tmp_path, features, counts)
+    assert "FEATURES; 5 test images; blue lines" in text_of(tmp_path / "useful_features.svg")
+    assert "class: CLASS" in text_of(tmp_path / "used_share.svg")
+    assert "CLASS" not in text_of(tmp_path / "linearity.svg")
+    numbers = pd.read_csv(tmp_path / "used_share.csv")
+    assert len(numbers) == 6
+    assert (numbers.n_features == N_FEATURES).all()
+    for name in ("useful_features", "used_share", "linearity"):
+        assert (tmp_path / f"{name}.png").stat().st_size > 1000
+
+
+def test_tables_of_features_of_another_run_are_not_drawn(files: Files, tmp_path: Path):
+    features, counts = derive(files, tmp_path, ["used_share", "linearity"])
+    lacking = tmp_path / "lacking.csv"
+    pd.read_csv(features).query("model != 'normal'").to_csv(lacking, index=False)
+    with pytest.raises(UserError, match="lacking.csv has other models or epsilons than this run"):
+        draw(files, tmp_path, lacking, counts)
+    for edit, message in (
+        (lambda table: table.drop(0), "has other models or epsilons"),
+        (lambda table: table.assign(not_useful=1), "do not add up to n_features"),
+    ):
+        edit(pd.read_csv(counts)).to_csv(lacking, index=False)
+        with pytest.raises(UserError, match=message):
+            draw(files, tmp_path, features, lacking)
+
+
+def test_write_overview(tmp_path: Path):
+    claims, png, page = tmp_path / "claims.csv", tmp_path / "figure.png", tmp_path / "overview.html"
+    png.write_bytes(b"PNG" * 100)
+    rows = [
+        ("A1", "`normal` is <best>.", "reproduced"),
+        ("A2", "Two.", "not reproduced"),
+        ("A3", "Three.", "undecided"),
+    ]
+    table = pd.DataFrame(rows, columns=["claim", "sentence", "verdict"])
+    arguments = {"claims": claims, "figure1": png, "figure2": png, "page": page}
+    arguments |= {"measured": "Measured: `normal`.", "links": {"All numbers": "claims.html"}}
+    table.to_csv(claims, index=False)
+    write_overview(**arguments)
+    text = page.read_text(encoding="utf-8")
+    assert "The paper's claims: 1 reproduced, 1 not reproduced, 1 undecided" in text
+    assert "✓</span><strong>A1</strong> <code>normal</code> is &lt;best&gt;. <span class=verdict>reproduced" in text
+    assert "✗</span><strong>A2" in text
+    assert "?</span><strong>A3" in text
+    assert text.count("data:image/png;base64,") == 2
+    assert max(map(len, text.splitlines())) < 10_000, "the longest line that the text of a report may have"
+    assert '<a href="claims.html">All numbers</a>' in text.partition("</main>")[2], "the report has links of its own"
+    table.assign(verdict="so so").to_csv(claims, index=False)
+    with pytest.raises(UserError, match="has a verdict that is none of reproduced"):
+        write_overview(**arguments)
+
+
 def test_judge_claims(files: Files, tmp_path: Path):
+    _, feature_counts = derive(files, tmp_path, ["sensitivity"])
     refit = pd.DataFrame(
         [
             {"head": head, "epsilon": 0.04, "accuracy": share, "ci_low": share - 0.01, "ci_high": share + 0.01}
@@ -251,11 +416,14 @@ def test_judge_claims(files: Files, tmp_path: Path):
             definition="max_abs",
             normalization="max_abs",
             seeds="",
+            feature_counts=feature_counts,
             last_layer_refit=last_layer_refit,
         )
         claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
         assert claims.verdict["S2"] == "reproduced"
         assert claims.verdict["S6"] == verdict
+        assert claims.verdict["U1"] == "undecided"
+        assert "robustly useful share of normal at 0.2: 0 (0 to 1) open" in claims.numbers["U1"]
     assert "## S2: reproduced\n\nThe sensitivities of every model grow" in (tmp_path / "claims.md").read_text()
     assert "<h2>S6: reproduced</h2>" in (tmp_path / "claims.html").read_text()
 

@@ -6,12 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pandas as pd
 import pytest
 from test_report_scripts import EPSILONS, MODELS, Files, make_history
 
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.history_tables import read_history
+from feature_sensitivity.evaluation.attacked_file import read_attacked, write_attacked
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.errors import UserError
 from plot_tradeoff import plot_tradeoff
@@ -80,6 +82,43 @@ def test_sensitivities_without_a_setting(files: Files):
     with h5py.File(files.sensitivity.paths["normal", "0.04"], "r+") as file:
         del file.attrs["restarts"]
     refused(files.sensitivity.read, "restarts is not given, expected 1")
+
+
+def test_features_at_attacked_images_of_another_run(files: Files):
+    assert list(files.attacked.read()) == MODELS
+    for change, message in (
+        ({"accuracy": {**files.attacked.accuracy, "steps": 9}}, "steps is 4, expected 9"),
+        ({"sensitivity": {**files.attacked.sensitivity, "norm": "l2"}}, "norm is linf, expected l2"),
+        ({"sensitivity": {**files.attacked.sensitivity, "images": 6}}, "it has 5 images, expected 6"),
+        ({"own": {"normal": {"features": [0, 1]}}}, "it has 24 features, expected 2 that are listed"),
+        ({"epsilons": ["0.04"]}, "epsilons is 0.04, 0.2, expected 0.04"),
+        ({"seed": 1}, "seed is 0, expected 1"),
+    ):
+        refused(replace(files.attacked, **change).read, "normal.attacked.h5 is of another measurement", message)
+    files.attacked.checkpoints["adversarial"].write_text("trained again")
+    refused(files.attacked.read, "adversarial.attacked.h5", "checkpoint_sha256 is")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda file: file.pop("gradient_norm"), "lacks gradient_norm"),
+        (lambda file: file["gradient_norm"].__setitem__((0, 0), -1), "gradient_norm is negative"),
+        (lambda file: file["attacked"].__setitem__((0, 0, 0), np.nan), "attacked holds 1 values that are not finite"),
+        (lambda file: file["image_index"].__setitem__(0, 1), "image_index names an image twice"),
+    ],
+)
+def test_a_damaged_file_of_features_at_attacked_images(files: Files, edit: Callable, message: str):
+    with h5py.File(files.attacked.paths["normal"], "r+") as file:
+        edit(file)
+    refused(files.attacked.read, "normal.attacked.h5", message)
+
+
+def test_another_number_of_epsilons_than_the_attributes_say(files: Files):
+    path = files.attacked.paths["normal"]
+    file = read_attacked(path)
+    write_attacked(path, replace(file, attacked=file.attacked[:1], attacked_prediction=file.attacked_prediction[:1]))
+    refused(files.attacked.read, "normal.attacked.h5", "it has 1 epsilons, expected 2")
 
 
 def edited(path: Path, edit: Callable[[pd.DataFrame], pd.DataFrame]) -> None:

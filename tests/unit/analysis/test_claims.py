@@ -59,6 +59,7 @@ def as_in_the_paper() -> Run:
         movement={(m, e): movement(s) for m in MODELS for e, s in zip(EPSILONS, sensitivities[m], strict=True)},
         n_classes=10,
         last_layer_refit=relinear,
+        robust_share={("normal", e): Estimate(0.01, 0.0, 0.04) for e in EPSILONS},
     )
 
 
@@ -68,6 +69,10 @@ def accuracy(model: str, epsilon: float, percent: float, n_images: int = 10_000)
 
 def moved(model: str, epsilon: float, values: np.ndarray) -> Change:
     return lambda run: replace(run, movement={**run.movement, (model, epsilon): values})
+
+
+def robust(low: float, high: float) -> Change:
+    return lambda run: replace(run, robust_share={**run.robust_share, ("normal", 0.06): Estimate(low, low, high)})
 
 
 def head(percent: float, n_images: int = 10_000) -> Change:
@@ -97,6 +102,7 @@ CASES: dict[str, tuple[Change, Change]] = {
     "S4": (moved("normal", 0.2, movement(0.95)), moved("normal", 0.2, vague(0.9))),
     "S5": (moved("adversarial", 0.2, movement(1.0)), moved("adversarial", 0.2, vague(0.8))),
     "S6": (head(40), head(20, n_images=50)),
+    "U1": (robust(0.06, 0.2), robust(0.0, 0.06)),
 }
 
 
@@ -132,6 +138,13 @@ def test_what_the_run_lacks_is_undecided_with_the_reason() -> None:
     assert judged["A4"].reason == "this run has no accuracy of adversarial at epsilon 0.08"
     assert "the last layer was not fitted again" in judged["S6"].reason
     assert judged["A3"].verdict == REPRODUCED
+
+
+def test_without_a_normal_model_or_counts_u1_is_undecided():
+    paper = as_in_the_paper()
+    (judgement,) = (j for j in judge(replace(paper, robust_share={})) if j.claim.name == "U1")
+    assert judgement.verdict == UNDECIDED
+    assert judgement.reason == "the useful features of normal were not counted at epsilon 0.04"
 
 
 def test_no_pair_of_accuracies_that_are_apart_leaves_s5_open() -> None:

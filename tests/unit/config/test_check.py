@@ -77,6 +77,17 @@ WRONG = {
         {"models": {"net_seed1": {"dataset": "cifar10", "training": "normal"}}},
         ["models.net_seed1 is a name for replicates; write one that does not end in _seed and a number"],
     ),
+    "measures that there are not": (
+        {"measures": ["usefulnes", "sensitivity", "x"]},
+        [
+            "measures has 'usefulnes', which is no measure; write usefulness",
+            "measures has 'x', which is no measure; docs",
+        ],
+    ),
+    "a measure without brackets": (
+        {"measures": "usefulness"},
+        ["measures is 'usefulness'; write null for all, or a list of names of measures"],
+    ),
     "one seed without brackets": ({"seeds": 1}, ["seeds is 1; write a list"]),
     "no seed": ({"seeds": []}, ["seeds is []; write at least 1"]),
     "seed twice": ({"seeds": [0, 1, 0]}, ["seeds is [0, 1, 0]; write each only once"]),
