@@ -58,6 +58,7 @@ def print_end_banner():
     if summary in made:
         say(summary.read_text(encoding="utf-8").rstrip())
     for name in (
+        "overview.html",
         "figures/figure1_accuracy.png",
         "figures/figure2_sensitivity.png",
         "summary.md",

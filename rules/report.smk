@@ -205,8 +205,8 @@ rule derive_measures:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=memory(4),
-        runtime=20,
+        mem_mb=memory(2),
+        runtime=10,
     params:
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         attacked=expected_attacked(REPLICATES),
@@ -253,7 +253,7 @@ rule plot_measures:
     conda:
         "../envs/report.yaml"
     resources:
-        mem_mb=memory(4),
+        mem_mb=memory(2),
         runtime=10,
     params:
         svgs=lambda wildcards, output: output[: 1 + len(DRAWN)],

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 
 from compare_attacks import compare_attacks
 from compare_definitions import compare_definitions
@@ -21,6 +22,7 @@ from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
+from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 from judge_claims import judge_claims
@@ -360,7 +362,7 @@ def test_tables_of_features_of_another_run_are_not_drawn(files: Files, tmp_path:
     features, counts = derive(files, tmp_path, ["used_share", "linearity"])
     lacking = tmp_path / "lacking.csv"
     pd.read_csv(features).query("model != 'normal'").to_csv(lacking, index=False)
-    with pytest.raises(UserError, match="lacking.csv has other models or epsilons than this run"):
+    with pytest.raises(UserError, match="has other models or epsilons than this run"):
         draw(files, tmp_path, lacking, counts)
     for edit, message in (
         (lambda table: table.drop(0), "has other models or epsilons"),
@@ -373,13 +375,10 @@ def test_tables_of_features_of_another_run_are_not_drawn(files: Files, tmp_path:
 
 def test_write_overview(tmp_path: Path):
     claims, png, page = tmp_path / "claims.csv", tmp_path / "figure.png", tmp_path / "overview.html"
-    png.write_bytes(b"PNG" * 100)
-    rows = [
-        ("A1", "`normal` is <best>.", "reproduced"),
-        ("A2", "Two.", "not reproduced"),
-        ("A3", "Three.", "undecided"),
-    ]
-    table = pd.DataFrame(rows, columns=["claim", "sentence", "verdict"])
+    save_figure(Figure(), png.with_suffix(".svg"))
+    verdicts = ["reproduced", "not reproduced", "undecided"]
+    sentences = ["`normal` is <best>.", "Two.", "Three."]
+    table = pd.DataFrame({"claim": ["A1", "A2", "A3"], "sentence": sentences, "verdict": verdicts})
     arguments = {"claims": claims, "figure1": png, "figure2": png, "page": page}
     arguments |= {"measured": "Measured: `normal`.", "links": {"All numbers": "claims.html"}}
     table.to_csv(claims, index=False)
@@ -395,6 +394,12 @@ def test_write_overview(tmp_path: Path):
     table.assign(verdict="so so").to_csv(claims, index=False)
     with pytest.raises(UserError, match="has a verdict that is none of reproduced"):
         write_overview(**arguments)
+    table.to_csv(claims, index=False)
+    for other, message in ((png.read_bytes()[:200], "cannot be read as PNG"), (png.read_bytes(), "is another figure")):
+        figure2 = tmp_path / "other.png"
+        figure2.write_bytes(other)
+        with pytest.raises(UserError, match=message):
+            write_overview(**{**arguments, "figure2": figure2})
 
 
 def test_judge_claims(files: Files, tmp_path: Path):

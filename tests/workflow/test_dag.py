@@ -15,9 +15,10 @@ def test_the_paper_is_planned_whole(workflow: Path):
     assert plan["train_model"] == 3
     assert plan["measure_accuracy"] == 3
     assert plan["measure_sensitivity"] == 12
+    assert plan["measure_attacked_features"] == 3
     assert plan["fetch_dataset"] == 2
     assert plan["construct_dataset"] == 0
-    for rule in ("plot_accuracy", "plot_sensitivity", "summarize_results", "judge_claims"):
+    for rule in ("plot_accuracy", "plot_sensitivity", "summarize_results", "derive_measures", "judge_claims"):
         assert plan[rule] == 1
 
 

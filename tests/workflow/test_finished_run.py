@@ -46,10 +46,19 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     with h5py.File(results / "sens/normal_0.2.h5") as file:
         assert file["maximum"].shape == (6, 32)
         assert {"checkpoint_sha256", "epsilon", "epsilon_255", "torch_version", "seed"} <= file.attrs.keys()
+    with h5py.File(results / "attacked/normal.h5") as file:
+        assert file["attacked"].shape == (4, 6, 32)
+        assert file["gradient_norm"].shape == (6, 32)
+        assert {"checkpoint_sha256", "epsilons", "norm", "torch_version", "seed"} <= file.attrs.keys()
+    features = pd.read_csv(results / "features.csv", dtype={"epsilon": str})
+    assert list(features.columns) == ["model", "epsilon", "epsilon_255", "feature", "measure", "value"]
+    assert {*features.epsilon} == {"0.04", "0.06", "0.08", "0.2"}
+    assert len(pd.read_csv(results / "feature_counts.csv")) == 12
+    assert (results / "overview.html").read_text().count("<li>") > 12
     summary = pd.read_csv(results / "summary.csv")
     assert len(summary) == 15
     assert summary[summary.epsilon > 0].sensitivity_mean.notna().all()
-    for name in ("figure1_accuracy", "figure2_sensitivity"):
+    for name in ("figure1_accuracy", "figure2_sensitivity", "useful_features", "used_share", "linearity"):
         for suffix in (".svg", ".png", ".csv"):
             assert (results / f"figures/{name}{suffix}").stat().st_size > 500
     assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
@@ -132,7 +141,15 @@ def test_the_studies_run_and_are_reported(edited: Path):
     assert planned(edited, *TINY, "all") == {}, "the plan does not depend on what is there besides"
     run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", *others)
     report = (edited / "report.html").read_text()
-    for category in ("1 Models", "2 Accuracy", "3 Sensitivity of features", "5 Claims", "6 Open questions"):
+    assert "The paper&#x27;s claims: " in report or "The paper's claims: " in report, "what the report opens with"
+    for category in (
+        "0 At a glance",
+        "1 Models",
+        "2 Accuracy",
+        "3 Sensitivity of features",
+        "5 Claims",
+        "6 Open questions",
+    ):
         assert category in report
 
 
@@ -201,9 +218,10 @@ def test_shards_and_a_target_relative_error_through_the_workflow(edited: Path):
 def test_editing_the_figures_reruns_the_figures_only(edited: Path):
     append_comment(edited / PACKAGE / "reporting/style.py")
     figures = {
-        f"plot_{name}" for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction")
+        f"plot_{name}"
+        for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction", "measures")
     }
-    assert set(planned(edited, *TINY, "all")) == {*figures, "all"}
+    assert set(planned(edited, *TINY, "all")) == {*figures, "write_overview", "all"}
 
 
 def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
@@ -213,6 +231,7 @@ def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
     assert plan["construct_dataset"] == 1
     assert plan["measure_accuracy"] == 3
     assert plan["measure_sensitivity"] == 12
+    assert plan["measure_attacked_features"] == 3
     assert plan["fetch_dataset"] == 0
 
 
@@ -220,15 +239,15 @@ def test_another_definition_reruns_no_attack(edited: Path):
     config = edited / "tests/config_tiny.yaml"
     config.write_text(config.read_text().replace("sensitivity: {", "sensitivity: {definition: range, "))
     plan = planned(edited, *TINY, "all")
-    assert plan["measure_sensitivity"] == 0
-    assert plan["plot_sensitivity"] == plan["summarize_results"] == 1
+    assert plan["measure_sensitivity"] == plan["measure_attacked_features"] == 0
+    assert plan["plot_sensitivity"] == plan["summarize_results"] == plan["derive_measures"] == 1
     figure = "results/tiny/figures/accuracy_against_sensitivity.svg"
     run_snakemake(edited, *TINY, figure)
     words = re.sub(r"<[^>]*>", " ", (edited / figure).read_text()).split()
     assert words[words.index("definition") + 1] == "range,"
 
 
-MEASURING = {"train_model", "construct_dataset", "measure_accuracy", "measure_sensitivity"}
+MEASURING = {"train_model", "construct_dataset", "measure_accuracy", "measure_sensitivity", "measure_attacked_features"}
 
 
 def test_editing_the_figure_of_a_study_reruns_the_report_of_studies_only(edited: Path):
@@ -238,6 +257,15 @@ def test_editing_the_figure_of_a_study_reruns_the_report_of_studies_only(edited:
         if path.exists():
             append_comment(path)
     assert planned(edited, *TINY, "all", "definitions") == {"report_study": 1, "definitions": 1}
+
+
+def test_other_measures_derive_only(edited: Path):
+    config = edited / "tests/config_tiny.yaml"
+    config.write_text(f"{config.read_text()}\nmeasures: [usefulness, linearity]\n")
+    rules = {"derive_measures", "plot_measures", "judge_claims", "write_overview", "all"}
+    assert set(planned(edited, *TINY, "all")) == rules
+    run_snakemake(edited, *TINY, "results/tiny/figures/useful_features.svg")
+    assert {*pd.read_csv(edited / "results/tiny/features.csv").measure} == {"usefulness", "linearity"}
 
 
 def test_another_weight_normalization_measures_nothing(edited: Path):
@@ -294,7 +322,7 @@ def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
 
 def test_editing_a_script_reruns_its_rule(edited: Path):
     append_comment(edited / "workflow_scripts/judge_claims.py")
-    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "all"}
+    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "write_overview", "all"}
 
 
 def test_editing_what_a_job_prints_reruns_nothing(edited: Path):

@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from feature_sensitivity.reporting.documents import inline, page
+from feature_sensitivity.reporting.pictures import read_png
 
 TITLE = "How robust are the features that deep networks learn?"
 
@@ -71,7 +72,7 @@ def overview_page(claims: pd.DataFrame, *, figures: Sequence[Path], measured: st
 
 def _figure(path: Path, caption: str) -> str:
     # In lines, as the text of a report may not have long ones; browsers ignore the breaks.
-    data = base64.encodebytes(path.read_bytes()).decode()
+    data = base64.encodebytes(read_png(path)).decode()
     alt = html.escape(caption)
     return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}">\n<figcaption>{alt}</figcaption></figure>\n'
 

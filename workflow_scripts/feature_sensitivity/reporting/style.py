@@ -36,10 +36,13 @@ STYLE: dict[Any, Any] = {
 
 
 def save_figure(figure: Figure, svg: Path, numbers: pd.DataFrame | None = None) -> None:
-    """Write ``svg``, beside it the same as ``.png``, and the ``numbers`` it shows as ``.csv``."""
-    for suffix in (".svg", ".png"):
+    """Write ``svg``, beside it the same as ``.png``, and the ``numbers`` it shows as ``.csv``.
+
+    The PNG has its name as its title, by which :func:`.pictures.read_png` knows it.
+    """
+    for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Title": svg.stem})):
         with mpl.rc_context(STYLE), whole_file(svg.with_suffix(suffix)) as temporary:
-            figure.savefig(temporary, format=suffix[1:], dpi=200, metadata={"Date": None} if suffix == ".svg" else None)
+            figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=metadata)
     if numbers is not None:
         write_table(svg.with_suffix(".csv"), numbers)
 
