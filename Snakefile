@@ -61,6 +61,11 @@ rule all:
         "<results>/figures/sensitivity_quantiles.svg",
         "<results>/figures/accuracy_against_sensitivity.svg",
         "<results>/figures/useful_features.svg",
+        expand(
+            "<results>/figures/extremal_{model}_{eps}.svg",
+            model=MODELS,
+            eps=in_file_names(EPSILONS),
+        ),
         "<results>/summary.csv",
         "<results>/claims.md",
         "<results>/overview.html",

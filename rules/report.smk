@@ -101,6 +101,48 @@ rule plot_construction:
         "../workflow_scripts/plot_construction.py"
 
 
+rule plot_extremal_images:
+    input:
+        code=code_of("plot_extremal_images"),
+        sensitivity=FIRST_SENSITIVITIES,
+        models=FIRST_CHECKPOINTS,
+        extremal=expand("<results>/extremal/{model}.h5", model=MODELS),
+    output:
+        svg=[
+            report(
+                f"<results>/figures/extremal_{model}_{as_file_name(epsilon)}.svg",
+                caption="captions/extremal.rst",
+                category="3 Sensitivity of features",
+                subcategory="Extremal images",
+                labels={"model": model, "epsilon": epsilon},
+            )
+            for model in MODELS
+            for epsilon in EPSILONS
+        ],
+        png=expand(
+            "<results>/figures/extremal_{model}_{eps}.png",
+            model=MODELS,
+            eps=in_file_names(EPSILONS),
+        ),
+    log:
+        "<logs>/plot_extremal_images.log",
+    benchmark:
+        "<benchmarks>/plot_extremal_images.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(2),
+        runtime=10,
+    params:
+        sensitivity=expected_sensitivity(MODELS, EPSILONS),
+        derivation=derivation_settings(),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+    message:
+        "Contact sheets: images at which features attain their extrema."
+    script:
+        "../workflow_scripts/plot_extremal_images.py"
+
+
 rule summarize_results:
     input:
         code=code_of("summarize_results"),

@@ -84,3 +84,38 @@ rule measure_attacked_features:
         "Model {wildcards.model}: its features at attacked images, and their gradients."
     script:
         "../workflow_scripts/measure_attacked_features.py"
+
+
+rule keep_extremal_images:
+    input:
+        code=code_of("keep_extremal_images"),
+        model="<results>/models/{model}.pt",
+        evaluation=evaluation_dataset(),
+        sensitivity=expand(
+            "<results>/sens/{model}_{eps}.h5",
+            eps=in_file_names(EPSILONS),
+            allow_missing=True,
+        ),
+    output:
+        "<results>/extremal/{model}.h5",
+    log:
+        "<logs>/keep_extremal_images/{model}.log",
+    benchmark:
+        "<benchmarks>/keep_extremal_images/{model}.tsv"
+    conda:
+        "../envs/compute.yaml"
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(8),
+        runtime=runtime("keep_extremal_images"),
+        gpu=1,
+    params:
+        expected=expected_of_inputs,
+        sensitivity=lambda wildcards: expected_sensitivity([wildcards.model], EPSILONS),
+        settings=lambda wildcards: measurement_settings(wildcards.model),
+        derivation=derivation_settings(),
+        kept=config["extremal_images"],
+    message:
+        "Model {wildcards.model}: images at which its most and least sensitive features attain their extrema."
+    script:
+        "../workflow_scripts/keep_extremal_images.py"

@@ -46,6 +46,7 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     with h5py.File(results / "sens/normal_0.2.h5") as file:
         assert file["maximum"].shape == (6, 32)
         assert {"checkpoint_sha256", "epsilon", "epsilon_255", "torch_version", "seed"} <= file.attrs.keys()
+        measured = file["maximum"][:]
     with h5py.File(results / "attacked/normal.h5") as file:
         assert file["attacked"].shape == (4, 6, 32)
         assert file["gradient_norm"].shape == (6, 32)
@@ -55,6 +56,12 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     assert {*features.epsilon} == {"0.04", "0.06", "0.08", "0.2"}
     assert len(pd.read_csv(results / "feature_counts.csv")) == 12
     assert (results / "overview.html").read_text().count("<li>") > 12
+    with h5py.File(results / "extremal/normal.h5") as file:
+        assert file["maximizing"].shape == (4, 4, 6, 3, 8, 8)
+        rows = np.isin(read_sensitivity(results / "sens/normal_0.2.h5").image_index, file["image_index"])
+        kept, index = file["maximum"][3], np.argsort(file["image_index"])
+        assert np.array_equal(kept[index], measured[rows][:, file["feature_index"][:]]), "bit by bit"
+    assert (results / "figures/extremal_normal_0.2.png").stat().st_size > 1000
     summary = pd.read_csv(results / "summary.csv")
     assert len(summary) == 15
     assert summary[summary.epsilon > 0].sensitivity_mean.notna().all()
@@ -220,7 +227,7 @@ def test_editing_the_figures_reruns_the_figures_only(edited: Path):
     figures = {
         f"plot_{name}"
         for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction", "measures")
-    }
+    } | {"plot_extremal_images"}
     assert set(planned(edited, *TINY, "all")) == {*figures, "write_overview", "all"}
 
 

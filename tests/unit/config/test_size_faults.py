@@ -16,6 +16,13 @@ from feature_sensitivity.studies.registry import STUDIES
 TOO_MUCH = {
     "test images": ({"sensitivity": {"images": 20_000}}, ["sensitivity.images is 20000, but there are 10000 test"]),
     "images of accuracy": ({"accuracy": {"images": 10_001}}, ["accuracy.images is 10001, but there are 10000 test"]),
+    "extremal images": (
+        {"extremal_images": {"features": 600, "images": 20_000}},
+        [
+            "extremal_images.features is 600, but there are 512 features",
+            "extremal_images.images is 20000, but there are 10000 test images",
+        ],
+    ),
     "features": ({"sensitivity": {"features": 513}}, ["sensitivity.features is 513, but there are 512 features"]),
     "width": ({"network": {"width": 1_000_000}}, ["network.width is 1000000, whose weights take about 43,750 TB"]),
     "training batch": (

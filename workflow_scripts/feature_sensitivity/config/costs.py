@@ -126,6 +126,14 @@ def n_measured(job: Job, features: int | list[int] | None) -> int:
     return min(wanted or job.n_features, job.n_features)
 
 
+def keep_extremal_images(job: Job) -> float:
+    """Return the cost of the attacks on the features and images that are kept, once more at every epsilon."""
+    settings = sensitivity_settings_of(job.config, model_of(job.wildcards["model"]))
+    kept = job.config["extremal_images"]
+    rows = 2 * kept["features"] * kept["images"] * 2 * settings["restarts"]
+    return len(job.config["epsilons"]) * rows * settings["steps"] * job.attack_step
+
+
 Cost = Callable[[Job], float]
 
 PROTOCOL_COSTS: Mapping[str, Cost] = {
@@ -134,6 +142,7 @@ PROTOCOL_COSTS: Mapping[str, Cost] = {
     "measure_accuracy": measure_accuracy,
     "measure_sensitivity": measure_sensitivity,
     "measure_attacked_features": measure_attacked_features,
+    "keep_extremal_images": keep_extremal_images,
 }
 """By rule, the floating-point operations of one job."""
 

@@ -20,9 +20,11 @@ def size_faults(config: Config) -> Iterator[str]:
     n_train, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
     yield from too_many(config, "accuracy.images", n_test, "test images")
     yield from too_many(config, "sensitivity.images", n_test, "test images")
+    yield from too_many(config, "extremal_images.images", n_test, "test images")
     if not all(settings.get("weights") for settings in config["models"].values()):
         n_features = FEATURES_PER_WIDTH * config["network"]["width"]
         yield from too_many(config, "sensitivity.features", n_features, "features of network.width")
+        yield from too_many(config, "extremal_images.features", n_features, "features of network.width")
     for name, settings in config["datasets"].items():
         if settings["source"] == "construction" and settings["original"] in config["datasets"]:
             yield from _construction_faults(name, settings, config["datasets"][settings["original"]])

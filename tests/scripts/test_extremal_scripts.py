@@ -1,0 +1,60 @@
+"""Extremal images are compared with the measurement, and each sheet is that of its model and epsilon."""
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_report_scripts import EPSILONS, MODELS, Files, text_of
+
+from extremal_cases import extremal_images, measured
+from feature_sensitivity.evaluation.extremal_file import write_extremal
+from feature_sensitivity.evaluation.extremal_points import ExtremalPoints
+from feature_sensitivity.runtime.errors import UserError
+from keep_extremal_images import compare
+from plot_extremal_images import plot_extremal_images
+
+INDEX, FEATURES = np.array([10, 40]), np.array([5, 2])
+
+
+def points(**changes: float) -> ExtremalPoints:
+    """What was measured at epsilon 0.2, with numbers added."""
+    file, at = measured()[1], np.ix_([1, 4], FEATURES)
+    values = {name: getattr(file, name)[at] + changes.get(name, 0) for name in ("clean", "maximum", "minimum")}
+    nothing = np.zeros((2, 2, 3, 4, 4), np.float32)
+    return ExtremalPoints(**values, upward=nothing, downward=nothing)
+
+
+def test_equal_bits_other_extrema_and_another_network(caplog: pytest.LogCaptureFixture):
+    arguments = {"file": measured()[1], "index": INDEX, "features": FEATURES, "path": Path("normal_0.2.h5")}
+    caplog.set_level(logging.INFO)
+    compare(points(), **arguments)
+    assert "all 8 extrema are those in normal_0.2.h5, bit by bit" in caplog.text
+    compare(points(minimum=0.25), **arguments)
+    assert "4 of 8 extrema differ from those in normal_0.2.h5, by at most 0.25" in caplog.text
+    with pytest.raises(UserError, match=r"normal_0.2.h5 was measured on other images or with other code, .* by 0.1 "):
+        compare(points(clean=0.1), **arguments)
+
+
+def test_plot_extremal_images(tmp_path: Path):
+    files = Files(tmp_path / "run")
+    extremal = {}
+    for model in MODELS:
+        kept = replace(extremal_images(), image_index=np.array([0, 3]))
+        sensitivity = files.sensitivity.read()[model, "0.2"]
+        extremal[model] = tmp_path / f"{model}.h5"
+        attributes = {"model": model, "checkpoint_sha256": sensitivity.attributes["checkpoint_sha256"]}
+        write_extremal(extremal[model], kept, attributes=attributes)
+    svgs = {(model, epsilon): tmp_path / f"{model}_{epsilon}.svg" for model in MODELS for epsilon in EPSILONS}
+    arguments = {"sensitivity": files.sensitivity, "svgs": svgs, "definition": "range", "normalization": "none"}
+    plot_extremal_images(extremal=extremal, **arguments, protocol="PROTOCOL")
+    text = text_of(svgs["adversarial", "0.2"])
+    sensitivity = files.sensitivity.read()["adversarial", "0.2"]
+    value = (sensitivity.maximum - sensitivity.minimum).mean(axis=0)[4]
+    for part in ("adversarial, epsilon 0.2 (10.0/255)", "PROTOCOL; sensitivities over 5", "feature 4", f"{value:.3g}"):
+        assert part in text
+    assert all(svg.with_suffix(".png").stat().st_size > 1000 for svg in svgs.values())
+    swapped = {"normal": extremal["adversarial"], "adversarial": extremal["normal"]}
+    with pytest.raises(UserError, match=r"adversarial.h5 is of another run: model is adversarial, expected normal"):
+        plot_extremal_images(extremal=swapped, **arguments, protocol="PROTOCOL")

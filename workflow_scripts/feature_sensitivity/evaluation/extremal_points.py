@@ -1,0 +1,133 @@
+"""Where a feature attains its extrema: the points behind the numbers of :mod:`.feature_extrema`.
+
+A measurement of all features keeps values only. Since the result of a row depends on nothing but its names (seed,
+image, feature, direction, restart), the attack on a few rows can be run again, and this time its best point is kept.
+"""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from feature_sensitivity.attacks.projection import per_row, pixel_box
+from feature_sensitivity.attacks.row_workers import batch_for_each_core
+from feature_sensitivity.attacks.run_rows import run_rows
+from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES
+from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureRows, FeatureTask
+from feature_sensitivity.evaluation.feature_values import feature_values
+from feature_sensitivity.networks.attack_copy import attack_copy
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.batch_size import BatchSize
+from feature_sensitivity.runtime.resume import SideFolder
+
+
+@dataclass(frozen=True)
+class ExtremalPoints:
+    """Values float32 [n_images, n_features], and float32 perturbations [n_images, n_features, channels, height, width].
+
+    ``clean`` is without attack; ``maximum`` and ``minimum`` are attained at the image plus ``upward`` and ``downward``.
+    """
+
+    clean: NDArray[np.float32]
+    maximum: NDArray[np.float32]
+    minimum: NDArray[np.float32]
+    upward: NDArray[np.float32]
+    downward: NDArray[np.float32]
+
+
+@dataclass
+class PointRows(FeatureRows):
+    """Rows of the attack that also know the perturbation, ``point``, at which ``best`` is attained."""
+
+    point: Tensor
+
+
+class PointTask(FeatureTask):
+    """The same rows with the same results, and their points."""
+
+    def begin(self, rows: Tensor) -> PointRows:
+        """Return rows at their random starts; the best point so far is the clean image."""
+        states = super().begin(rows)
+        given = {field.name: getattr(states, field.name) for field in fields(states)}
+        return PointRows(**given, point=torch.zeros_like(states.x))
+
+    def _keep_best(self, states: FeatureRows, signed: Tensor) -> None:
+        before = states.best
+        super()._keep_best(states, signed)
+        _keep_point(states, before, states.perturbation)
+
+    @torch.no_grad()
+    def evaluate(self, states: FeatureRows) -> None:
+        """Take the float32 value of each row's last point into account, or that of the best one found."""
+        before = states.best
+        super().evaluate(states)
+        _keep_point(states, before, states.perturbation if states.candidate is None else states.candidate)
+
+    def result(self, states: FeatureRows) -> dict[str, Tensor]:
+        """Return also the perturbation at which the extremum is attained, [n, channels, height, width]."""
+        assert isinstance(states, PointRows)
+        return {**super().result(states), "point": states.point}
+
+
+def _keep_point(states: FeatureRows, before: Tensor, perturbation: Tensor) -> None:
+    """Let the point be ``perturbation`` wherever ``best`` has changed."""
+    assert isinstance(states, PointRows)
+    changed = per_row(states.best != before, states.x)
+    states.point = torch.where(changed, perturbation, states.point)
+
+
+def find_extremal_points(
+    *,
+    network: Classifier,
+    x: Tensor,
+    image_index: NDArray[np.int64],
+    features: NDArray[np.int64],
+    standardization: Standardization,
+    settings: ExtremaSettings,
+    device: torch.device,
+) -> ExtremalPoints:
+    """Return the extrema of a few features over the ball around a few images, and where they are attained.
+
+    Arguments are those of :func:`.feature_extrema.measure_extrema`. With the batch size of a measurement on the same
+    device, values are bit-equal to the measured ones.
+    """
+    batch_size = BatchSize(settings.batch_size or BATCH_SIZES[device.type], key="sensitivity.batch_size")
+    folded = attack_copy(network, x.to(device))
+    images = x.to(device).contiguous(memory_format=torch.channels_last)
+    chosen = torch.from_numpy(features).to(device)
+    clean = batch_size.fit(lambda rows: feature_values(folded, images, chosen, rows))
+    task = PointTask(
+        network=folded,
+        x=images,
+        image_index=torch.from_numpy(image_index).to(device),
+        features=chosen,
+        clean=clean,
+        bounds=pixel_box(standardization, device) if settings.clip_to_pixel_box else None,
+        settings=settings,
+    )
+    n_rows = int(np.prod(task.shape))
+    results = run_rows(
+        task,
+        torch.arange(n_rows),
+        n_rows=n_rows,
+        batch_size=batch_size,
+        batch_sizes=batch_for_each_core,
+        side=SideFolder(None, ""),
+        saved=None,
+        title="extremal images",
+    )
+    best, restart = results["value"].reshape(task.shape).max(dim=3)
+    points = results["point"].reshape(*task.shape, *x.shape[1:])
+    index = restart[..., None, None, None, None].expand(*restart.shape, 1, *x.shape[1:])
+    points = points.gather(3, index).squeeze(3)
+    return ExtremalPoints(
+        clean=clean.cpu().numpy(),
+        maximum=best[:, :, MAXIMIZE].numpy(),
+        minimum=-best[:, :, MINIMIZE].numpy(),
+        upward=points[:, :, MAXIMIZE].numpy(),
+        downward=points[:, :, MINIMIZE].numpy(),
+    )

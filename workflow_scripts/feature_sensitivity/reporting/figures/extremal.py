@@ -1,0 +1,96 @@
+"""Contact sheet of a model's extremal images at one epsilon."""
+
+from collections.abc import Iterator, Sequence
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from feature_sensitivity.evaluation.default_definition import Array
+from feature_sensitivity.evaluation.extremal_file import ExtremalImages
+from feature_sensitivity.reporting.pictures import Picture, amplification, amplified_picture, picture_of
+from feature_sensitivity.reporting.style import STYLE, add_caption
+
+MOST_IMAGES = 2
+"""Of each feature; more would be too small to be seen."""
+
+TITLES = ("maximum", "perturbation", "minimum", "perturbation")
+"""Of what follows the image as it is."""
+
+LABEL, GAP, LINE = 1.55, 0.2, 0.3
+"""Widths of the labels and between two images, and the height of a line of text, as shares of a picture's place."""
+
+SIDE = 0.62
+"""Of a picture's place, in inches."""
+
+
+def extremal_figure(
+    images: ExtremalImages, *, place: int, sensitivity: Sequence[float], title: str, caption: str
+) -> Figure:
+    """Draw features in rows: each image as it is, where it maximizes the feature, where it minimizes it, and the way.
+
+    Args:
+        images: of one model.
+        place: of the epsilon.
+        sensitivity: of each kept feature at this epsilon.
+        title: names model and epsilon.
+        caption: states the settings.
+    """
+    n_images, n_features = images.clean.shape
+    n_shown = min(n_images, MOST_IMAGES)
+    most = int(images.is_most_sensitive.sum())
+    headings = [row for row in (0, most) if row < n_features]
+    width = LABEL + n_shown * (len(TITLES) + 1 + GAP)
+    height = n_features * (1 + LINE) + 2 * LINE * len(headings)
+    above, below = 0.3, 0.45  # inches for title and caption
+    inches = SIDE * height + above + below
+    with mpl.rc_context({**STYLE, "axes.grid": False, "font.size": 6.5}):
+        figure = Figure(figsize=(SIDE * width, inches))
+        # Placed by hand: a layout that is sought would take most of the time.
+        axes = figure.add_axes((0, below / inches, 1, SIDE * height / inches))
+        axes.set_axis_off()
+        y = 0.0
+        for row in range(n_features):
+            if row in headings:
+                kind = "most" if row < most else "least"
+                axes.text(0.1, y + LINE, f"{kind} sensitive", fontsize=8, weight="bold", va="center")
+                _write_titles(axes, images.label[:n_shown].tolist(), y + LINE)
+                y += 2 * LINE
+            text = f"feature {images.feature_index[row]}\nsensitivity\n{sensitivity[row]:.3g}"
+            axes.text(0.1, y + 0.5, text, va="center")
+            for number in range(n_shown):
+                x = LABEL + number * (len(TITLES) + 1 + GAP)
+                for column, (picture, value) in enumerate(_pictures(images, place, number, row)):
+                    _show(axes, picture, x + column, y)
+                    axes.text(x + column + 0.5, y + 0.97, value, ha="center", va="top", fontsize=6)
+            y += 1 + LINE
+        axes.set(xlim=(0, width), ylim=(height, 0), aspect="auto")
+        figure.suptitle(title, fontsize=9, y=1 - 0.1 / inches, va="top")
+        add_caption(figure, caption)
+    return figure
+
+
+def _show(axes: Axes, picture: Picture, x: float, y: float) -> None:
+    """Draw a picture in the place whose upper left corner is given."""
+    height, width, _ = picture.shape
+    scale = 0.94 / max(height, width)
+    left = x + (1 - scale * width) / 2
+    axes.imshow(picture, extent=(left, left + scale * width, y + scale * height, y), interpolation="nearest")
+
+
+def _write_titles(axes: Axes, labels: Sequence[int], y: float) -> None:
+    for number, label in enumerate(labels):
+        for column, title in enumerate((f"class {label}", *TITLES)):
+            axes.text(LABEL + number * (len(TITLES) + 1 + GAP) + column + 0.5, y, title, ha="center", va="center")
+
+
+def _pictures(images: ExtremalImages, place: int, number: int, row: int) -> Iterator[tuple[Picture, str]]:
+    """Yield the pictures of one image and feature, each with what stands below it."""
+    image = images.image[number]
+    yield picture_of(image), f"{images.clean[number, row]:.3g}"
+    for pixels, value in ((images.maximizing, images.maximum), (images.minimizing, images.minimum)):
+        perturbed: Array = pixels[place, number, row]
+        yield picture_of(perturbed), f"{value[place, number, row]:.3g}"
+        change = perturbed - image
+        factor = f"\N{MULTIPLICATION SIGN} {amplification(change):.2g}" if change.any() else "none"
+        yield amplified_picture(change), factor

@@ -1,0 +1,165 @@
+"""Keep the images at which a model's most and least sensitive features attain their extrema."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.standardization import to_unit_range
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.evaluation.extremal_choice import extreme_features, first_of_each_class
+from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
+from feature_sensitivity.evaluation.extremal_points import ExtremalPoints, find_extremal_points
+from feature_sensitivity.evaluation.sensitivity import rederived
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.networks.checkpoints import load_checkpoint
+from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.pixel_inputs import with_inputs_in
+from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.runtime.errors import UserError
+
+CLEAN_TOLERANCE = 1e-3
+"""Of the largest value without attack; rounding on another device stays below, other weights or images do not."""
+
+
+def keep_extremal_images(
+    *,
+    name: str,
+    checkpoint: Path,
+    evaluation: Path,
+    sensitivity: SensitivityFiles,
+    section: Mapping[str, Any],
+    n_features: int,
+    n_images: int,
+    definition: str,
+    normalization: str,
+    output: Path,
+) -> None:
+    """Write the clean, maximizing and minimizing images of a model's most and least sensitive features.
+
+    Args:
+        name: the model's.
+        checkpoint: its file.
+        evaluation: the dataset file whose test images were attacked.
+        sensitivity: the model's files, one for each epsilon; their attack is run again on the rows that are kept.
+        section: as ``sensitivity`` in the config.
+        n_features: how many of the most, and how many of the least sensitive features.
+        n_images: of each feature, from different classes as far as there are.
+        definition: of sensitivity, as in the config.
+        normalization: of weights, as in the config.
+        output: the file to write.
+    """
+    device = best_device()
+    files = {
+        epsilon: rederived(file, definition=definition, normalization=normalization)
+        for (_, epsilon), file in sensitivity.read().items()
+    }
+    first = next(iter(files.values()))
+    most, least = extreme_features([file.sensitivity for file in files.values()], n_features)
+    features = first.feature_index[np.concatenate([most, least])]
+    # Where each epsilon's measurement stopped by itself, the images that all of them have.
+    shared = np.isin(first.image_index, common_images(list(files.values())))
+    places = first_of_each_class(first.label[shared], n_images)
+    index, label = first.image_index[shared][places], first.label[shared][places]
+    loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
+    model = with_inputs_in(section["epsilon_unit"], loaded)
+    images = torch.from_numpy(read_split(evaluation, "test", lazy=True).images[index])
+    found = []
+    for epsilon, file in files.items():
+        settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=int(file.attributes["seed"]))
+        points = find_extremal_points(
+            network=model.network,
+            x=model.standardization.standardize(images),
+            image_index=index,
+            features=features,
+            standardization=model.standardization,
+            settings=replace(settings, batch_size=int(file.attributes["batch_size"])),
+            device=device,
+        )
+        compare(points, file, index, features, path=sensitivity.paths[name, epsilon])
+        found.append(points)
+    pixels = to_unit_range(images).numpy()
+    # A perturbation is in the unit of epsilon; in both, it is proportional to one of pixels.
+    scale = np.array(model.standardization.std, np.float32)[:, None, None]
+    write_extremal(
+        output,
+        ExtremalImages(
+            epsilon=[float(file.attributes["epsilon"]) for file in files.values()],
+            feature_index=features,
+            is_most_sensitive=(np.arange(len(features)) < len(most)).astype(np.int64),
+            image_index=index,
+            label=label,
+            clean=found[0].clean,
+            maximum=np.stack([points.maximum for points in found]),
+            minimum=np.stack([points.minimum for points in found]),
+            image=pixels,
+            maximizing=np.stack([pixels[:, None] + scale * points.upward for points in found]),
+            minimizing=np.stack([pixels[:, None] + scale * points.downward for points in found]),
+        ),
+        attributes={"model": name, "checkpoint_sha256": first.attributes["checkpoint_sha256"]},
+    )
+
+
+def common_images(files: list[SensitivityFile]) -> NDArray[np.int64]:
+    """Return the indices of the images that all files have."""
+    shared = files[0].image_index
+    for file in files[1:]:
+        shared = np.intersect1d(shared, file.image_index)
+    return shared
+
+
+def compare(
+    points: ExtremalPoints, file: SensitivityFile, index: NDArray[np.int64], features: NDArray[np.int64], *, path: Path
+) -> None:
+    """Compare reproduced extrema with the measured ones; :class:`UserError` where another network was measured.
+
+    On the device and with the batch size of the measurement they are bit-equal. On another device rounding differs, the
+    sign of a gradient amplifies it, and an extremum may be another one (docs/method.md), which is logged.
+    """
+    rows = np.searchsorted(file.image_index, index)
+    columns = [int(np.flatnonzero(file.feature_index == feature)[0]) for feature in features]
+    at = np.ix_(rows, columns)
+    error = np.abs(points.clean - file.clean[at]).max(initial=0)
+    if error > CLEAN_TOLERANCE * np.abs(file.clean[at]).max(initial=0):
+        raise UserError(
+            f"{path} was measured on other images or with other code, since a feature differs by {error:.3g} without "
+            "attack; delete it and run the same command again"
+        )
+    pairs = ((points.maximum, file.maximum[at]), (points.minimum, file.minimum[at]))
+    n_other = sum(int((mine != measured).sum()) for mine, measured in pairs)
+    if n_other:
+        largest = max(np.abs(mine - measured).max() for mine, measured in pairs)
+        logger.warning(
+            "%d of %d extrema differ from those in %s, by at most %.3g: it was measured on another device",
+            n_other,
+            2 * len(rows) * len(columns),
+            path,
+            largest,
+        )
+    else:
+        logger.info("all %d extrema are those in %s, bit by bit", 2 * len(rows) * len(columns), path)
+
+
+if "snakemake" in globals():
+    with job(Path(snakemake.log[0]), f"keep_extremal_images {snakemake.wildcards.model}"):
+        check_files(snakemake.params.expected)
+        keep_extremal_images(
+            name=snakemake.wildcards.model,
+            checkpoint=Path(snakemake.input.model),
+            evaluation=Path(snakemake.input.evaluation),
+            sensitivity=SensitivityFiles.of_rule(
+                snakemake.input.sensitivity, [snakemake.input.model], **snakemake.params.sensitivity
+            ),
+            section=snakemake.params.settings,
+            n_features=snakemake.params.kept["features"],
+            n_images=snakemake.params.kept["images"],
+            **snakemake.params.derivation,
+            output=Path(snakemake.output[0]),
+        )
