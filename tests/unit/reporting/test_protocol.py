@@ -59,6 +59,16 @@ def test_a_study_states_the_unit_of_epsilon(paper: dict[str, Any]):
     assert "Epsilon as a share of the pixel range; divided by 0.2009 in" in protocol.study("norms", paper)
 
 
+def test_a_study_states_the_unit_for_each_standardization(paper: dict[str, Any]):
+    own = {"standardization": {"mean": [0.5] * 3, "std": [0.5] * 3}}
+    paper["models"] |= {"mine": {"weights": "a.pt", **own}, "other": {"weights": "b.pt"}}
+    units = protocol.study("norms", paper).rpartition("times ")[2]
+    assert units == (
+        "51.2 for normal, adversarial, robust_dataset, other; 127.5 for mine; 255.0 for a network that "
+        "normalizes its images by itself in 255ths of the pixel range."
+    )
+
+
 def test_training_states_both_kinds(paper: dict[str, Any]):
     sentence = protocol.training(paper["training"], paper["adversarial_training"])
     assert "momentum SGD, 60 epochs, batch 256, learning rate 0.01 (step), weight decay 0.0005" in sentence

@@ -5,9 +5,10 @@ neither torch nor numpy nor matplotlib, so that reading the Snakefile stays fast
 number of images, is in ``samples``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.config.protocols import PROTOCOLS
 
 Settings = Mapping[str, Any]
@@ -82,16 +83,31 @@ OF_PROTOCOLS = ("convergence", "attack_strength")
 
 def study(name: str, config: Settings) -> str:
     """Return the settings of a study and of the attacks that it rests on; ``config`` is the whole config."""
-    std = config["standardization"]["std"]
-    mean_std = sum(std) / len(std)
-    units = (
-        f"Epsilon as a share of the pixel range; divided by {mean_std:.4f} in standardized units"
-        if config["epsilon_unit"] == "pixel"
-        else f"Epsilon in standardized units; times {255 * mean_std:.1f} in 255ths of the pixel range"
-    )
     own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
     attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(config)
-    return f"{f'Study: {own}. ' if own else ''}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {units}."
+    studied = f"Study: {own}. " if own else ""
+    return f"{studied}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {_units(config)}."
+
+
+def _units(config: Settings) -> str:
+    """Return how the two units of epsilon go together, for each standardization that a model has."""
+    models_by_std: dict[float, list[str]] = {}
+    for name, entry in config["models"].items():
+        std = (entry.get("standardization") or config["standardization"])["std"]
+        models_by_std.setdefault(sum(std) / len(std), []).append(name)
+    by_itself = any(is_imported(entry) and "standardization" not in entry for entry in config["models"].values())
+
+    def factors(text: Callable[[float], str]) -> str:
+        several = len(models_by_std) > 1
+        found = [text(std) + (f" for {', '.join(names)}" if several else "") for std, names in models_by_std.items()]
+        found += [f"{text(1.0)} for a network that normalizes its images by itself"] if by_itself else []
+        return "; ".join(found)
+
+    if config["epsilon_unit"] == "pixel":
+        return f"Epsilon as a share of the pixel range; divided by {factors('{:.4f}'.format)} in standardized units"
+    return (
+        f"Epsilon in standardized units; times {factors(lambda std: f'{255 * std:.1f}')} in 255ths of the pixel range"
+    )
 
 
 def _attacks(config: Settings) -> str:
