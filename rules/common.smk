@@ -23,6 +23,7 @@ from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
 from feature_sensitivity.config.differences import differences
 from feature_sensitivity.config.epsilon_spelling import spelling
 from feature_sensitivity.config.measures import MEASURES
+from feature_sensitivity.config.models import OWN_SENSITIVITY_KEYS
 from feature_sensitivity.config.models import TAKES_WIDTH
 from feature_sensitivity.config.models import architecture_of
 from feature_sensitivity.config.models import is_imported
@@ -252,6 +253,19 @@ def attack_on_the_class():
     """Return the attack of features at attacked images: that of accuracy, to its last step, in the features' ball."""
     ball = {key: config["sensitivity"][key] for key in ("norm", "clip_to_pixel_box")}
     return {**config["accuracy"], **ball, "iterate": "last"}
+
+
+def chosen_features(replicate):
+    """Return where a model's features are, and which of them are measured."""
+    settings = sensitivity_settings_of(config, model_of(replicate))
+    return {key: settings[key] for key in OWN_SENSITIVITY_KEYS}
+
+
+def features_to_check(replicate):
+    """Return what says that a model has the features asked for; nothing for the default, which every network has."""
+    chosen = [value for value in chosen_features(replicate).values() if value]
+    name = model_of(replicate)
+    return [f"<results>/models/{name}.features.txt"] if chosen else []
 
 
 def derivation_settings():

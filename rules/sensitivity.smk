@@ -2,10 +2,46 @@ SHARD = "<results>/unfinished/shards/{model}_{eps}.{shard}.h5"
 PART = "{model}_{eps}" if N_SHARDS == 1 else "{model}_{eps}.{shard}"
 
 
+rule check_features:
+    input:
+        code=code_of("check_features"),
+        weights=lambda wildcards: weights_of(wildcards) or [],
+        evaluation=evaluation_dataset(),
+        architecture=architecture_files,
+    output:
+        "<results>/models/{model}.features.txt",
+    log:
+        "<logs>/check_features/{model}.log",
+    benchmark:
+        "<benchmarks>/check_features/{model}.tsv"
+    # First, so that a layer that does not exist is reported before anything takes long.
+    priority: 2
+    conda:
+        "../envs/compute.yaml"
+    threads: compute_threads()
+    resources:
+        mem_mb=memory(4),
+        runtime=10,
+    params:
+        expected=expected_of_inputs,
+        entry=lambda wildcards: model_settings(wildcards.model),
+        architecture=lambda wildcards: architecture_of(
+            config, model_of(wildcards.model)
+        ),
+        width=config["network"]["width"],
+        settings=lambda wildcards: chosen_features(wildcards.model),
+    message:
+        "Model {wildcards.model}: whether it has the features that are asked for."
+    script:
+        "../workflow_scripts/check_features.py"
+
+
 rule measure_sensitivity:
     input:
         code=code_of("measure_sensitivity"),
         model=measured_model,
+        # Whether a layer exists decides no number.
+        checked=lambda wildcards: ancient(features_to_check(wildcards.model)),
         evaluation=evaluation_dataset(),
     output:
         "<results>/sens/{model}_{eps}.h5" if N_SHARDS == 1 else temp(SHARD),
