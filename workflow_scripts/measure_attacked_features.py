@@ -77,12 +77,17 @@ def measure_attacked_features(
         logger.info("epsilon %s: %d of %d images classified correctly", epsilon, (predicted == label).sum(), len(label))
     made_by = versions(device)
     file = AttackedFile(
-        **vars(measured),
+        clean=measured.clean,
+        attacked=measured.attacked,
+        gradient_norm=measured.gradient_norm,
+        clean_prediction=measured.clean_prediction,
+        attacked_prediction=measured.attacked_prediction,
         label=label,
         image_index=index,
         feature_index=features,
         attributes={
             **attacked_attributes(model=name, epsilons=epsilons, accuracy=accuracy, sensitivity=sensitivity, seed=seed),
+            "batch_size": measured.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
             "feature_sensitivity_version": made_by["feature_sensitivity"],
             "torch_version": made_by["torch"],

@@ -69,3 +69,10 @@ def test_rules_that_compute_little_cost_nothing():
 )
 def test_durations_read_well(seconds: float, expected: str):
     assert duration(seconds) == expected
+
+
+def test_features_at_attacked_images_cost_4_percent_of_a_sensitivity_measurement():
+    wildcards = {"model": "normal", "eps": "0.08"}
+    share = job_flop("measure_attacked_features", wildcards, PAPER) / job_flop("measure_sensitivity", wildcards, PAPER)
+    # (4 epsilons x 20 steps + 512 gradients) of 512 x 2 x 20 x 0.75 steps.
+    assert share == pytest.approx((4 * 20 + 512) / (512 * 2 * 20 * 0.75))

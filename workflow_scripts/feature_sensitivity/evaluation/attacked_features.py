@@ -42,6 +42,7 @@ class AttackedFeatures:
         gradient_norm: dual norms of the features' gradients at the images, float32 [n_images, n_features].
         clean_prediction: the class of each image, int64 [n_images].
         attacked_prediction: the class of each attacked image, int64 [n_epsilons, n_images].
+        batch_size: that of the settings or the device, or what was left of it when memory ran out.
     """
 
     clean: NDArray[np.float32]
@@ -49,6 +50,7 @@ class AttackedFeatures:
     gradient_norm: NDArray[np.float32]
     clean_prediction: NDArray[np.int64]
     attacked_prediction: NDArray[np.int64]
+    batch_size: int
 
 
 def measure_attacked_features(
@@ -141,6 +143,7 @@ def measure_attacked_features(
         gradient_norm=results["gradient_norm"].reshape(task.shape).numpy(),
         clean_prediction=found["clean_prediction"].numpy(),
         attacked_prediction=torch.stack([found[f"{epsilon}_prediction"] for epsilon in attacks]).numpy(),
+        batch_size=rows.rows,
     )
 
 
