@@ -70,6 +70,7 @@ def derive_measures(
                 "n_images": len(file.label),
                 **feature_counts(usefulness_of(measured)),
                 "latent_vulnerability": neuron_sensitivity(measured).sum(),
+                "seed": int(file.attributes["seed"]),
             }
         )
     table = pd.concat(tables, ignore_index=True)

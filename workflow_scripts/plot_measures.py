@@ -11,6 +11,7 @@ from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.figures.feature_boxes import feature_boxes_figure
 from feature_sensitivity.reporting.figures.feature_counts import feature_counts_figure
 from feature_sensitivity.reporting.protocol import joined
+from feature_sensitivity.reporting.samples import counts_sample
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
 
@@ -52,7 +53,7 @@ def plot_measures(
     """
     counted = read_counts(counts, measurements)
     titles = epsilon_titles(counted, measurements)
-    sample = f"{counted.n_images.max():g} test images"
+    sample = counts_sample(counted)
     caption = joined(
         protocols["features"],
         sample,

@@ -33,7 +33,16 @@ def test_epsilons_of_another_run(tmp_path: Path, written: list[str], message: st
 def test_counts_are_of_models_and_not_of_replicates(tmp_path: Path):
     kinds = {"robustly_useful": 1.5, "useful_non_robust": 0.5, "not_useful": 2.0}
     ranges = {f"{kind}{end}": 2.0 for kind in kinds for end in ("_low", "_high")}
-    row = {"model": "mine", "epsilon": 8 / 255, "epsilon_255": 8.0, "n_features": 4, **kinds, **ranges}
+    row = {
+        "model": "mine",
+        "epsilon": 8 / 255,
+        "epsilon_255": 8.0,
+        "n_images": 9,
+        "n_features": 4,
+        "seed": 0,
+        **kinds,
+        **ranges,
+    }
     path = tmp_path / "counts.csv"
     pd.DataFrame([row]).to_csv(path, index=False)
     assert len(read_counts(path, [("mine", "8/255"), ("mine_seed1", "8/255")])) == 1

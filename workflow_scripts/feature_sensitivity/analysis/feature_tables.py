@@ -42,7 +42,8 @@ def number(epsilon: str | float) -> float:
 def read_counts(path: Path, measurements: Keys) -> pd.DataFrame:
     """Return the counts of features; raise :class:`UserError` when the table is damaged or of another run."""
     counts = [f"{kind}{end}" for kind in KINDS for end in ("", "_low", "_high")]
-    table = read_table(path, texts=("model",), numbers=("epsilon", "epsilon_255", "n_features", *counts))
+    sample = ("n_images", "n_features", "seed")
+    table = read_table(path, texts=("model",), numbers=("epsilon", "epsilon_255", *sample, *counts))
     expected = {(model_of(model), number(epsilon)) for model, epsilon in measurements}
     if {(row["model"], number(row["epsilon"])) for row in table.to_dict("records")} != expected:
         raise UserError(f"{path} has other models or epsilons than this run; {ADVICE}")

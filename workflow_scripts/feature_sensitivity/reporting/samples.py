@@ -20,6 +20,12 @@ def sensitivity_sample(files: Sequence[SensitivityFile]) -> str:
     )
 
 
+def counts_sample(counts: pd.DataFrame) -> str:
+    """Return the images, features and seed behind ``results/feature_counts.csv``."""
+    images, features = _range(counts.n_images), _range(counts.n_features)
+    return f"{images} test images, {features} features, seed {counts.seed.iloc[0]}"
+
+
 def _range(numbers: Iterable[int]) -> str:
     """Return ``5``, or ``5 to 8`` where they differ."""
     found = sorted(set(numbers))
