@@ -49,7 +49,6 @@ def feature_counts_figure(
             axes.set_xlabel("% of the features")
             axes.set_xlim(0, 100)
         handles, labels = panels[0].get_legend_handles_labels()
-        # A single panel is too narrow for a row.
-        figure.legend(handles, labels, loc="outside upper center", ncols=3 if len(panels) > 1 else 1)
+        figure.legend(handles, labels, loc="outside upper center", ncols=3)
         add_caption(figure, caption)
     return figure

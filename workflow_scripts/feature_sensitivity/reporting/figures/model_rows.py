@@ -8,12 +8,12 @@ from matplotlib.figure import Figure
 INCHES_PER_ROW = 0.24
 
 
-def row_panels(models: Sequence[str], n_panels: int, *, rows_per_panel: int = 2) -> tuple[Figure, list[Axes]]:
-    """Return a figure with panels side by side, each with a row for each model, the first one on top."""
-    columns = min(rows_per_panel, n_panels)
+def row_panels(models: Sequence[str], n_panels: int) -> tuple[Figure, list[Axes]]:
+    """Return a figure with panels in two columns, each with a row for each model, the first one on top."""
+    columns = min(2, n_panels)
     lines = -(-n_panels // columns)
     height = lines * (0.7 + INCHES_PER_ROW * len(models)) + 0.9
-    figure = Figure(figsize=(3.6 * columns, height), layout="constrained")
+    figure = Figure(figsize=(3.6 * columns if columns > 1 else 5.2, height), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False, sharey=True, sharex=True)
     for axes in grid.flat[n_panels:]:
         axes.set_visible(False)
