@@ -255,7 +255,7 @@ rule derive_measures:
         measures=config["measures"],
         derivation=derivation_settings(),
         protocol=protocol.feature_attack(config["sensitivity"]),
-        spread=protocol.spread("counts", several_seeds()),
+        spread=protocol.counts_spread(several_seeds()),
     message:
         "Measures of every feature."
     script:
@@ -306,7 +306,7 @@ rule plot_measures:
             "features": protocol.feature_attack(config["sensitivity"]),
             "class": protocol.accuracy_attack(attack_on_the_class()),
         },
-        spread=protocol.spread("counts", several_seeds()),
+        spread=protocol.counts_spread(several_seeds()),
     message:
         "Useful and robust features, and measures of all features."
     script:

@@ -57,6 +57,11 @@ def spread(shown: str, seeds: str) -> str:
     return f"{shown}: mean and standard deviation over {seeds}" if seeds else ""
 
 
+def counts_spread(seeds: str) -> str:
+    """Return what counts of features and their ranges are over several seeds; nothing for one."""
+    return f"counts: means over {seeds}, which the ranges cover, too" if seeds else ""
+
+
 def accuracy_bars(seeds: str) -> str:
     """Return what the error bars of accuracies are."""
     return spread("points and bars", seeds) or "bars: 95 % Wilson intervals"
