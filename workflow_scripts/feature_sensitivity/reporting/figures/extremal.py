@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.evaluation.default_definition import Array
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
-from feature_sensitivity.reporting.pictures import Picture, amplification, amplified_picture, picture_of
+from feature_sensitivity.reporting.image_pictures import Picture, amplification, amplified_picture, picture_of
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 MOST_IMAGES = 2
