@@ -66,6 +66,7 @@ rule all:
             model=MODELS,
             eps=in_file_names(EPSILONS),
         ),
+        "<results>/explorer.html",
         "<results>/summary.csv",
         "<results>/claims.md",
         "<results>/overview.html",

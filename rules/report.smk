@@ -143,6 +143,38 @@ rule plot_extremal_images:
         "../workflow_scripts/plot_extremal_images.py"
 
 
+rule draw_explorer:
+    input:
+        code=code_of("draw_explorer"),
+        features="<results>/features.csv",
+        sensitivity=SENSITIVITIES,
+        models=CHECKPOINTS,
+        extremal=expand("<results>/extremal/{model}.h5", model=REPLICATES),
+    output:
+        report(
+            "<results>/explorer.html",
+            caption="captions/explorer.rst",
+            category="3 Sensitivity of features",
+            labels={"result": "Explorer: every feature, its measures and images"},
+        ),
+    log:
+        "<logs>/draw_explorer.log",
+    benchmark:
+        "<benchmarks>/draw_explorer.tsv"
+    conda:
+        "../envs/report.yaml"
+    resources:
+        mem_mb=memory(4),
+        runtime=10,
+    params:
+        sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
+        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+    message:
+        "Explorer: a page on which to look at every feature."
+    script:
+        "../workflow_scripts/draw_explorer.py"
+
+
 rule summarize_results:
     input:
         code=code_of("summarize_results"),

@@ -1,13 +1,15 @@
-"""Extremal images are compared with the measurement, and each sheet is that of its model and epsilon."""
+"""Extremal images are compared with the measurement; sheets and page show those of their model and epsilon."""
 
 import logging
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from test_report_scripts import EPSILONS, MODELS, Files, text_of
 
+from draw_explorer import draw_explorer
 from extremal_cases import extremal_images, measured
 from feature_sensitivity.evaluation.extremal_file import write_extremal
 from feature_sensitivity.evaluation.extremal_points import ExtremalPoints
@@ -37,15 +39,46 @@ def test_equal_bits_other_extrema_and_another_network(caplog: pytest.LogCaptureF
         compare(points(clean=0.1), **arguments)
 
 
-def test_plot_extremal_images(tmp_path: Path):
-    files = Files(tmp_path / "run")
+def kept_of(files: Files, folder: Path) -> dict[str, Path]:
+    """Extremal images of every model of a run, by the model's name."""
     extremal = {}
     for model in MODELS:
         kept = replace(extremal_images(), image_index=np.array([0, 3]))
         sensitivity = files.sensitivity.read()[model, "0.2"]
-        extremal[model] = tmp_path / f"{model}.h5"
+        extremal[model] = folder / f"{model}.h5"
         attributes = {"model": model, "checkpoint_sha256": sensitivity.attributes["checkpoint_sha256"]}
         write_extremal(extremal[model], kept, attributes=attributes)
+    return extremal
+
+
+def test_draw_explorer(tmp_path: Path):
+    files = Files(tmp_path / "run")
+    extremal = kept_of(files, tmp_path)
+    names = {"measure": "sensitivity", "epsilon_255": 1.0}
+    rows = [
+        {"model": model, "epsilon": epsilon, "feature": feature, **names, "value": 0.1234 + feature}
+        for model in MODELS
+        for epsilon in EPSILONS
+        for feature in range(24)
+    ]
+    pd.DataFrame(rows).to_csv(tmp_path / "features.csv", index=False)
+    arguments = {"features": tmp_path / "features.csv", "sensitivity": files.sensitivity, "protocol": "PROTOCOL"}
+    draw_explorer(extremal=extremal, **arguments, page=tmp_path / "explorer.html")
+    page = (tmp_path / "explorer.html").read_text(encoding="utf-8")
+    assert "<h1>Features of 3 networks</h1>" in page
+    assert "PROTOCOL; 5 test images, 24 features, seed 0" in page
+    assert 'value="adversarial' not in page
+    assert "adversarial 23,adversarial,adversarial,23,0.2,23.1234,1,0" in page
+    assert 'data-texts="0.04 (2.0/255), 0.2 (10.0/255)"' in page
+    swapped = {**extremal, "normal": extremal["adversarial"]}
+    with pytest.raises(UserError, match=r"adversarial.h5 is of another run: model is adversarial, expected normal"):
+        draw_explorer(extremal=swapped, **arguments, page=tmp_path / "other.html")
+    assert not (tmp_path / "other.html").exists()
+
+
+def test_plot_extremal_images(tmp_path: Path):
+    files = Files(tmp_path / "run")
+    extremal = kept_of(files, tmp_path)
     svgs = {(model, epsilon): tmp_path / f"{model}_{epsilon}.svg" for model in MODELS for epsilon in EPSILONS}
     arguments = {"sensitivity": files.sensitivity, "svgs": svgs, "definition": "range", "normalization": "none"}
     plot_extremal_images(extremal=extremal, **arguments, protocol="PROTOCOL")

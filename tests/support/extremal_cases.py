@@ -12,7 +12,7 @@ def measured(*, n_images: int = 5, n_features: int = 6, n_classes: int = 3) -> l
     """Files of one model at two epsilons."""
     rng = np.random.default_rng(0)
     clean = rng.uniform(0, 1, (n_images, n_features)).astype(np.float32)
-    zeros = np.zeros(n_features, np.float32)
+    zeros, weight = np.zeros(n_features, np.float32), rng.normal(size=(n_classes, n_features)).astype(np.float32)
     return [
         SensitivityFile(
             clean=clean,
@@ -21,7 +21,7 @@ def measured(*, n_images: int = 5, n_features: int = 6, n_classes: int = 3) -> l
             sensitivity=zeros + np.float32(epsilon),
             sensitivity_raw=zeros + np.float32(epsilon),
             standard_error=zeros,
-            weight=rng.normal(size=(n_classes, n_features)).astype(np.float32),
+            weight=weight,
             image_index=np.arange(n_images) * 10,
             label=np.arange(n_images) % n_classes,
             feature_index=np.arange(n_features),

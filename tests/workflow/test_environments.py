@@ -43,7 +43,9 @@ def test_conda_and_pip_have_the_same_versions(path: Path):
             return {(r.name, str(r.specifier)) for r in requirements if not r.marker or r.marker.evaluate(here)}
 
         assert installed(pinned(path)) <= installed([Requirement(line) for line in locked("run")])
-    assert locked("run") <= locked("dev"), "what is tested is what runs"
+    # A package that only some machines need for a run may be one that every machine needs for the tests.
+    run, dev = ({(r.name, str(r.specifier)) for r in map(Requirement, locked(name))} for name in ("run", "dev"))
+    assert run <= dev, "what is tested is what runs"
 
 
 @pytest.mark.parametrize("path", ENVIRONMENTS, ids=lambda path: path.stem)

@@ -1,0 +1,1 @@
+"""A page on which to look at the features of all models."""
