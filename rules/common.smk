@@ -160,6 +160,7 @@ OVERVIEW_LINKS = {
     "Useful and robust features": "feature_counts.html",
     **{DRAWN_MEASURES[name]: f"figures/{name}.svg" for name in DRAWN},
     "Accuracy against sensitivity": "figures/accuracy_against_sensitivity.svg",
+    "Every feature, to look at": "explorer.html",
     "Every measure of every feature": "features.csv",
 }
 
