@@ -65,6 +65,7 @@ def test_of_many_classes_the_largest_weights_are_shown_and_of_none_none():
         )
         weights = pd.read_csv(io.StringIO(data.tables["weights"]))
         assert len(weights) == min(n_classes, MOST_WEIGHTS) * 6
+        assert data.unweighted == ([] if n_classes else ["normal"])
         if n_classes:
             shown = weights[weights.name == "normal 3"]
             largest = np.sort(np.argsort(-np.abs(weight[:, 3]))[:MOST_WEIGHTS])

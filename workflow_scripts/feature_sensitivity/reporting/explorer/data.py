@@ -40,6 +40,7 @@ class ExplorerData:
         measures: names of the measures that axes may show.
         names: of all features, in the order of ``models``.
         pictured: names of the features with pictures, the most sensitive ones of each model first.
+        unweighted: models behind whose features stands no linear layer.
         n_images: how many images each of them has, at most.
         tables: CSV, or rows for Vega, by name.
     """
@@ -50,6 +51,7 @@ class ExplorerData:
     measures: Sequence[str]
     names: Sequence[str]
     pictured: Sequence[str]
+    unweighted: Sequence[str]
     n_images: int
     tables: Mapping[str, str | list[dict[str, Any]]]
 
@@ -104,6 +106,7 @@ def explorer_data(
         measures=measures,
         names=sorted(wide["name"].unique(), key=lambda name: (models.index(name.split()[0]), name)),
         pictured=[name for names in pictured.values() for name in names],
+        unweighted=[model for model, file in first.items() if len(file.weight) == 0],
         n_images=max((len(images.image_index) for images in extremal.values()), default=0),
         tables={
             "features": wide.to_csv(index=False, float_format=DIGITS),

@@ -79,14 +79,11 @@ def pictures_chart(data: ExplorerData) -> AnyChart:
 
 def weights_chart(data: ExplorerData) -> AnyChart:
     """Return the weights of the feature in the linear layer."""
-    return (
+    bars = (
         alt.Chart(
             alt.NamedData(
                 "weights", format=alt.CsvDataFormat(type="csv", parse={"class": "number", "weight": "number"})
-            ),
-            width="container",
-            height=130,
-            title="Weights to the classes",
+            )
         )
         .transform_filter("datum.name == search")
         .mark_bar()
@@ -96,7 +93,18 @@ def weights_chart(data: ExplorerData) -> AnyChart:
             color=alt.condition("datum.weight > 0", alt.value(COLORS[0]), alt.value(COLORS[1])),
             tooltip=["class:O", alt.Tooltip("weight:Q", format=DIGITS)],
         )
-        .add_params(*bound(data, "search"))
+    )
+    none = (
+        alt.Chart(alt.sequence(1))
+        .transform_filter("indexof(unweighted, split(search, ' ')[0]) >= 0")
+        .mark_text(
+            text="No linear layer stands behind this model's features.", x=alt.expr("width / 2"), y=40, fontSize=13
+        )
+    )
+    return (
+        alt.layer(bars, none)
+        .properties(width="container", height=130, title="Weights to the classes")
+        .add_params(*bound(data, "search"), alt.param(name="unweighted", value=list(data.unweighted)))
     )
 
 
