@@ -112,9 +112,12 @@ rule plot_extremal_images:
             report(
                 f"<results>/figures/extremal_{model}_{as_file_name(epsilon)}.svg",
                 caption="captions/extremal.rst",
-                category="3 Sensitivity of features",
-                subcategory="Extremal images",
-                labels={"model": model, "epsilon": epsilon},
+                category="7 Single features",
+                labels={
+                    "result": "Extremal images",
+                    "model": model,
+                    "epsilon": epsilon,
+                },
             )
             for model in MODELS
             for epsilon in EPSILONS
@@ -154,8 +157,8 @@ rule draw_explorer:
         report(
             "<results>/explorer.html",
             caption="captions/explorer.rst",
-            category="3 Sensitivity of features",
-            labels={"result": "Explorer: every feature, its measures and images"},
+            category="7 Single features",
+            labels={"result": "Explorer", "model": "all", "epsilon": "all"},
         ),
     log:
         "<logs>/draw_explorer.log",

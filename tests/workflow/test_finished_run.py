@@ -57,7 +57,7 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     assert len(pd.read_csv(results / "feature_counts.csv")) == 12
     assert (results / "overview.html").read_text().count("<li>") > 12
     with h5py.File(results / "extremal/normal.h5") as file:
-        assert file["maximizing"].shape == (4, 4, 6, 3, 8, 8)
+        assert file["maximizing"].shape == (4, 4, 4, 3, 8, 8)
         rows = np.isin(read_sensitivity(results / "sens/normal_0.2.h5").image_index, file["image_index"])
         kept, index = file["maximum"][3], np.argsort(file["image_index"])
         assert np.array_equal(kept[index], measured[rows][:, file["feature_index"][:]]), "bit by bit"
