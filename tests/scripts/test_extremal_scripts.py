@@ -10,6 +10,7 @@ import pytest
 from test_report_scripts import EPSILONS, MODELS, Files, text_of
 
 from draw_explorer import draw_explorer
+from explorer_cases import unpacked
 from extremal_cases import extremal_images, measured
 from feature_sensitivity.evaluation.extremal_file import write_extremal
 from feature_sensitivity.evaluation.extremal_points import ExtremalPoints
@@ -68,7 +69,7 @@ def test_draw_explorer(tmp_path: Path):
     assert "<h1>Features of 3 networks</h1>" in page
     assert "PROTOCOL; 5 test images, 24 features, seed 0" in page
     assert 'value="adversarial' not in page
-    assert "adversarial 23,adversarial,adversarial,23,0.2,23.1234,1,0" in page
+    assert "adversarial 23,adversarial,adversarial,23,0.2,23.1234,1,0" in unpacked(page)["datasets"]["features"]
     assert 'data-texts="0.04 (2.0/255), 0.2 (10.0/255)"' in page
     swapped = {**extremal, "normal": extremal["adversarial"]}
     with pytest.raises(UserError, match=r"adversarial.h5 is of another run: model is adversarial, expected normal"):

@@ -1,6 +1,10 @@
 """A made-up run of three networks, one of them a replicate and one with other features, for the page of features."""
 
+import base64
+import gzip
+import json
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,6 +50,12 @@ def measures() -> pd.DataFrame:
     table = pd.DataFrame(rows)
     table.loc[(table.model == "wide") & (table.feature == 7) & (table.measure == "usefulness"), "value"] = np.nan
     return table
+
+
+def unpacked(page: str) -> dict[str, Any]:
+    """What a page holds: library, datasets and charts."""
+    packed = page.partition('id="packed">')[2].partition("<")[0]
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
 
 
 def made_up() -> ExplorerData:

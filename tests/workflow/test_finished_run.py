@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
+from explorer_cases import unpacked
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
 from feature_sensitivity.studies.registry import STUDIES
 from snakemake_runs import TINY, planned, run_snakemake
@@ -62,9 +63,9 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         kept, index = file["maximum"][3], np.argsort(file["image_index"])
         assert np.array_equal(kept[index], measured[rows][:, file["feature_index"][:]]), "bit by bit"
     assert (results / "figures/extremal_normal_0.2.png").stat().st_size > 1000
-    page = (results / "explorer.html").read_text(encoding="utf-8")
-    assert "normal 31" in page
-    assert page.count("data:image/webp;base64,") > 100
+    page = unpacked((results / "explorer.html").read_text(encoding="utf-8"))
+    assert "normal 31" in page["datasets"]["features"]
+    assert len(page["datasets"]["sources"]) > 100
     summary = pd.read_csv(results / "summary.csv")
     assert len(summary) == 15
     assert summary[summary.epsilon > 0].sensitivity_mean.notna().all()

@@ -1,5 +1,7 @@
 """The page of features as one file of HTML: text, controls, data, charts, and the library that draws them."""
 
+import base64
+import gzip
 import html
 import json
 from collections.abc import Sequence
@@ -37,14 +39,18 @@ main { display: grid; grid-template-columns: minmax(0, 730px) minmax(0, 1fr); ga
 # Each chart is bound to the controls, so they need no code of their own. Errors are logged, not the warning of every
 # chart that is empty while a name is typed.
 SCRIPT = """
-const read = id => JSON.parse(document.getElementById(id).textContent);
-const datasets = read("data"), step = document.getElementById("step");
+const step = document.getElementById("step");
 const tell = () => { step.nextElementSibling.value = step.ariaValueText = step.dataset.texts.split(", ")[step.value]; };
 step.addEventListener("input", tell);
 tell();
-const options = {actions: false, renderer: "svg", logLevel: 1};
-for (const [place, chart] of Object.entries(read("charts")))
-  vegaEmbed("#" + place, {...chart, datasets: structuredClone(datasets)}, options);
+const packed = Uint8Array.from(atob(document.getElementById("packed").textContent), c => c.charCodeAt(0));
+const unpacked = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+new Response(unpacked).json().then(({library, datasets, charts}) => {
+  document.head.append(Object.assign(document.createElement("script"), {textContent: library}));
+  const options = {actions: false, renderer: "svg", logLevel: 1};
+  for (const [place, chart] of Object.entries(charts))
+    vegaEmbed("#" + place, {...chart, datasets: structuredClone(datasets)}, options);
+});
 """
 
 PAGE = Template("""<!doctype html>
@@ -74,9 +80,7 @@ model in the legend to see only its features. A double click ends each of these.
 <div class="chart wide" id="numbers"></div>
 </main>
 <p class="note">$note</p>
-<script type="application/json" id="data">$data</script>
-<script type="application/json" id="charts">$charts</script>
-<script>$library</script>
+<script type="text/plain" id="packed">$packed</script>
 <script>$script</script>
 </body>
 </html>
@@ -96,9 +100,13 @@ def explorer_page(data: ExplorerData, *, note: str) -> str:
         x=_options(data.measures, chosen=first["x"]),
         y=_options(data.measures, chosen=first["y"]),
         note=html.escape(note),
-        data=_as_json(data.tables),
-        charts=_as_json(explorer_charts(data)),
-        library=vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
+        packed=_packed(
+            {
+                "library": vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"),
+                "datasets": data.tables,
+                "charts": explorer_charts(data),
+            }
+        ),
         script=SCRIPT,
     )
 
@@ -111,6 +119,7 @@ def _options(measures: Sequence[str], *, chosen: str) -> str:
     )
 
 
-def _as_json(value: Any) -> str:
-    """Return JSON that cannot end the element of the page that holds it."""
-    return json.dumps(value, separators=(",", ":")).replace("</", "<\\/")
+def _packed(value: Any) -> str:
+    """Return JSON, compressed, as text: browsers open no page of more than about 1.5 MB inside Snakemake's report."""
+    content = gzip.compress(json.dumps(value, separators=(",", ":")).encode(), mtime=0)
+    return base64.b64encode(content).decode()
