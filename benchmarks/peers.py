@@ -4,6 +4,7 @@ of MadryLab's robustness, on torchvision's ResNet18.
 They run in a process of their own, because the engine changes how its process allocates memory.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -104,21 +105,21 @@ class FeatureAttack(LinfProjectedGradientDescentAttack):
         return x0 + ep.astensor(self.rows.start)
 
 
-def attack_with_foolbox(network: nn.Module, rows: Rows, epsilon: float) -> None:
+def attack_with_foolbox(network: nn.Module, rows: Rows, epsilon: float, *, steps: int = STEPS) -> None:
     model = fb.PyTorchModel(network.eval(), bounds=(-10, 10), device=rows.x.device)
-    attack = FeatureAttack(rows, abs_stepsize=epsilon / 8, steps=STEPS)
+    attack = FeatureAttack(rows, abs_stepsize=2.5 * epsilon / steps, steps=steps)
     labels = torch.zeros(len(rows.x), dtype=torch.int64, device=rows.x.device)
     attack.run(model, rows.x, fb.criteria.Misclassification(labels), epsilon=epsilon)
 
 
-def attack_plainly(network: nn.Module, rows: Rows, epsilon: float) -> None:
+def attack_plainly(network: nn.Module, rows: Rows, epsilon: float, *, steps: int = STEPS) -> None:
     """The loop that one would write by hand."""
     d, index = rows.start, torch.arange(len(rows.x), device=rows.x.device)
-    for _ in range(STEPS):
+    for _ in range(steps):
         point = (rows.x + d).requires_grad_()
         values = rows.sign * network(point)[index, rows.feature]
         (gradient,) = torch.autograd.grad(values.sum(), point)
-        d = (d + epsilon / 8 * gradient.sign()).clamp(-epsilon, epsilon)
+        d = (d + 2.5 * epsilon / steps * gradient.sign()).clamp(-epsilon, epsilon)
 
 
 @dataclass
@@ -199,7 +200,7 @@ def names(device: torch.device) -> list[str]:
     return [name for name, peer in PEERS.items() if device.type == "cuda" or not peer.needs_gpu]
 
 
-_network: dict[str, Features] = {}
+_network: dict[str, nn.Module] = {}
 
 
 def load(state_dict: dict[str, Tensor], device: str) -> None:
@@ -207,13 +208,26 @@ def load(state_dict: dict[str, Tensor], device: str) -> None:
     width, n_classes = len(state_dict["conv1.weight"]), len(state_dict["fc.weight"])
     network = Features(width, n_classes)
     network.load_state_dict(state_dict)
+    use(network, device)
+
+
+def use(network: nn.Module, device: str) -> None:
+    """Let the peers attack the outputs of this network."""
     _network["it"] = network.eval().to(device)
 
 
-def seconds(name: str, rows: Rows, epsilon: float, batch_size: int, **options: Any) -> float:
-    """How long a peer takes for these rows; ``options`` go to its attack."""
+def seconds(
+    name: str,
+    rows: Rows,
+    epsilon: float,
+    batch_size: int,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    **options: Any,
+) -> float:
+    """How long a peer takes for these rows by a clock; ``options`` go to its attack."""
     peer = PEERS[name]
     network = _network["it"].requires_grad_(peer.weight_gradients)
     device = next(network.parameters()).device
     batches = list(rows.to(device).split(batch_size))
-    return seconds_of(lambda: [peer.attack(network, batch, epsilon, **options) for batch in batches], device)
+    return seconds_of(lambda: [peer.attack(network, batch, epsilon, **options) for batch in batches], device, clock)

@@ -81,6 +81,10 @@ stop_without_conda()
 whole_config = load_configfile(str(HOME / "config.yaml"))
 update_config(whole_config, config)
 config.update(whole_config)
+# So a config on top can leave models out.
+config["models"] = {
+    model: entry for model, entry in config["models"].items() if entry is not None
+}
 
 RUN_LOCK = Path(".snakemake/run.lock")
 

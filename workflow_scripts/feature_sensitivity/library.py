@@ -154,7 +154,7 @@ def measure(
         name: of the model, kept with the result.
         seed: of the random starts.
         device: such as ``cuda:1`` or ``cpu``. None: a GPU if there is one.
-        batch_size: rows attacked at a time by a GPU or by each core. None: 1024 and 64.
+        batch_size: rows attacked at a time by a GPU or by each core. None: what fits the device.
         side_folder: where unfinished work is saved several times a minute; after an interruption the same call goes on
             from there.
 

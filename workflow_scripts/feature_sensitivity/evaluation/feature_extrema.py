@@ -30,6 +30,9 @@ from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
 
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
 
+SMALL = 32 * 32
+"""Pixels of images of which a core takes so many; of larger ones it takes fewer, as a CPU's memory ends unasked."""
+
 
 @dataclass(frozen=True)
 class FeatureExtrema:
@@ -76,7 +79,8 @@ def measure_extrema(
         raise UserError(
             f"sensitivity.search_dtype is bfloat16, which {device_name(device)} does not have; write float32"
         )
-    batch_size = BatchSize(settings.batch_size or BATCH_SIZES[device.type], key="sensitivity.batch_size")
+    rows_at_a_time = settings.batch_size or default_batch_size(device, x.shape[2] * x.shape[3])
+    batch_size = BatchSize(rows_at_a_time, key="sensitivity.batch_size")
     weights = [value.cpu() for value in network.state_dict().values()]
     key = checkpoint_key(
         settings,
@@ -139,3 +143,9 @@ def measure_extrema(
         zero_gradient=zero_gradient[:, :, MAXIMIZE].all(dim=2).numpy(),
         batch_size=batch_size.rows,
     )
+
+
+def default_batch_size(device: torch.device, n_pixels: int) -> int:
+    """Return how many rows a GPU or a core takes at a time: on a CPU fewer of larger images, at least 8."""
+    rows = BATCH_SIZES[device.type]
+    return rows if device.type == "cuda" else max(8, min(rows, rows * SMALL // n_pixels))
