@@ -1,11 +1,15 @@
 """Estimates of cost, against counts by hand."""
 
 import pytest
+import torch
 import yaml
+from torch.utils.flop_counter import FlopCounterMode
 
 from feature_sensitivity.config.costs import duration
+from feature_sensitivity.config.network_costs import forward_macs, n_features
 from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
 from feature_sensitivity.config.units import sections_with_unit
+from feature_sensitivity.networks.build import build
 from feature_sensitivity.studies.costs import job_flop
 from snakemake_runs import ROOT
 
@@ -17,6 +21,33 @@ def test_one_sensitivity_of_the_paper_costs_what_it_should():
     # 512 images x 512 features x 2 directions x 20 steps of 2.2 GFLOP, three quarters of them left.
     flop = job_flop("measure_sensitivity", {"model": "normal", "eps": "0.08"}, PAPER)
     assert flop == pytest.approx(0.75 * 2.3e16, rel=0.02)
+
+
+@pytest.mark.parametrize("name", ["resnet18", "preactresnet18", "resnet50", "wideresnet-16-1", "wideresnet-22-4"])
+@pytest.mark.parametrize("size", [32, 12])
+def test_a_built_in_network_costs_what_torch_counts(name: str, size: int):
+    architecture = {"name": name, **({} if name.startswith("wide") else {"width": 16})}
+    network = build({**architecture, "in_channels": 3, "n_classes": 10}).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        network(torch.zeros(1, 3, size, size))
+    macs = forward_macs(architecture, width=99, size=size)
+    assert 2 * macs == pytest.approx(counter.get_total_flops(), rel=1e-3)
+    assert n_features(architecture, width=99) == network.n_features
+
+
+def test_a_model_with_a_network_of_its_own_costs_its_own():
+    models = {"mine": {"dataset": "cifar10", "weights": "a.pt", "architecture": "wideresnet-28-10"}}
+    config = {**PAPER, "models": {**PAPER["models"], **models}}
+    mine, normal = (
+        job_flop("measure_sensitivity", {"model": model, "eps": "0.08"}, config) for model in ("mine", "normal")
+    )
+    assert mine / normal == pytest.approx(5.25e9 * 640 / (0.556e9 * 512), rel=0.02)
+
+
+def test_a_rule_of_a_module_costs_what_it_does_alone():
+    alone = job_flop("measure_sensitivity_l2", {"model": "normal", "eps": "0.08"}, PAPER)
+    assert job_flop("paper_measure_sensitivity_l2", {"model": "normal", "eps": "0.08"}, PAPER) == alone > 0
+    assert job_flop("plot_accuracy", {}, PAPER) == 0
 
 
 def test_adversarial_training_costs_its_attack():

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feature_sensitivity.config.models import sensitivity_settings_of
+from feature_sensitivity.config.models import architecture_of, sensitivity_settings_of
+from feature_sensitivity.config.network_costs import forward_macs, n_features
 from feature_sensitivity.config.replicates import model_of
 
 FLOP_PER_SECOND_CORE = 5e10
@@ -21,21 +22,6 @@ SHARE_AFTER_DROPPING = 0.75
 
 IMAGES = {"cifar10": (50_000, 10_000), "digits": (1_437, 360)}
 """Training and test images by source; other sources are taken to be of CIFAR-10's size."""
-
-FEATURES_PER_WIDTH = 8
-"""Penultimate features of ResNet18 for each channel of its first group."""
-
-
-def forward_macs(*, width: int, size: int, in_channels: int = 3, n_classes: int = 10) -> int:
-    """Return the multiply-accumulates of one forward pass of ResNet18 on a ``size`` x ``size`` image."""
-    total = 9 * in_channels * width * size**2
-    channels = width
-    for group in range(4):
-        out_channels, size = width * 2**group, size if group == 0 else -(-size // 2)
-        first = 9 * channels * out_channels + (channels * out_channels if group else 0)
-        total += (first + 3 * 9 * out_channels**2) * size**2
-        channels = out_channels
-    return total + channels * n_classes
 
 
 @dataclass(frozen=True)
@@ -62,15 +48,25 @@ class Job:
 
     @property
     def n_features(self) -> int:
-        """Penultimate features of a network."""
-        return FEATURES_PER_WIDTH * int(self.config["network"]["width"])
+        """Penultimate features of the job's network."""
+        return n_features(self.architecture, width=self.config["network"]["width"])
+
+    @property
+    def architecture(self) -> Mapping[str, Any]:
+        """That of the job's model; the run's where a job is not about one model."""
+        model = model_of(self.wildcards.get("model", ""))
+        if model in self.config["models"]:
+            return architecture_of(self.config, model)
+        default = self.config["network"]["architecture"]
+        return {"name": default} if isinstance(default, str) else default
 
     @property
     def forward(self) -> float:
         """Floating-point operations of one image's forward pass."""
         channels = len(self.config["standardization"]["mean"])
-        size = self.evaluation.get("size", 32)
-        return 2.0 * forward_macs(width=self.config["network"]["width"], size=size, in_channels=channels)
+        size = self.evaluation.get("size") or self.evaluation.get("center_crop") or self.evaluation.get("resize") or 32
+        width = self.config["network"]["width"]
+        return 2.0 * forward_macs(self.architecture, width=width, size=size, in_channels=channels)
 
     @property
     def attack_step(self) -> float:

@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.config.costs import FEATURES_PER_WIDTH, IMAGES
+from feature_sensitivity.config.costs import IMAGES
+from feature_sensitivity.config.models import architecture_of, is_imported, sensitivity_settings_of
+from feature_sensitivity.config.network_costs import is_known, n_features
 
 Config = Mapping[str, Any]
 
@@ -21,14 +23,23 @@ def size_faults(config: Config) -> Iterator[str]:
     yield from too_many(config, "accuracy.images", n_test, "test images")
     yield from too_many(config, "sensitivity.images", n_test, "test images")
     yield from too_many(config, "extremal_images.images", n_test, "test images")
-    if not all(settings.get("weights") for settings in config["models"].values()):
-        n_features = FEATURES_PER_WIDTH * config["network"]["width"]
-        yield from too_many(config, "sensitivity.features", n_features, "features of network.width")
-        yield from too_many(config, "extremal_images.features", n_features, "features of network.width")
+    counts = [n for model in config["models"] if (n := _penultimate_features(config, model)) is not None]
+    fewest = min(counts, default=None)
+    yield from too_many(config, "extremal_images.features", fewest, "features of network.width")
+    if not isinstance(config["sensitivity"]["features"], list):
+        yield from too_many(config, "sensitivity.features", fewest, "features of network.width")
     for name, settings in config["datasets"].items():
         if settings["source"] == "construction" and settings["original"] in config["datasets"]:
             yield from _construction_faults(name, settings, config["datasets"][settings["original"]])
     yield from _memory_faults(config, n_train or 10**6)
+
+
+def _penultimate_features(config: Config, model: str) -> int | None:
+    """Return how many features a model that is trained here has; None where its network or its layer decides."""
+    architecture, entry = architecture_of(config, model), config["models"][model]
+    if is_imported(entry) or sensitivity_settings_of(config, model)["layer"] or not is_known(architecture):
+        return None
+    return n_features(architecture, width=config["network"]["width"])
 
 
 def split_sizes(dataset: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -84,7 +95,7 @@ def _memory_faults(config: Config, n_train: int) -> Iterator[str]:
     # Each group halves the activations of the one before; about 8 tensors of each are held for the gradient.
     activations = 4 * 8 * 2 * width * dataset.get("size", 32) ** 2
     batches = {"training.batch_size": min(config["training"]["batch_size"], n_train)}
-    rows = config["sensitivity"]["images"] * FEATURES_PER_WIDTH * width
+    rows = config["sensitivity"]["images"] * n_features({"name": "resnet18"}, width=width)
     batches["sensitivity.batch_size"] = min(config["sensitivity"]["batch_size"] or 1, rows)
     for key, images in batches.items():
         if images * activations > LARGEST_MEMORY:

@@ -21,7 +21,7 @@ from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES
+from feature_sensitivity.evaluation.feature_extrema import default_batch_size
 from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.evaluation.gradient_rows import GradientTask
 from feature_sensitivity.networks.attack_copy import attack_copy
@@ -83,7 +83,7 @@ def measure_attacked_features(
     Raises:
         UserError: features are not finite or depend on other images, or memory is too small for one image.
     """
-    rows = BatchSize(batch_size or BATCH_SIZES[device.type], key="sensitivity.batch_size")
+    rows = BatchSize(batch_size or default_batch_size(device, x.shape[2] * x.shape[3]), key="sensitivity.batch_size")
     first = next(iter(attacks.values()))
     weights = [value.cpu() for value in network.state_dict().values()]
     key = checkpoint_key(
