@@ -154,6 +154,19 @@ def test_no_pair_of_accuracies_that_are_apart_leaves_s5_open() -> None:
     assert "apart" in judged["S5"].reason
 
 
+@pytest.mark.parametrize(("falling", "verdict"), [(True, REPRODUCED), (False, NOT_REPRODUCED)])
+def test_s5_over_many_models_rests_on_their_rank_correlation(falling: bool, verdict: str) -> None:
+    models = [f"model{n}" for n in range(10)]
+    run = Run(
+        accuracy={(model, 0.1): share(80 - 5 * n if falling else 30 + 5 * n) for n, model in enumerate(models)},
+        movement={(model, 0.1): movement(1.0 + n) for n, model in enumerate(models)},
+        n_classes=10,
+    )
+    judged = {j.claim.name: j for j in judge(run)}["S5"]
+    assert judged.verdict == verdict
+    assert [check.name for check in judged.checks] == ["rank correlation with accuracy of 10 models at 0.1"]
+
+
 def seeds(run: Run, *factors: float) -> Run:
     """A run whose movements of ``normal`` differ from seed to seed by these factors."""
     scale = np.array(factors)[:, None, None]

@@ -12,7 +12,7 @@ from feature_sensitivity.reporting.figures.learning import learning_figure
 from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
 from feature_sensitivity.reporting.figures.sensitivity import sensitivity_figure
 from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
-from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.reporting.style import line_style, save_figure
 
 MODELS = ["normal", "adversarial"]
 
@@ -150,6 +150,40 @@ def test_the_tradeoff_shows_the_spread_of_both():
     across, up = (bars.get_segments()[0] for bars in axes.containers[0].lines[2])
     np.testing.assert_allclose(across[:, 0], [1.75, 2.25])
     np.testing.assert_allclose(up[:, 1], [47, 53])
+
+
+def many(n: int) -> tuple[list[str], pd.DataFrame]:
+    """Models of which each is less sensitive and more accurate than the last."""
+    models = [f"model{number}" for number in range(n)]
+    rows = [
+        {
+            "model": m,
+            "epsilon": e,
+            "epsilon_255": 50 * e,
+            "accuracy": a,
+            "ci_low": a,
+            "ci_high": a,
+            "sensitivity_mean": s,
+        }
+        for number, m in enumerate(models)
+        for e, a, s in ((0.0, 0.9, np.nan), (0.1, number / n, 5.0 * n - number), (0.2, number / n, 9.0 * n - number))
+    ]
+    return models, pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("n", [2, 7, 8, 30])
+def test_the_tradeoff_tells_every_model_apart(n: int):
+    models, summary = many(n)
+    figure = tradeoff_figure(summary, models=models, caption="")
+    assert len(figure.axes) == 2
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == models
+    points = [container.lines[0] for container in figure.axes[0].containers]
+    assert len({(point.get_marker(), point.get_color()) for point in points}) == n
+    assert ("Spearman's $\\rho$ = -1.00 (-1.00 to" in figure.axes[0].get_title()) == (n >= 5)
+
+
+def test_curves_of_many_models_differ():
+    assert len({tuple(map(str, line_style(number).values())) for number in range(49)}) == 49
 
 
 def test_sensitivities_of_zero_can_be_drawn():

@@ -17,6 +17,7 @@ from scipy import stats
 
 from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination
+from feature_sensitivity.analysis.rank_correlation import FEWEST, rank_correlation
 from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST, MissingError, Run, accuracy_estimate
 from feature_sensitivity.analysis.seeds import mean_of
 from feature_sensitivity.analysis.verdicts import (
@@ -175,10 +176,18 @@ def normal_and_robust_dataset_cross(run: Run) -> Iterator[Check]:
 @claim(
     "S5",
     rule="Of any two models whose accuracies at an epsilon have intervals that are apart, the more accurate one has "
-    "the lower mean sensitivity there: the ratio is below 1. Without such a pair it is open.",
+    "the lower mean sensitivity there: the ratio is below 1. Without such a pair it is open. In a run of five models "
+    "or more, it is their rank correlation at each epsilon that is below 0.",
 )
 def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
     """The less sensitive the features of a model, the more accurate it is under attack."""
+    if len(run.models) >= FEWEST:
+        for epsilon in run.sensitivity_epsilons:
+            measured = [(run.sensitivity_of(m, epsilon).value, run.accuracy_of(m, epsilon).value) for m in run.models]
+            correlation = rank_correlation(*zip(*measured, strict=True))
+            name = f"rank correlation with accuracy of {len(measured)} models at {run.shown(epsilon)}"
+            yield Check(name, correlation, is_below(correlation, 0))
+        return
     pairs_apart = 0
     for epsilon in run.sensitivity_epsilons:
         for pair in combinations(MODELS, 2):

@@ -50,6 +50,11 @@ class Run:
         """Return every epsilon of an attack on accuracy, ascending."""
         return sorted({epsilon for _, epsilon in self.accuracy if epsilon > 0})
 
+    @cached_property
+    def models(self) -> list[str]:
+        """Return every model with sensitivities, in the order of the files."""
+        return list(dict.fromkeys(model for model, _ in self.movement))
+
     def shown(self, epsilon: float) -> str:
         """Return an epsilon of this run as text."""
         return own_unit(self.recorded.get(epsilon, {"epsilon": epsilon}))

@@ -35,6 +35,13 @@ STYLE: dict[Any, Any] = {
 """Settings of matplotlib; the salt makes equal figures equal files."""
 
 
+CHARACTERS_PER_INCH = 13
+"""Of a legend's text."""
+
+INCHES_PER_ROW = 0.19
+"""Of a legend, by which a figure grows."""
+
+
 def save_figure(figure: Figure, svg: Path, numbers: pd.DataFrame | None = None) -> None:
     """Write ``svg``, beside it the same as ``.png``, and the ``numbers`` it shows as ``.csv``.
 
@@ -67,7 +74,12 @@ def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
 def add_legend(figure: Figure, axes: Axes, *, title: str = "model", columns: int | None = None) -> None:
     """Draw one legend above all panels, from one of them."""
     handles, labels = axes.get_legend_handles_labels()
-    columns = columns or (len(labels) if len(figure.axes) > 1 else 1)  # a single panel is too narrow for a row
+    fitting = int(CHARACTERS_PER_INCH * figure.get_figwidth()) // (max(map(len, labels)) + 6)
+    # A single panel is too narrow for a row.
+    columns = columns or (min(len(labels), max(1, fitting)) if len(figure.axes) > 1 else 1)
+    rows = -(-len(labels) // columns)
+    if rows > 1 and len(figure.axes) > 1:
+        figure.set_figheight(figure.get_figheight() + INCHES_PER_ROW * (rows - 1))
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, title=title)
 
 
@@ -78,12 +90,22 @@ def add_caption(figure: Figure, caption: str) -> None:
 
 
 def line_style(number: int) -> dict[str, Any]:
-    """Return colour, marker and line of the curve with this number."""
+    """Return colour, marker and line of the curve with this number; no two of the first 49 are the same."""
+    turn = number // len(COLORS)
     return {
         "color": COLORS[number % len(COLORS)],
-        "marker": MARKERS[number % len(MARKERS)],
-        "linestyle": LINES[number % len(LINES)],
+        "marker": MARKERS[(number + turn) % len(MARKERS)],
+        "linestyle": LINES[(number + turn) % len(LINES)],
     }
+
+
+def numbered_style(number: int, n_models: int) -> dict[str, Any]:
+    """Return colour and marker of a model's point; with more models than colours the marker is its number, from 1."""
+    if n_models <= len(COLORS):
+        return {"color": line_style(number)["color"], "marker": MARKERS[number], "linestyle": "", "markersize": 6}
+    marker = f"${number + 1}$"
+    size = 7 if number < 9 else 9  # as high, with two digits
+    return {"color": COLORS[number % len(COLORS)], "marker": marker, "linestyle": "", "markersize": size}
 
 
 def accuracy_bars(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:

@@ -1,45 +1,68 @@
-"""Accuracy against sensitivity."""
+"""Accuracy under attack against sensitivity, over models."""
 
 from collections.abc import Sequence
 
 import matplotlib as mpl
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from feature_sensitivity.config.units import own_unit
-from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
+from feature_sensitivity.analysis.rank_correlation import FEWEST, rank_correlation
+from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.reporting.style import (
+    COLORS,
+    STYLE,
+    accuracy_bars,
+    add_caption,
+    add_legend,
+    numbered_style,
+    panel_grid,
+)
 
 
 def tradeoff_figure(summary: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Draw accuracy in percent against mean sensitivity, a point for each epsilon; ``summary`` as ``summary.csv``."""
+    """Draw accuracy in percent against mean sensitivity, a panel for each epsilon and a point for each model.
+
+    From five models on, a panel's title has the rank correlation of the two over the models, with its interval.
+
+    Args:
+        summary: as ``summary.csv``.
+        models: in the order of their colours and numbers.
+        caption: states the settings.
+    """
+    attacked = summary[summary.sensitivity_mean.notna()]
     with mpl.rc_context(STYLE):
-        figure, axes = single_panel(5.2, 3.9)
-        for number, model in enumerate(models):
-            rows = summary[(summary.model == model) & summary.sensitivity_mean.notna()].sort_values("epsilon")
-            axes.errorbar(
-                rows.sensitivity_mean,
-                100 * rows.accuracy,
-                xerr=rows.get("sensitivity_mean_seed_std"),
-                yerr=accuracy_bars(rows),
-                label=model,
-                **line_style(number),
-                capsize=2,
-                markersize=5,
-            )
-            # The two ends of the curve; points between them may be too close for labels.
-            for _, end in pd.concat([rows.head(1), rows.tail(1)]).drop_duplicates().iterrows():
-                axes.annotate(
-                    own_unit(end.to_dict()),
-                    (end.sensitivity_mean, 100 * end.accuracy),
-                    (5, 5),
-                    textcoords="offset points",
-                    fontsize=7,
-                    color=line_style(number)["color"],
-                )
-        axes.set_xlabel("mean sensitivity of the features (at each curve's ends its $\\epsilon$)")
-        axes.set_ylabel("accuracy under attack (%)")
-        axes.set_xlim(left=0)
-        axes.set_ylim(-3, 103)
-        axes.legend(title="model")
+        figure, panels = panel_grid(attacked.epsilon.nunique())
+        for (_, rows), axes in zip(attacked.groupby("epsilon"), panels, strict=True):
+            for number, model in enumerate(models):
+                _draw_model(axes, rows[rows.model == model], number=number, n_models=len(models), label=model)
+            axes.set_title(_title(rows), fontsize=9)
+            axes.set_xlabel("mean sensitivity")
+            axes.set_ylabel("accuracy under attack (%)")
+            if len(models) <= len(COLORS):  # more models need the room
+                axes.set_ylim(-4, 104)
+        add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure
+
+
+def _draw_model(axes: Axes, rows: pd.DataFrame, *, number: int, n_models: int, label: str) -> None:
+    axes.errorbar(
+        rows.sensitivity_mean,
+        100 * rows.accuracy,
+        xerr=rows.get("sensitivity_mean_seed_std"),
+        yerr=accuracy_bars(rows),
+        label=label,
+        **numbered_style(number, n_models),
+        elinewidth=0.7,
+        capsize=2 if n_models <= len(COLORS) else 0,
+    )
+
+
+def _title(rows: pd.DataFrame) -> str:
+    """Return the epsilon of a panel, and the rank correlation of its points."""
+    epsilon = f"$\\epsilon$ = {in_both_units(rows.to_dict('records'))}"
+    if len(rows) < FEWEST:
+        return epsilon
+    found = rank_correlation(rows.sensitivity_mean, rows.accuracy)
+    return f"{epsilon}\nSpearman's $\\rho$ = {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
