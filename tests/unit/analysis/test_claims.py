@@ -164,7 +164,7 @@ def test_s5_over_many_models_rests_on_their_rank_correlation(falling: bool, verd
     )
     judged = {j.claim.name: j for j in judge(run)}["S5"]
     assert judged.verdict == verdict
-    assert [check.name for check in judged.checks] == ["rank correlation with accuracy of 10 models at 0.1"]
+    assert [check.label for check in judged.checks] == ["rank correlation with accuracy of 10 models at 0.1"]
 
 
 def seeds(run: Run, *factors: float) -> Run:

@@ -137,6 +137,7 @@ def test_the_tradeoff_shows_the_spread_of_both():
         {
             "model": ["normal"],
             "epsilon": [0.1],
+            "epsilon_255": [5.0],
             "accuracy": [0.5],
             "ci_low": [0.1],
             "ci_high": [0.9],
@@ -195,8 +196,10 @@ def test_sensitivities_of_zero_can_be_drawn():
 
 
 def test_a_figure_is_saved_twice_and_the_same_each_time(accuracy: pd.DataFrame, tmp_path: Path):
-    for name in ("a", "b"):
-        save_figure(accuracy_figure(accuracy, models=MODELS, caption="settings"), tmp_path / f"{name}.svg", accuracy)
-    assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
-    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
-    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "a.csv"), accuracy)
+    first, again = tmp_path / "first/figure.svg", tmp_path / "again/figure.svg"
+    for path in (first, again):
+        path.parent.mkdir()
+        save_figure(accuracy_figure(accuracy, models=MODELS, caption="settings"), path, accuracy)
+    for suffix in (".svg", ".png"):
+        assert first.with_suffix(suffix).read_bytes() == again.with_suffix(suffix).read_bytes()
+    pd.testing.assert_frame_equal(pd.read_csv(first.with_suffix(".csv")), accuracy)
