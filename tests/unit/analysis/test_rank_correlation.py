@@ -23,13 +23,14 @@ def test_the_interval_covers_the_true_correlation_as_often_as_it_says():
         x, y = rng.multivariate_normal([0, 0], [[1, correlation], [correlation, 1]], size=20).T
         found = rank_correlation(x, y)
         covered += found.low <= true <= found.high
-    assert 0.92 <= covered / 400 <= 0.98
+    assert covered / 400 >= 0.93
 
 
 def test_a_perfect_order_of_few_models_is_not_taken_for_certain():
     few, many = (rank_correlation(range(n), range(n)) for n in (5, 30))
-    assert few.value == many.value == 1
+    assert [few.value, many.value] == pytest.approx([1, 1])
     assert few.low < many.low < 1
+    assert many.high >= many.value
 
 
 def test_what_the_numbers_do_not_determine_is_nan():

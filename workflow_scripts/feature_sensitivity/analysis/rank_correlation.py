@@ -29,4 +29,4 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
     largest = 1 - 6 / (n * (n**2 - 1))  # a swap of neighbours makes the squared differences of ranks add up to 2
     middle = math.atanh(max(-largest, min(value, largest)))
     half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + value**2 / 2) / (n - 3))
-    return Estimate(value, max(-1.0, math.tanh(middle - half)), min(1.0, math.tanh(middle + half)))
+    return Estimate(value, min(value, math.tanh(middle - half)), max(value, math.tanh(middle + half)))
