@@ -144,7 +144,7 @@ def test_help_names_every_argument(name: str):
 
 def test_the_package_declares_what_it_imports():
     declared = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"])
-    renamed = {"sklearn": "scikit-learn", "yaml": "PyYAML"}
+    renamed = {"sklearn": "scikit-learn", "yaml": "PyYAML", "PIL": "pillow", "vl_convert": "vl-convert-python"}
     optional = {"art", "datasets", "robustbench", "safetensors", "timm"}  # a sentence says how to install each
     inside = {"h5netcdf", "tabulate"}  # xarray and pandas import them
     found = set()

@@ -232,7 +232,7 @@ def test_editing_the_figures_reruns_the_figures_only(edited: Path):
         f"plot_{name}"
         for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction", "measures")
     } | {"plot_extremal_images"}
-    assert set(planned(edited, *TINY, "all")) == {*figures, "write_overview", "all"}
+    assert set(planned(edited, *TINY, "all")) == {*figures, "draw_explorer", "write_overview", "all"}
 
 
 def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
@@ -273,7 +273,7 @@ def test_editing_the_figure_of_a_study_reruns_the_report_of_studies_only(edited:
 def test_other_measures_derive_only(edited: Path):
     config = edited / "tests/config_tiny.yaml"
     config.write_text(f"{config.read_text()}\nmeasures: [usefulness, linearity]\n")
-    rules = {"derive_measures", "plot_measures", "judge_claims", "write_overview", "all"}
+    rules = {"derive_measures", "plot_measures", "draw_explorer", "judge_claims", "write_overview", "all"}
     assert set(planned(edited, *TINY, "all")) == rules
     run_snakemake(edited, *TINY, "results/tiny/figures/useful_features.svg")
     assert {*pd.read_csv(edited / "results/tiny/features.csv").measure} == {"usefulness", "linearity"}

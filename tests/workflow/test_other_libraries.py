@@ -9,7 +9,7 @@ import pytest
 
 from snakemake_runs import ROOT
 
-PACKAGES = ("robustbench==1.1.1", "timm==1.0.9", "safetensors")
+PACKAGES = ("robustbench==1.1.1", "timm==1.0.9", "safetensors", "setuptools<81")
 
 ALIAS = "import sys\nimport pyautoattack\nfrom pyautoattack import *\nsys.modules['autoattack'] = pyautoattack\n"
 """RobustBench imports autoattack, which PyPI has under another name."""
