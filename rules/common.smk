@@ -159,7 +159,7 @@ DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASU
 
 # What the page at a glance links to; `all` makes each.
 OVERVIEW_LINKS = {
-    "The numbers and the rule behind each verdict": "claims.html",
+    "What each verdict rests on": "claims.html",
     "Accuracy and sensitivity of each model": "summary.html",
     "Useful and robust features": "feature_counts.html",
     **{DRAWN_MEASURES[name]: f"figures/{name}.svg" for name in DRAWN},
