@@ -1,5 +1,6 @@
 """Constants and functions of the rules."""
 
+import copy
 import os
 import shlex
 import shutil
@@ -78,7 +79,8 @@ def stop_without_conda():
 stop_without_conda()
 
 # A module reads no configfile: what the outer workflow gives comes on top of the protocol, as with --configfile.
-whole_config = load_configfile(str(HOME / "config.yaml"))
+protocol_config = load_configfile(str(HOME / "config.yaml"))
+whole_config = copy.deepcopy(protocol_config)
 update_config(whole_config, config)
 config.update(whole_config)
 # So a config on top can leave models out.
@@ -109,7 +111,7 @@ shell.prefix(f"set -euo pipefail; {shlex.join([*START_JOB, str(RUN_LOCK)])} ")
 
 # What follows relies on a configuration without faults.
 stop_at_config_faults()
-CHANGED = differences(config, load_configfile(str(HOME / "config.yaml")))
+CHANGED = differences(config, protocol_config)
 config.update(with_protocols(config))
 config.update(sections_with_unit(config))
 
@@ -281,10 +283,16 @@ def derivation_settings():
     }
 
 
+def own_settings(models):
+    """Return what each model has of its own in place of the run's section ``sensitivity``."""
+    return {
+        model: own_sensitivity_settings(config, model_of(model)) for model in models
+    }
+
+
 def expected_sensitivity(models, epsilons, **changes):
     """Return what the sensitivity files of these models and epsilons have to say of themselves."""
     section = {**config["sensitivity"], **changes}
-    own = {model: own_sensitivity_settings(config, model_of(model)) for model in models}
     return {
         "models": models,
         "epsilons": epsilons,
@@ -292,7 +300,7 @@ def expected_sensitivity(models, epsilons, **changes):
             key: value for key, value in section.items() if key not in DERIVATION
         },
         "seed": SEED,
-        "own": own,
+        "own": own_settings(models),
     }
 
 
@@ -310,9 +318,7 @@ def expected_attacked(models):
         "accuracy": config["accuracy"],
         "sensitivity": config["sensitivity"],
         "seed": SEED,
-        "own": {
-            model: own_sensitivity_settings(config, model_of(model)) for model in models
-        },
+        "own": own_settings(models),
     }
 
 

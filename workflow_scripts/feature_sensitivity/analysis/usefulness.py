@@ -59,7 +59,18 @@ class ClassMeans:
     @property
     def best_class(self) -> Floats:
         """Return the class of the largest mean, [n_features]; NaN where there is none."""
-        return np.where(np.isfinite(self.at_best(self.mean)), self._best, np.nan)
+        return np.where(np.isfinite(self.best), self._best, np.nan)
+
+    @property
+    def best(self) -> Floats:
+        """Return the largest mean of each feature, [n_features]."""
+        return self.at_best(self.mean)
+
+    @property
+    def best_interval(self) -> tuple[Floats, Floats]:
+        """Return the ends of the interval of :attr:`best`, which holds for all classes together."""
+        low, high = self.interval(self.n_judged)
+        return self.at_best(low), self.at_best(high)
 
     def at_best(self, values: Floats) -> Floats:
         """Return values [n_classes, n_features] at the best class of each feature, [n_features]."""
@@ -126,20 +137,17 @@ def signed_means(low: Floats, high: Floats, label: NDArray[np.int64], n_classes:
 
 def usefulness(features: MeasuredFeatures) -> Floats:
     """Return rho for the class for which it is largest."""
-    rho = usefulness_of(features).rho
-    return rho.at_best(rho.mean)
+    return usefulness_of(features).rho.best
 
 
 def usefulness_low(features: MeasuredFeatures) -> Floats:
     """Return the lower end of the interval of :func:`usefulness`, which holds for all classes together."""
-    rho = usefulness_of(features).rho
-    return rho.at_best(rho.interval(rho.n_judged)[0])
+    return usefulness_of(features).rho.best_interval[0]
 
 
 def usefulness_high(features: MeasuredFeatures) -> Floats:
     """Return the upper end of that interval."""
-    rho = usefulness_of(features).rho
-    return rho.at_best(rho.interval(rho.n_judged)[1])
+    return usefulness_of(features).rho.best_interval[1]
 
 
 def useful_class(features: MeasuredFeatures) -> Floats:
@@ -149,20 +157,17 @@ def useful_class(features: MeasuredFeatures) -> Floats:
 
 def robust_usefulness(features: MeasuredFeatures) -> Floats:
     """Return gamma for the class for which it is largest; an overestimate."""
-    gamma = usefulness_of(features).gamma
-    return gamma.at_best(gamma.mean)
+    return usefulness_of(features).gamma.best
 
 
 def robust_usefulness_low(features: MeasuredFeatures) -> Floats:
     """Return the lower end of the interval of :func:`robust_usefulness`, which holds for all classes together."""
-    gamma = usefulness_of(features).gamma
-    return gamma.at_best(gamma.interval(gamma.n_judged)[0])
+    return usefulness_of(features).gamma.best_interval[0]
 
 
 def robust_usefulness_high(features: MeasuredFeatures) -> Floats:
     """Return the upper end of that interval."""
-    gamma = usefulness_of(features).gamma
-    return gamma.at_best(gamma.interval(gamma.n_judged)[1])
+    return usefulness_of(features).gamma.best_interval[1]
 
 
 def robustly_useful_class(features: MeasuredFeatures) -> Floats:

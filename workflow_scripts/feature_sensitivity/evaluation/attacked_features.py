@@ -21,12 +21,11 @@ from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.feature_extrema import default_batch_size
+from feature_sensitivity.evaluation.feature_extrema import rows_at_a_time
 from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.evaluation.gradient_rows import GradientTask
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.resume import SideFolder
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
@@ -83,7 +82,7 @@ def measure_attacked_features(
     Raises:
         UserError: features are not finite or depend on other images, or memory is too small for one image.
     """
-    rows = BatchSize(batch_size or default_batch_size(device, x.shape[2] * x.shape[3]), key="sensitivity.batch_size")
+    rows = rows_at_a_time(batch_size, x, device)
     first = next(iter(attacks.values()))
     weights = [value.cpu() for value in network.state_dict().values()]
     key = checkpoint_key(

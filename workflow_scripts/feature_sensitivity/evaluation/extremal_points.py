@@ -16,12 +16,11 @@ from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.feature_extrema import default_batch_size
+from feature_sensitivity.evaluation.feature_extrema import rows_at_a_time
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureRows, FeatureTask
 from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.resume import SideFolder
 
 
@@ -95,9 +94,7 @@ def find_extremal_points(
     Arguments are those of :func:`.feature_extrema.measure_extrema`. With the batch size of a measurement on the same
     device, values are bit-equal to the measured ones.
     """
-    batch_size = BatchSize(
-        settings.batch_size or default_batch_size(device, x.shape[2] * x.shape[3]), key="sensitivity.batch_size"
-    )
+    batch_size = rows_at_a_time(settings.batch_size, x, device)
     folded = attack_copy(network, x.to(device))
     images = x.to(device).contiguous(memory_format=torch.channels_last)
     chosen = torch.from_numpy(features).to(device)

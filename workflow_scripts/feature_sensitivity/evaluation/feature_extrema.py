@@ -79,8 +79,7 @@ def measure_extrema(
         raise UserError(
             f"sensitivity.search_dtype is bfloat16, which {device_name(device)} does not have; write float32"
         )
-    rows_at_a_time = settings.batch_size or default_batch_size(device, x.shape[2] * x.shape[3])
-    batch_size = BatchSize(rows_at_a_time, key="sensitivity.batch_size")
+    batch_size = rows_at_a_time(settings.batch_size, x, device)
     weights = [value.cpu() for value in network.state_dict().values()]
     key = checkpoint_key(
         settings,
@@ -145,7 +144,11 @@ def measure_extrema(
     )
 
 
-def default_batch_size(device: torch.device, n_pixels: int) -> int:
-    """Return how many rows a GPU or a core takes at a time: on a CPU fewer of larger images, at least 8."""
+def rows_at_a_time(wanted: int | None, x: Tensor, device: torch.device) -> BatchSize:
+    """Return how many rows a GPU or a core takes at a time: as ``wanted``, or what fits images [n, channels, h, w].
+
+    A core takes fewer of larger images, at least 8.
+    """
     rows = BATCH_SIZES[device.type]
-    return rows if device.type == "cuda" else max(8, min(rows, rows * SMALL // n_pixels))
+    fitting = rows if device.type == "cuda" else max(8, min(rows, rows * SMALL // (x.shape[2] * x.shape[3])))
+    return BatchSize(wanted or fitting, key="sensitivity.batch_size")
