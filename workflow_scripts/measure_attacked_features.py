@@ -23,7 +23,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
-from feature_sensitivity.runtime.provenance import versions
+from feature_sensitivity.runtime.provenance import version_attributes
 
 
 def measure_attacked_features(
@@ -75,7 +75,6 @@ def measure_attacked_features(
     )
     for epsilon, predicted in zip(epsilons, measured.attacked_prediction, strict=True):
         logger.info("epsilon %s: %d of %d images classified correctly", epsilon, (predicted == label).sum(), len(label))
-    made_by = versions(device)
     file = AttackedFile(
         clean=measured.clean,
         attacked=measured.attacked,
@@ -89,9 +88,7 @@ def measure_attacked_features(
             **attacked_attributes(model=name, epsilons=epsilons, accuracy=accuracy, sensitivity=sensitivity, seed=seed),
             "batch_size": measured.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
-            "feature_sensitivity_version": made_by["feature_sensitivity"],
-            "torch_version": made_by["torch"],
-            "device": made_by["device"],
+            **version_attributes(device),
         },
     )
     write_attacked(output, file)

@@ -23,7 +23,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
-from feature_sensitivity.runtime.provenance import versions
+from feature_sensitivity.runtime.provenance import version_attributes
 
 
 def measure_sensitivity(
@@ -85,7 +85,6 @@ def measure_sensitivity(
     # A target that is reached early leaves images over; the file is in the order of the dataset.
     order = np.argsort(chosen[: len(extrema.clean)])
     index = chosen[order]
-    made_by = versions(device)
     write_sensitivity(
         output,
         clean=extrema.clean[order],
@@ -101,9 +100,7 @@ def measure_sensitivity(
             **epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std),
             "batch_size": extrema.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
-            "feature_sensitivity_version": made_by["feature_sensitivity"],
-            "torch_version": made_by["torch"],
-            "device": made_by["device"],
+            **version_attributes(device),
         },
     )
     shutil.rmtree(side_folder)

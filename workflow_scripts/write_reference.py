@@ -20,7 +20,7 @@ def versions_of(sensitivity: Sequence[Path]) -> dict[str, str]:
     attributes = [read_sensitivity(path).attributes for path in sensitivity]
     return {
         name: ", ".join(sorted({str(found[name]) for found in attributes}))
-        for name in ("device", "feature_sensitivity", "torch", "python")
+        for name in ("device", "feature_sensitivity_version", "torch_version")
     }
 
 

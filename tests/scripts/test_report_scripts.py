@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from matplotlib.figure import Figure
 
 from compare_attacks import compare_attacks
@@ -25,6 +26,7 @@ from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.provenance import version_attributes
 from judge_claims import judge_claims
 from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
@@ -38,6 +40,7 @@ from report_study import report_study
 from summarize_results import summarize_results
 from tabulate_benchmarks import tabulate_benchmarks
 from write_overview import write_overview
+from write_reference import write_reference
 
 MODELS = ["normal", "adversarial", "robust_dataset"]
 EPSILONS = ["0.04", "0.2"]
@@ -86,6 +89,7 @@ def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, 
             **settings_attributes(model=model, epsilon=epsilon, section={**SENSITIVITY, "norm": norm}, seed=0),
             "epsilon_255": 50 * float(epsilon),
             "checkpoint_sha256": sha256_of_file(checkpoint),
+            **version_attributes(torch.device("cpu")),
         },
     )
     return path
@@ -431,6 +435,40 @@ def test_judge_claims(files: Files, tmp_path: Path):
         assert "robustly useful share of normal at 0.2: 0 (0 to 1) open" in claims.numbers["U1"]
     assert "## S2: reproduced\n\nThe sensitivities of every model grow" in (tmp_path / "claims.md").read_text()
     assert "<h2>S6: reproduced</h2>" in (tmp_path / "claims.html").read_text()
+
+
+def test_write_reference(files: Files, tmp_path: Path):
+    summary, claims, study = summarize(files, tmp_path), tmp_path / "claims.csv", tmp_path / "norms.md"
+    pd.DataFrame({"claim": ["A1"], "sentence": ["One."], "verdict": ["reproduced"]}).to_csv(claims, index=False)
+    study.write_text("# The norm\n\nAnswer.\n")
+    figure = tmp_path / "figure1.png"
+    save_figure(Figure(), figure.with_suffix(".svg"))
+    (tmp_path / "benchmarks/train_model").mkdir(parents=True)
+    (tmp_path / "benchmarks/train_model/normal.tsv").write_text("s\tmax_rss\tcpu_time\n600\t900\t1200\n")
+    words = tmp_path / "words.toml"
+    words.write_text('introduction = ["Small."]\n[claims]\nA1 = "As expected."\n')
+    page, copy = tmp_path / "reference/reference.md", tmp_path / "reference/figures/reference_figure1.png"
+    write_reference(
+        title="Reference run",
+        changed="epochs: 2\n",
+        sensitivity=list(files.sensitivity.paths.values()),
+        summary=summary,
+        summary_page=tmp_path / "summary.md",
+        claims=claims,
+        studies={"norms": study},
+        figures={"Figure 1": figure},
+        copies=[copy],
+        benchmarks=tmp_path / "benchmarks",
+        interpretation=words,
+        page=page,
+    )
+    text = page.read_text(encoding="utf-8")
+    assert f"| torch_version               | {torch.__version__}" in text
+    assert "![Figure 1](figures/reference_figure1.png)" in text
+    assert copy.read_bytes() == figure.read_bytes()
+    assert "As expected." in text
+    assert "## The norm\n\nAnswer." in text
+    assert "| train_model | 1" in text
 
 
 def test_compare_definitions(files: Files, tmp_path: Path):

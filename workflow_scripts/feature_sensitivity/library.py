@@ -43,7 +43,7 @@ from feature_sensitivity.networks.measured import MeasuredNetwork, measured
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.provenance import versions
+from feature_sensitivity.runtime.provenance import version_attributes
 
 __all__ = ["UserError", "feature_table", "load_checkpoint", "load_network", "measure", "wrap"]
 
@@ -189,7 +189,6 @@ def measure(
         device=used,
         side_folder=Path(side_folder) if side_folder is not None else None,
     )
-    made_by = versions(used)
     return sensitivity_dataset(
         clean=extrema.clean,
         maximum=extrema.maximum,
@@ -203,9 +202,7 @@ def measure(
             **settings_attributes(model=name, epsilon=spelled, section=section, seed=seed),
             **epsilon_columns(spelled, unit=epsilon_unit, std=model.standardization.std),
             "batch_size": extrema.batch_size,
-            "feature_sensitivity_version": made_by["feature_sensitivity"],
-            "torch_version": made_by["torch"],
-            "device": made_by["device"],
+            **version_attributes(used),
         },
     )
 

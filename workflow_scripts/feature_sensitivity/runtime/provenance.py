@@ -18,3 +18,13 @@ def versions(device: torch.device) -> dict[str, str]:
         "python": platform.python_version(),
         "device": device_name(device),
     }
+
+
+def version_attributes(device: torch.device) -> dict[str, str]:
+    """Return those that the file of a measurement keeps as attributes, by the names that they have there."""
+    made_by = versions(device)
+    return {
+        "feature_sensitivity_version": made_by["feature_sensitivity"],
+        "torch_version": made_by["torch"],
+        "device": made_by["device"],
+    }
