@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch")
+CONFIGURED = Path("/etc/slurm/slurm.conf")
+PREFIX = "slurm_"
 INSTALL = "apt-get install slurmctld slurmd slurm-client munge"
 
 CONFIGURATION = """
@@ -58,9 +60,19 @@ def what_is_missing() -> str:
         return "a Slurm of its own needs root"
     if missing := [name for name in DAEMONS if not shutil.which(name)]:
         return f"{', '.join(missing)} not installed: {INSTALL}"
-    if Path("/etc/slurm/slurm.conf").exists():
+    if CONFIGURED.exists() and not is_left_behind():
         return "this machine has a Slurm already, in /etc/slurm"
     return ""
+
+
+def is_left_behind() -> bool:
+    """Whether Slurm's configuration is that of tests which were killed, and nothing runs by it."""
+    folder = CONFIGURED.resolve().parent
+    return folder.parent == Path(gettempdir()) and folder.name.startswith(PREFIX) and not is_up()
+
+
+def is_up() -> bool:
+    return "is UP" in slurm("scontrol", "ping")
 
 
 def free_ports(n: int) -> list[int]:
@@ -113,7 +125,7 @@ def running(*command: str, log: Path) -> Iterator[None]:
 @contextmanager
 def local_slurm() -> Iterator[None]:
     """Slurm, ready for jobs; those that are left at the end are cancelled."""
-    with TemporaryDirectory(prefix="slurm_") as name:
+    with TemporaryDirectory(prefix=PREFIX) as name:
         folder = Path(name)
         folder.chmod(0o755)  # munged insists
         (folder / "state").mkdir()
@@ -125,18 +137,17 @@ def local_slurm() -> Iterator[None]:
         key.write_bytes(os.urandom(1024))
         key.chmod(0o400)
         # The job steps that Snakemake's plugin starts know no SLURM_CONF, so the file must be where Slurm looks first.
-        link = Path("/etc/slurm/slurm.conf")
-        link.parent.mkdir(exist_ok=True)
-        link.unlink(missing_ok=True)  # it leads nowhere: left behind by tests that were killed
-        link.symlink_to(folder / "slurm.conf")
+        CONFIGURED.parent.mkdir(exist_ok=True)
+        CONFIGURED.unlink(missing_ok=True)  # left behind by tests that were killed
+        CONFIGURED.symlink_to(folder / "slurm.conf")
         with ExitStack() as stack:
-            stack.callback(link.unlink)
+            stack.callback(CONFIGURED.unlink)
             munge = ["munged", "-F", f"--key-file={key}", f"--socket={munge_socket}", f"--pid-file={folder}/munge.pid"]
             munge += [f"--seed-file={folder}/munge.seed", f"--log-file={folder}/munged.log"]
             stack.enter_context(running(*munge, log=folder / "munged.out"))
             wait_until(munge_socket.exists, "munged")
             stack.enter_context(running("slurmctld", "-D", log=folder / "slurmctld.out"))
-            wait_until(lambda: "is UP" in slurm("scontrol", "ping"), "slurmctld")
+            wait_until(is_up, "slurmctld")
             stack.enter_context(running("slurmd", "-D", "-N", "node", log=folder / "slurmd.out"))
             wait_until(lambda: slurm("sinfo", "-h", "-o", "%T") == "idle", "slurmd")
             stack.callback(wait_until, lambda: not slurm("squeue", "-h"), "the last job's end")

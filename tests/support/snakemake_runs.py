@@ -15,6 +15,10 @@ TINY = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml
 """Arguments of the tiny run; its targets follow."""
 
 
+HANGS_AFTER = 1800
+"""Seconds after which a run is taken to hang, so that a test says which one it was."""
+
+
 def copy_workflow(folder: Path) -> Path:
     """Return a copy of the workflow without results, to run and to edit."""
     for part in PARTS:
@@ -32,7 +36,14 @@ def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subproce
     command = [sys.executable, "-m", "snakemake", *arguments]
     environment = {**os.environ, "XDG_CACHE_HOME": str(folder / ".cache")}
     done = subprocess.run(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=HANGS_AFTER,
     )
     assert not check or done.returncode == 0, done.stdout
     return done

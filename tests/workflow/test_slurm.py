@@ -22,15 +22,19 @@ pytestmark = [pytest.mark.workflow, pytest.mark.skipif(bool(what_is_missing()), 
 SLURM = (
     *("--profile", "profiles/slurm"),
     *("--set-threads", "train_model=1", "measure_accuracy=2", "measure_sensitivity=1"),
-    "measure_attacked_features=1",
+    *("measure_attacked_features=1", "keep_extremal_images=1"),
     # This Slurm keeps no accounts, and nobody else waits for its answers.
     *("--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "3", "--latency-wait", "5"),
     *("--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml"),
 )
-MEMORY = {
-    "fetch_dataset": "4000M",
-    **dict.fromkeys(("train_model", "measure_accuracy", "measure_sensitivity", "measure_attacked_features"), "8000M"),
+ON_A_GPU = {
+    "train_model",
+    "measure_accuracy",
+    "measure_sensitivity",
+    "measure_attacked_features",
+    "keep_extremal_images",
 }
+MEMORY = {"fetch_dataset": "4000M", "draw_explorer": "4000M", **dict.fromkeys(ON_A_GPU, "8000M")}
 CONSOLE = "workflow_scripts/feature_sensitivity/runtime/console.py"
 TARGET = "results/tiny/sens/normal_0.08.h5"
 LOG = "results/tiny/logs/measure_sensitivity/normal_0.08.log"
@@ -68,16 +72,14 @@ def jobs_of(folder: Path) -> dict[str, list[dict[str, str]]]:
 def test_the_tiny_workflow_runs_through_slurm(submitted: Path):
     assert (submitted / "results/tiny/summary.csv").exists()
     jobs = jobs_of(submitted)
-    measuring = {"train_model", "measure_accuracy", "measure_sensitivity"}
-    assert set(jobs) >= measuring | {"fetch_dataset", "plot_accuracy", "plot_sensitivity", "summarize_results"}
+    assert set(jobs) >= ON_A_GPU | {"fetch_dataset", "plot_accuracy", "plot_sensitivity", "summarize_results"}
     assert {job["JobState"] for of_rule in jobs.values() for job in of_rule} == {"COMPLETED"}
 
 
 def test_slurm_gave_each_job_what_its_rule_asks_for(submitted: Path):
     for rule, of_rule in jobs_of(submitted).items():
         job = of_rule[0]
-        needs_gpu = rule == "train_model" or rule.startswith("measure_")
-        assert job.get("TresPerJob") == ("gres:gpu:1" if needs_gpu else None)
+        assert job.get("TresPerJob") == ("gres:gpu:1" if rule in ON_A_GPU else None)
         assert job["NumCPUs"] == ("2" if rule == "measure_accuracy" else "1")
         assert job["MinMemoryNode"] == MEMORY.get(rule, "2000M")
         assert job["TimeLimit"] == ("01:00:00" if rule == "fetch_dataset" else "00:10:00")
