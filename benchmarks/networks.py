@@ -3,14 +3,10 @@
 Weights are new, with BatchNorm's statistics of random images: hardly a row finishes early, so that what is compared is
 the speed of the kernels. Every side attacks rows with the same starts, in as many steps. Peers attack a sample of the
 rows, with their best batch size, in a process of their own (peers.py).
-
-On a CPU what counts is processor time, so that other jobs on the machine change little. It leaves out that the peers'
-threads wait for each other after every operation.
 """
 
 import argparse
 import multiprocessing
-import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -54,14 +50,14 @@ def vit_tiny() -> nn.Module:
 
 
 CASES = {
-    "ViT-tiny": Case(vit_tiny, "heads.head", 32, 4, 4, 8, 32, (32,)),
+    "ViT-tiny": Case(vit_tiny, "heads.head", 32, 10, 4, 16, 64, (32, 64)),
     "MobileNetV3-large": Case(
-        lambda: models.mobilenet_v3_large(num_classes=10), "classifier.3", 32, 10, 8, 16, 128, (32, 64, 128)
+        lambda: models.mobilenet_v3_large(num_classes=10), "classifier.3", 32, 20, 8, 16, 128, (32, 64, 128)
     ),
     "WideResNet-16-2": Case(
-        lambda: build({"name": "wideresnet-16-2", "in_channels": 3, "n_classes": 10}), "fc", 32, 5, 8, 8, 64, (32, 64)
+        lambda: build({"name": "wideresnet-16-2", "in_channels": 3, "n_classes": 10}), "fc", 32, 20, 8, 16, 64, (32, 64)
     ),
-    "ResNet50": Case(models.resnet50, "fc", 224, 2, 2, 4, 8, (4, 8)),
+    "ResNet50": Case(models.resnet50, "fc", 224, 5, 2, 8, 16, (8, 16)),
 }
 
 
@@ -114,7 +110,6 @@ def compare(name: str, n_rounds: int, epsilon: float, device: torch.device) -> t
     index = np.arange(case.images)
     problem = Problem(measured(network_of(name), x[:2]), x, index, Standardization.identity(3), 0)
     rows = peers.sample_rows(x, index, case.features, epsilon, case.peer_rows)
-    clock = time.process_time if device.type == "cpu" else time.perf_counter
     with ProcessPoolExecutor(
         max_workers=1,
         mp_context=multiprocessing.get_context("spawn"),
@@ -123,7 +118,7 @@ def compare(name: str, n_rounds: int, epsilon: float, device: torch.device) -> t
     ) as others:
 
         def peer_seconds(side: str, batch_size: int) -> float:
-            return others.submit(peers.seconds, side, rows, epsilon, batch_size, clock=clock, steps=case.steps).result()
+            return others.submit(peers.seconds, side, rows, epsilon, batch_size, steps=case.steps).result()
 
         peer_seconds(SIDES[1], min(case.batch_sizes))
         best = {side: min(case.batch_sizes, key=partial(peer_seconds, side)) for side in SIDES}
@@ -133,7 +128,7 @@ def compare(name: str, n_rounds: int, epsilon: float, device: torch.device) -> t
             for side in SIDES:
                 rates[side].append(case.peer_rows / peer_seconds(side, best[side]))
             work = partial(problem.measure, epsilon, device, features=case.features, steps=case.steps)
-            rates["engine"].append(n_rows / seconds(work, device, clock))
+            rates["engine"].append(n_rows / seconds(work, device))
     return rates, n_rows
 
 

@@ -4,7 +4,6 @@ of MadryLab's robustness, on torchvision's ResNet18.
 They run in a process of their own, because the engine changes how its process allocates memory.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -216,18 +215,10 @@ def use(network: nn.Module, device: str) -> None:
     _network["it"] = network.eval().to(device)
 
 
-def seconds(
-    name: str,
-    rows: Rows,
-    epsilon: float,
-    batch_size: int,
-    *,
-    clock: Callable[[], float] = time.perf_counter,
-    **options: Any,
-) -> float:
-    """How long a peer takes for these rows by a clock; ``options`` go to its attack."""
+def seconds(name: str, rows: Rows, epsilon: float, batch_size: int, **options: Any) -> float:
+    """How long a peer takes for these rows; ``options`` go to its attack."""
     peer = PEERS[name]
     network = _network["it"].requires_grad_(peer.weight_gradients)
     device = next(network.parameters()).device
     batches = list(rows.to(device).split(batch_size))
-    return seconds_of(lambda: [peer.attack(network, batch, epsilon, **options) for batch in batches], device, clock)
+    return seconds_of(lambda: [peer.attack(network, batch, epsilon, **options) for batch in batches], device)
