@@ -16,7 +16,7 @@ from torch import Tensor
 from feature_sensitivity.attacks import run_rows as driver
 from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_all_cores, batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
-from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, steps_between_looks
+from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, row_indices, steps_between_looks
 from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.resume import SideFolder
@@ -93,6 +93,12 @@ def run(task: CountingTask, n: int, *, batch: int = 4, folder: Path | None = Non
         title="counting",
     )
     return results["total"].tolist()
+
+
+def test_rows_are_numbered_in_the_order_of_an_array():
+    shape, rows = (3, 4, 2, 5), torch.tensor([0, 7, 59, 119])
+    expected = np.unravel_index(rows.numpy(), shape)
+    assert [indices.tolist() for indices in row_indices(rows, shape)] == [indices.tolist() for indices in expected]
 
 
 @pytest.mark.parametrize("n", [1, 3, 4, 29, 64])

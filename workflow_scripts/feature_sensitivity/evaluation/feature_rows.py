@@ -10,7 +10,7 @@ from torch import Tensor
 from feature_sensitivity.attacks.pgd import accumulated, input_gradient, take_step
 from feature_sensitivity.attacks.projection import Bounds, clip, per_row
 from feature_sensitivity.attacks.random_starts import random_start
-from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.attacks.slots import RowStates, row_indices
 from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.networks.classifier import Classifier
@@ -83,7 +83,7 @@ class FeatureTask:
 
     def begin(self, rows: Tensor) -> FeatureRows:
         """Return rows at their random starts."""
-        image, column, direction, restart = torch.unravel_index(rows, self.shape)
+        image, column, direction, restart = row_indices(rows, self.shape)
         x = self._x[image].contiguous(memory_format=torch.channels_last)
         feature = self._features[column]
         start = random_start(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from feature_sensitivity.attacks.dual_norm import dual_norms
 from feature_sensitivity.attacks.pgd import input_gradient
-from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.attacks.slots import RowStates, row_indices
 from feature_sensitivity.networks.classifier import Classifier
 
 
@@ -42,7 +42,7 @@ class GradientTask:
 
     def begin(self, rows: Tensor) -> GradientRows:
         """Return rows without their gradients."""
-        image, column = torch.unravel_index(rows, self.shape)
+        image, column = row_indices(rows, self.shape)
         none = torch.zeros_like(rows, dtype=torch.bool)
         return GradientRows(
             step=torch.zeros_like(rows),

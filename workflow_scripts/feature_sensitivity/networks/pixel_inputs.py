@@ -3,7 +3,6 @@
 from typing import cast
 
 from torch import nn
-from torchvision.transforms import Normalize
 
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.checkpoints import Checkpoint
@@ -23,6 +22,9 @@ def inputs_in(unit: str, network: nn.Module, standardization: Standardization) -
     if isinstance(network, Classifier):
         inside = NormalizedClassifier(network, standardization.mean, standardization.std)
     else:
+        # Here, since importing torchvision takes a second, in every job of a run in standardized units as well.
+        from torchvision.transforms import Normalize
+
         inside = nn.Sequential(Normalize(standardization.mean, standardization.std), network)
     return inside, Standardization.identity(len(standardization.mean))
 

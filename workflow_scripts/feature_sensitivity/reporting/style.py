@@ -31,6 +31,7 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
     "svg.fonttype": "none",
     "svg.hashsalt": "feature_sensitivity",
+    "image.composite_image": False,
 }
 """Settings of matplotlib; the salt makes equal figures equal files."""
 

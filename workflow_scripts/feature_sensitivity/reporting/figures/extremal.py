@@ -75,7 +75,7 @@ def _show(axes: Axes, picture: Picture, x: float, y: float) -> None:
     height, width, _ = picture.shape
     scale = 0.94 / max(height, width)
     left = x + (1 - scale * width) / 2
-    axes.imshow(picture, extent=(left, left + scale * width, y + scale * height, y), interpolation="nearest")
+    axes.imshow(picture, extent=(left, left + scale * width, y + scale * height, y), interpolation="none")
 
 
 def _write_titles(axes: Axes, labels: Sequence[int], y: float) -> None:
