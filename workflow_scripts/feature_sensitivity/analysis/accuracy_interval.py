@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from feature_sensitivity.analysis.estimates import CONFIDENCE
 
@@ -18,7 +18,7 @@ class Interval(NamedTuple):
 
 def wilson_interval(n_correct: int, n_images: int, confidence: float = CONFIDENCE) -> Interval:
     """Return Wilson's (1927) interval of a share, by default at 95 %."""
-    interval = stats.binomtest(n_correct, n_images).proportion_ci(confidence, method="wilson")
+    interval = scipy.stats.binomtest(n_correct, n_images).proportion_ci(confidence, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator
 from itertools import combinations, pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination
@@ -125,7 +125,7 @@ def sensitivities_are_normally_distributed(run: Run) -> Iterator[Check]:
     for model in MODELS:
         for epsilon in run.sensitivity_epsilons:
             seeds = run.movement_of(model, epsilon).mean(axis=1, dtype=np.float64)
-            shapes = (("skewness", stats.skew, SKEWNESS), ("excess kurtosis", stats.kurtosis, KURTOSIS))
+            shapes = (("skewness", scipy.stats.skew, SKEWNESS), ("excess kurtosis", scipy.stats.kurtosis, KURTOSIS))
             for name, statistic, limit in shapes:
                 shape = mean_of([_shape(statistic, values) for values in seeds])
                 near = every([is_above(shape, -limit), is_below(shape, limit)])

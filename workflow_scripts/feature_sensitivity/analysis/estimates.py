@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
@@ -20,13 +20,13 @@ def describe(values: NDArray[np.floating]) -> Mapping[str, float]:
     """
     sample = values.astype(np.float64)
     varies = bool(sample.std() > 0)
-    normality = stats.normaltest(sample).pvalue if varies and len(sample) >= 20 else np.nan
+    normality = scipy.stats.normaltest(sample).pvalue if varies and len(sample) >= 20 else np.nan
     return {
         "mean": float(sample.mean()),
         "std": float(sample.std(ddof=1)) if len(sample) > 1 else 0.0,
         **{f"q{round(100 * q):02d}": float(np.quantile(sample, q)) for q in QUANTILES},
-        "skewness": float(stats.skew(sample)) if varies else np.nan,
-        "kurtosis": float(stats.kurtosis(sample)) if varies else np.nan,
+        "skewness": float(scipy.stats.skew(sample)) if varies else np.nan,
+        "kurtosis": float(scipy.stats.kurtosis(sample)) if varies else np.nan,
         "normality_p": float(normality),
     }
 
@@ -55,7 +55,7 @@ def bootstrap(statistic: Callable[..., NDArray[np.floating]], *samples: NDArray[
     value = float(statistic(*exact, axis=-1))
     if len(exact[0]) < 2 or not np.isfinite(value):
         return Estimate(value, np.nan, np.nan)
-    interval = stats.bootstrap(
+    interval = scipy.stats.bootstrap(
         exact,
         statistic,
         paired=True,

@@ -3,8 +3,8 @@
 import math
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
 
@@ -23,10 +23,10 @@ def rank_correlation(first: ArrayLike, second: ArrayLike) -> Estimate:
     n = len(one)
     if n < 2 or np.ptp(one) == 0 or np.ptp(other) == 0:
         return Estimate(math.nan, math.nan, math.nan)
-    value = float(np.clip(stats.spearmanr(one, other).statistic, -1, 1))
+    value = float(np.clip(scipy.stats.spearmanr(one, other).statistic, -1, 1))
     if n < FEWEST:
         return Estimate(value, math.nan, math.nan)
     largest = 1 - 6 / (n * (n**2 - 1))  # a swap of neighbours makes the squared differences of ranks add up to 2
     middle = math.atanh(max(-largest, min(value, largest)))
-    half = float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + value**2 / 2) / (n - 3))
+    half = float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.sqrt((1 + value**2 / 2) / (n - 3))
     return Estimate(value, min(value, math.tanh(middle - half)), max(value, math.tanh(middle + half)))

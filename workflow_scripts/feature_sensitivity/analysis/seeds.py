@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+import scipy
 
 from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
 from feature_sensitivity.config.replicates import model_of
@@ -49,7 +49,7 @@ def mean_of(estimates: Sequence[Estimate]) -> Estimate:
     if len(estimates) == 1:
         return estimates[0]
     value, low, high = np.mean(estimates, axis=0)
-    error = stats.sem([estimate.value for estimate in estimates])
-    of_seeds = stats.t.ppf((1 + CONFIDENCE) / 2, len(estimates) - 1) * error
+    error = scipy.stats.sem([estimate.value for estimate in estimates])
+    of_seeds = scipy.stats.t.ppf((1 + CONFIDENCE) / 2, len(estimates) - 1) * error
     below, above = np.hypot(value - low, of_seeds), np.hypot(high - value, of_seeds)
     return Estimate(float(value), float(value - below), float(value + above))

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 from feature_sensitivity.analysis.class_means import class_sums
 from feature_sensitivity.analysis.estimates import CONFIDENCE
@@ -48,7 +48,9 @@ class ClassMeans:
         """Return the ends of intervals so wide that so many of them hold together at 95 %."""
         tail = (1 - CONFIDENCE) / 2 / n_judgements
         half = (
-            stats.t.isf(tail, self.n_images - 1) * self.error if self.n_images > 1 else np.full_like(self.error, np.nan)
+            scipy.stats.t.isf(tail, self.n_images - 1) * self.error
+            if self.n_images > 1
+            else np.full_like(self.error, np.nan)
         )
         return self.mean - half, self.mean + half
 

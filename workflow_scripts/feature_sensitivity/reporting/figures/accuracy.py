@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from feature_sensitivity.reporting.epsilons import axis_positions, tick_epsilons
+from feature_sensitivity.reporting.epsilon_axes import axis_positions, tick_epsilons
 from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
 
 POINTS_APART = 4.0

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import scipy
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from scipy import stats
 
 from feature_sensitivity.analysis.seeds import over_seeds
 from feature_sensitivity.reporting.style import (
@@ -64,7 +64,7 @@ def _quantiles(sensitivities: Mapping[tuple[str, str], NDArray[np.floating]], ep
     for (name, at), unsorted in sensitivities.items():
         if at == epsilon:
             values = np.sort(unsorted.astype(np.float64))
-            expected, _ = stats.probplot(values, fit=False)
+            expected, _ = scipy.stats.probplot(values, fit=False)
             observed = (values - values.mean()) / (values.std() or 1.0)
             columns = {"epsilon": epsilon, "model": name, "normal_quantile": expected, "quantile": observed}
             frames.append(pd.DataFrame(columns))

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import own_unit
-from feature_sensitivity.reporting.epsilons import axis_positions, label_epsilon_axis
+from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import (
     COLORS,
     STYLE,

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL, ROBUST
 from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.reporting.epsilons import axis_positions, label_epsilon_axis
+from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
 from feature_sensitivity.studies.study import Study, percent, percents
 

@@ -1,13 +1,10 @@
-"""Epsilons in both units, as titles of panels and on axes."""
-
-from collections.abc import Mapping
+"""Epsilons in both units, on axes."""
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from feature_sensitivity.config.units import in_both_units, unit_of
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.config.units import unit_of
 
 COLUMN = {"standardized": "epsilon", "pixel": "epsilon_255"}
 """What is drawn along an axis, by the unit of the measurements."""
@@ -17,14 +14,6 @@ OTHER_COLUMN = {"standardized": "epsilon_255", "pixel": "epsilon_standardized"}
 TITLE = {"epsilon": "standardized units", "epsilon_255": "255ths of the pixel range"} | {
     "epsilon_standardized": "standardized units"
 }
-
-
-def epsilon_titles(files: Mapping[tuple[str, str], SensitivityFile]) -> dict[str, str]:
-    """Return each epsilon as spelled in the config, to a text with both units; keys are (replicate, epsilon)."""
-    return {
-        epsilon: in_both_units([file.attributes for (_, at), file in files.items() if at == epsilon], spelled=epsilon)
-        for _, epsilon in files
-    }
 
 
 def axis_positions(frame: pd.DataFrame) -> pd.Series:
