@@ -50,14 +50,14 @@ def vit_tiny() -> nn.Module:
 
 
 CASES = {
-    "ViT-tiny": Case(vit_tiny, "heads.head", 32, 10, 4, 16, 64, (32, 64)),
+    "ViT-tiny": Case(vit_tiny, "heads.head", 32, 10, 8, 24, 64, (32, 64)),
     "MobileNetV3-large": Case(
         lambda: models.mobilenet_v3_large(num_classes=10), "classifier.3", 32, 20, 8, 16, 128, (32, 64, 128)
     ),
     "WideResNet-16-2": Case(
         lambda: build({"name": "wideresnet-16-2", "in_channels": 3, "n_classes": 10}), "fc", 32, 20, 8, 16, 64, (32, 64)
     ),
-    "ResNet50": Case(models.resnet50, "fc", 224, 5, 2, 8, 16, (8, 16)),
+    "ResNet50": Case(models.resnet50, "fc", 224, 5, 2, 32, 16, (8, 16)),
 }
 
 

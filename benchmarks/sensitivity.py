@@ -24,7 +24,7 @@ from machine import describe, matrix_rate, seconds
 from problem import STEPS, Problem, by_protocol, load
 from torch import Tensor
 
-from feature_sensitivity.config.network_costs import resnet18_macs
+from feature_sensitivity.config.network_costs import forward_macs
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.evaluation.default_definition import max_abs_movement
 from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES, FeatureExtrema, measure_extrema
@@ -171,7 +171,7 @@ def executed_flop(counter: Counter, width: int, x: Tensor) -> float:
     """Operations of the passes that were counted; the last convolution computes one channel only."""
     size = x.shape[-1]
     saved = 9 * 8 * width * (8 * width - 1) * (size // 8) ** 2
-    macs = resnet18_macs(width=width, size=size, in_channels=x.shape[1]) - saved
+    macs = forward_macs({"name": "resnet18"}, width=width, size=size, in_channels=x.shape[1]) - saved
     return 2 * macs * (2 * counter.steps + counter.forwards)
 
 

@@ -3,7 +3,7 @@
 import atexit
 from collections import Counter
 
-from feature_sensitivity.config.costs import FLOP_PER_SECOND_CORE
+from feature_sensitivity.config.costs import CORE
 from feature_sensitivity.config.costs import duration
 
 LONG = 86_400  # seconds
@@ -11,13 +11,16 @@ LONG = 86_400  # seconds
 
 def print_start_banner():
     """Say where the workflow runs, what there is to do, and roughly how long that takes."""
-    jobs, work = Counter(), 0.0
+    place, machine, n_at_a_time = describe_place()
+    jobs, work, seconds = Counter(), 0.0, 0.0
     for job in workflow.dag.needrun_jobs():
         jobs[job.rule.name] += 1
         work += job_flop(job.rule.name, dict(job.wildcards), config)
+        seconds += (
+            job_seconds(job.rule.name, dict(job.wildcards), config, machine)
+            / n_at_a_time
+        )
     counts = [f"{count} {rule}" for rule, count in jobs.items() if rule != "all"]
-    place, flop_per_second = describe_place()
-    seconds = work / flop_per_second
     say("Features' sensitivity (Hu et al. 2022)")
     say(f"  device    {place}")
     say(f"  to do     {', '.join(counts)}")
@@ -36,19 +39,21 @@ def print_start_banner():
 
 
 def describe_place():
-    """Return what computes, and its floating-point operations per second."""
+    """Return what computes, each of them, and how many compute at a time."""
     gpus = count_gpus()
     if workflow.non_local_exec:
         return (
             "jobs go to the cluster; the estimate is for one GPU",
-            FLOP_PER_SECOND_GPU,
+            GPU,
+            1,
         )
     if gpus:
         return (
             f"{gpus} GPU{'s' * (gpus > 1)}; the estimate is for one",
-            FLOP_PER_SECOND_GPU,
+            GPU,
+            1,
         )
-    return f"CPU, {workflow.cores} cores", workflow.cores * FLOP_PER_SECOND_CORE
+    return f"CPU, {workflow.cores} cores", CORE, workflow.cores
 
 
 def print_end_banner():

@@ -20,7 +20,7 @@ HOME = Path(os.path.relpath(BASE))
 sys.path.insert(0, str(BASE / "workflow_scripts"))
 
 from feature_sensitivity.config.check import faults
-from feature_sensitivity.config.costs import FLOP_PER_SECOND_GPU
+from feature_sensitivity.config.costs import GPU
 from feature_sensitivity.config.differences import differences
 from feature_sensitivity.config.epsilon_spelling import spelling
 from feature_sensitivity.config.measures import MEASURES
@@ -48,6 +48,7 @@ from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime import run_lock
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.studies.costs import job_flop
+from feature_sensitivity.studies.costs import job_seconds
 
 
 def stop_at_config_faults():
@@ -527,7 +528,7 @@ def runtime(rule_name):
     """Return minutes that a job may take on a GPU: four times its estimate and ten more, doubled after each failure."""
 
     def minutes(wildcards, attempt):
-        seconds = job_flop(rule_name, dict(wildcards), config) / FLOP_PER_SECOND_GPU
+        seconds = job_seconds(rule_name, dict(wildcards), config, GPU)
         return int((10 + 4 * seconds / 60) * 2 ** (attempt - 1))
 
     return minutes

@@ -9,16 +9,36 @@ from dataclasses import dataclass
 from typing import Any
 
 from feature_sensitivity.config.models import architecture_of, sensitivity_settings_of
-from feature_sensitivity.config.network_costs import forward_macs, n_features
+from feature_sensitivity.config.network_costs import Convolution, convolutions, n_features
 from feature_sensitivity.config.replicates import model_of
 
-FLOP_PER_SECOND_CORE = 5e10
 
-FLOP_PER_SECOND_GPU = 1.5e13
-"""Float32 rates that a current laptop core and a current data-center GPU reach on these networks."""
+@dataclass(frozen=True)
+class Machine:
+    """What computes a job, by what it takes.
+
+    Attributes:
+        flop_per_second: of convolutions in float32.
+        values_per_second: that layers write.
+        seconds_per_image: of a forward pass, whatever the network.
+        seconds_per_job: until Python has imported all that a job needs.
+    """
+
+    flop_per_second: float
+    values_per_second: float
+    seconds_per_image: float
+    seconds_per_job: float
+
+
+CORE = Machine(flop_per_second=1.45e11, values_per_second=7.8e8, seconds_per_image=4.3e-5, seconds_per_job=3)
+"""One of two cores of an AMD EPYC, fitted to measured jobs (docs/scaling.md)."""
+
+GPU = Machine(flop_per_second=1.5e13, values_per_second=2.5e11, seconds_per_image=0, seconds_per_job=10)
+"""A data-center GPU, by what is published of its rates; not measured."""
 
 SHARE_AFTER_DROPPING = 0.75
-"""Share of the attack steps that are left when rows with a zero gradient are dropped."""
+"""Share of the attack steps that are left when rows with a zero gradient are dropped, as only those without momentum
+are."""
 
 IMAGES = {"cifar10": (50_000, 10_000), "digits": (1_437, 360)}
 """Training and test images by source; other sources are taken to be of CIFAR-10's size."""
@@ -61,12 +81,17 @@ class Job:
         return {"name": default} if isinstance(default, str) else default
 
     @property
-    def forward(self) -> float:
-        """Floating-point operations of one image's forward pass."""
+    def convolutions(self) -> list[Convolution]:
+        """Those of one image's forward pass."""
         channels = len(self.config["standardization"]["mean"])
         size = self.evaluation.get("size") or self.evaluation.get("center_crop") or self.evaluation.get("resize") or 32
         width = self.config["network"]["width"]
-        return 2.0 * forward_macs(self.architecture, width=width, size=size, in_channels=channels)
+        return convolutions(self.architecture, width=width, size=size, in_channels=channels)
+
+    @property
+    def forward(self) -> float:
+        """Floating-point operations of one image's forward pass."""
+        return 2.0 * sum(one.macs for one in self.convolutions)
 
     @property
     def attack_step(self) -> float:
@@ -106,7 +131,8 @@ def measure_sensitivity(job: Job) -> float:
     """Return the cost of the attacks on every feature, up and down, at one epsilon."""
     settings = sensitivity_settings_of(job.config, model_of(job.wildcards.get("model", "")))
     rows = settings["images"] * n_measured(job, settings["features"]) * 2 * settings["restarts"]
-    return rows * settings["steps"] * job.attack_step * SHARE_AFTER_DROPPING
+    share = 1.0 if settings["momentum"] else SHARE_AFTER_DROPPING
+    return rows * settings["steps"] * job.attack_step * share
 
 
 def measure_attacked_features(job: Job) -> float:
@@ -141,6 +167,16 @@ PROTOCOL_COSTS: Mapping[str, Cost] = {
     "keep_extremal_images": keep_extremal_images,
 }
 """By rule, the floating-point operations of one job."""
+
+
+def seconds(job: Job, flop: float, machine: Machine) -> float:
+    """Return how long a machine takes for so many operations of a job's network.
+
+    A forward pass takes the time of its operations, that of the values which its layers write, and a constant.
+    """
+    written = sum(one.values for one in job.convolutions)
+    forward = job.forward / machine.flop_per_second + written / machine.values_per_second + machine.seconds_per_image
+    return machine.seconds_per_job + flop / job.forward * forward
 
 
 def duration(seconds: float) -> str:

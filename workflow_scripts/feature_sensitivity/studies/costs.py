@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from feature_sensitivity.config.costs import PROTOCOL_COSTS, Cost, Job
+from feature_sensitivity.config.costs import PROTOCOL_COSTS, Cost, Job, Machine, seconds
 from feature_sensitivity.studies.attack_strength.cost import (
     measure_accuracy_by_protocol,
     measure_sensitivity_by_protocol,
@@ -32,3 +32,8 @@ def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any])
     """
     known = [name for name in COSTS if f"_{rule}".endswith(f"_{name}")]
     return COSTS[known[0]](Job(wildcards=wildcards, config=config)) if known else 0.0
+
+
+def job_seconds(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any], machine: Machine) -> float:
+    """Return roughly how long one job takes."""
+    return seconds(Job(wildcards=wildcards, config=config), job_flop(rule, wildcards, config), machine)

@@ -1,6 +1,6 @@
 """What the study of the attack's convergence costs. Needs no torch."""
 
-from feature_sensitivity.config.costs import SHARE_AFTER_DROPPING, Job
+from feature_sensitivity.config.costs import Job
 from feature_sensitivity.config.units import from_file_name
 from feature_sensitivity.studies.convergence.attacks import attacks, gradient_evaluations
 
@@ -16,5 +16,5 @@ def measure_convergence(job: Job) -> float:
         seed=job.config["seeds"][0],
     )
     evaluations = sum(map(gradient_evaluations, {run for _, runs in compared for run in runs}))
-    rows = study["images"] * min(study["features"], job.n_features) * 2 * SHARE_AFTER_DROPPING
+    rows = study["images"] * min(study["features"], job.n_features) * 2
     return job.attack_step * rows * evaluations
