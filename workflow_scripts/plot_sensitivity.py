@@ -6,7 +6,7 @@ from pathlib import Path
 from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.epsilon_titles import epsilon_titles
-from feature_sensitivity.reporting.figures.sensitivity import sensitivity_figure
+from feature_sensitivity.reporting.figures.sensitivity import marks, sensitivity_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample
 from feature_sensitivity.reporting.style import save_figure
@@ -39,7 +39,7 @@ def plot_sensitivity(
         {key: file.sensitivity for key, file in files.items()},
         models=models,
         epsilons=epsilon_titles(files),
-        caption=joined(protocol, sensitivity_sample(list(files.values())), "vertical lines: means", spread),
+        caption=joined(protocol, sensitivity_sample(list(files.values())), marks(models, spread=spread)),
     )
     save_figure(figure, svg, numbers)
 

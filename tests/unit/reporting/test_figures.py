@@ -9,8 +9,9 @@ import pytest
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
 from feature_sensitivity.reporting.figures.accuracy import POINTS_APART, accuracy_figure
 from feature_sensitivity.reporting.figures.learning import learning_figure
+from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES
 from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
-from feature_sensitivity.reporting.figures.sensitivity import sensitivity_figure
+from feature_sensitivity.reporting.figures.sensitivity import marks, sensitivity_figure
 from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
 from feature_sensitivity.reporting.style import line_style, save_figure
 
@@ -89,6 +90,35 @@ def test_with_several_seeds_no_bar_of_figure_1_hides_another(accuracy: pd.DataFr
     assert other - first == pytest.approx(POINTS_APART)
     first, other = places(accuracy)
     assert other == first
+
+
+def test_more_models_than_colours_have_rows_in_figure_1(accuracy: pd.DataFrame):
+    models = [f"model_{i}" for i in range(MOST_CURVES + 1)]
+    table = pd.concat([accuracy[accuracy.model == "normal"].assign(model=model) for model in models])
+    figure = accuracy_figure(table, models=models, caption="settings")
+    (axes,) = figure.axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == models
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["0", "0.2"]
+    clean = axes.containers[0].lines[0]
+    np.testing.assert_allclose(clean.get_xdata(orig=False), [90] * len(models))
+    np.testing.assert_allclose(clean.get_ydata(orig=False), range(len(models)))
+
+
+def test_more_models_than_colours_have_rows_in_figure_2():
+    models = [f"model_{i}" for i in range(MOST_CURVES + 1)]
+    values = {
+        (f"{model}{seed}", "0.1"): np.linspace(0, i + 1, 21)
+        for i, model in enumerate(models)
+        for seed in ("", "_seed1")
+    }
+    figure, numbers = sensitivity_figure(values, models=models, epsilons={"0.1": "0.1"}, caption="")
+    (axes,) = figure.axes
+    assert [tick.get_text() for tick in axes.get_yticklabels()] == models
+    medians = [line.get_xdata()[0] for line in axes.lines if line.get_linewidth() == 2.5]
+    np.testing.assert_allclose(medians, [(i + 1) / 2 for i in range(len(models))])
+    assert numbers.groupby("model").n_features.sum().tolist() == [21] * len(models)
+    assert "boxes" in marks(models, spread="a band")
+    assert marks(models[:2], spread="a band") == "vertical lines: means; a band"
 
 
 def test_figure_2_counts_features_in_whole_numbers():

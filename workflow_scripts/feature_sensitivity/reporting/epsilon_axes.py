@@ -21,6 +21,11 @@ def axis_positions(frame: pd.DataFrame) -> pd.Series:
     return frame[COLUMN[unit_of(frame)]]
 
 
+def axis_title(frame: pd.DataFrame) -> str:
+    """Return the unit of :func:`axis_positions`."""
+    return TITLE[COLUMN[unit_of(frame)]]
+
+
 def label_epsilon_axis(axes: Axes, frame: pd.DataFrame, *, norm: str = "") -> None:
     """Name the unit of the x axis of ``axes``, and draw another above it for the other unit, if all models share it."""
     column, other = COLUMN[unit_of(frame)], OTHER_COLUMN[unit_of(frame)]

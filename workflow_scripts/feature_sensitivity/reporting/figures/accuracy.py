@@ -7,8 +7,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.transforms import ScaledTranslation
 
-from feature_sensitivity.reporting.epsilon_axes import axis_positions, tick_epsilons
-from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, line_style, single_panel
+from feature_sensitivity.reporting.epsilon_axes import axis_positions, axis_title, tick_epsilons
+from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES, row_panels
+from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, add_legend, line_style, single_panel
 
 POINTS_APART = 4.0
 """Distance between the bars of neighbouring models, in points, where several seeds give each point a bar."""
@@ -17,13 +18,16 @@ POINTS_APART = 4.0
 def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
     """Draw accuracy in percent against epsilon, a curve for each model, with bars as of ``accuracy_bars``.
 
-    With several seeds the curves stand side by side, so that no bar hides another.
+    With several seeds the curves stand side by side, so that no bar hides another. More models than there are colours
+    have rows in place of curves.
 
     Args:
         accuracy: as ``results/accuracy/{model}.csv``, several seeds pooled as by ``accuracy_over_seeds``.
         models: in the order of their colours.
         caption: states the settings.
     """
+    if len(models) > MOST_CURVES:
+        return _accuracy_rows(accuracy, models=models, caption=caption)
     with mpl.rc_context(STYLE):
         figure, axes = single_panel(5.2, 3.9)
         for number, model in enumerate(models):
@@ -47,5 +51,23 @@ def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: s
         axes.set_ylabel("accuracy under attack (%)")
         axes.set_ylim(-3, 103)
         axes.legend(title="model")
+        add_caption(figure, caption)
+    return figure
+
+
+def _accuracy_rows(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+    """Draw a row for each model, with a point at each epsilon."""
+    with mpl.rc_context(STYLE):
+        figure, (axes,) = row_panels(models, 1)
+        figure.set_figwidth(7.2)
+        places = {model: place for place, model in enumerate(models)}
+        for number, (position, rows) in enumerate(accuracy.groupby(axis_positions(accuracy))):
+            style = line_style(number) | {"linestyle": "", "markersize": 4}
+            axes.errorbar(
+                100 * rows.accuracy, rows.model.map(places), xerr=accuracy_bars(rows), label=f"{position:g}", **style
+            )
+        axes.set_xlabel("accuracy under attack (%)")
+        axes.set_xlim(-3, 103)
+        add_legend(figure, axes, title=f"$\\epsilon$, {axis_title(accuracy)}", columns=accuracy.epsilon.nunique())
         add_caption(figure, caption)
     return figure

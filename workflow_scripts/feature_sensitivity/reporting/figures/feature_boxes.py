@@ -7,11 +7,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.estimates import QUANTILES
-from feature_sensitivity.reporting.figures.model_rows import row_panels
-from feature_sensitivity.reporting.style import STYLE, add_caption, line_style
-
-ENDS = ("whislo", "q1", "med", "q3", "whishi")
-"""How Matplotlib calls what is drawn at each of ``QUANTILES``."""
+from feature_sensitivity.reporting.figures.model_rows import draw_boxes, feature_quantiles, quantile_name, row_panels
+from feature_sensitivity.reporting.style import STYLE, add_caption
 
 
 def feature_boxes_figure(
@@ -33,37 +30,10 @@ def feature_boxes_figure(
     with mpl.rc_context(STYLE):
         figure, panels = row_panels(models, len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
-            rows = numbers[numbers.epsilon == epsilon].set_index("model")
-            for place, model in enumerate(models):
-                row, color = rows.loc[model], line_style(place)["color"]
-                ends = {end: row[_name(share)] for end, share in zip(ENDS, QUANTILES, strict=True)}
-                line = {"color": color, "linewidth": 1.2}
-                axes.bxp(
-                    [{**ends, "fliers": []}],
-                    positions=[place],
-                    widths=0.55,
-                    orientation="horizontal",
-                    showfliers=False,
-                    manage_ticks=False,
-                    boxprops=line,
-                    whiskerprops=line,
-                    capprops=line,
-                    medianprops={"color": color, "linewidth": 2.5},
-                )
+            draw_boxes(axes, numbers[numbers.epsilon == epsilon], models)
             axes.axvline(1, color="black", linewidth=0.8, linestyle=":")
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel(label)
-            axes.set_xlim(0, 1.05 * max(1.0, numbers[_name(QUANTILES[-1])].max()))
+            axes.set_xlim(0, 1.05 * max(1.0, numbers[quantile_name(QUANTILES[-1])].max()))
         add_caption(figure, caption)
     return figure, numbers
-
-
-def feature_quantiles(values: pd.DataFrame) -> pd.DataFrame:
-    """Return quantiles over features, a row for each model and epsilon; ``n_features`` have a value."""
-    groups = values.groupby(["model", "epsilon"], sort=False)["value"]
-    quantiles = {_name(share): groups.quantile(share) for share in QUANTILES}
-    return pd.DataFrame({**quantiles, "mean": groups.mean(), "n_features": groups.count()}).reset_index()
-
-
-def _name(share: float) -> str:
-    return f"q{round(100 * share):02d}"

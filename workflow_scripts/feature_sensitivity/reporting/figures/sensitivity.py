@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.seeds import over_seeds
 from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES, draw_boxes, feature_quantiles, row_panels
+from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style, panel_grid
 
 Floats = NDArray[np.floating]
@@ -27,7 +29,8 @@ def sensitivity_figure(
     """Draw histograms of feature sensitivities, a panel for each epsilon; return also their numbers.
 
     With several seeds a histogram is the mean of theirs; a band shows the standard deviation over them, and so does
-    a bar across the line of the mean.
+    a bar across the line of the mean. More models than there are colours have boxes, each in a row, in place of
+    histograms; boxes take the features of all seeds together.
 
     Args:
         sensitivities: (replicate, epsilon) to values [n_features].
@@ -36,24 +39,49 @@ def sensitivity_figure(
         caption: states the settings.
     """
     numbers = []
+    in_rows = len(models) > MOST_CURVES
     with mpl.rc_context(STYLE):
-        figure, panels = panel_grid(len(epsilons))
+        figure, panels = row_panels(models, len(epsilons), share_x=False) if in_rows else panel_grid(len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
             panel = {name: values for (name, at), values in sensitivities.items() if at == epsilon}
             edges = _bin_edges(list(panel.values()))
             counts = _counts(panel, edges, epsilon)
             numbers.append(counts)
-            for number, model in enumerate(models):
-                means = [float(values.mean()) for name, values in panel.items() if model_of(name) == model]
-                _draw_histogram(axes, counts[counts.model == model], edges, number=number, label=model)
-                _draw_mean(axes, means, number=number)
+            if in_rows:
+                draw_boxes(axes, feature_quantiles(_features(panel, epsilon)), models)
+            else:
+                _draw_histograms(axes, panel, counts, edges, models)
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("sensitivity")
-            axes.set_ylabel("features")
-            axes.yaxis.set_major_locator(MaxNLocator(integer=True))
-        add_legend(figure, panels[0])
+        if not in_rows:
+            add_legend(figure, panels[0])
         add_caption(figure, caption)
     return figure, pd.concat(numbers, ignore_index=True)
+
+
+def marks(models: Sequence[str], *, spread: str) -> str:
+    """Return for the caption what :func:`sensitivity_figure` draws; ``spread`` says what shows that over seeds."""
+    if len(models) > MOST_CURVES:
+        return "boxes: the middle half of the features and their median; whiskers from 5 to 95 %"
+    return joined("vertical lines: means", spread)
+
+
+def _features(panel: Mapping[str, Floats], epsilon: str) -> pd.DataFrame:
+    """Return a row for each feature of each replicate, by the model's name."""
+    return pd.concat(
+        pd.DataFrame({"model": model_of(name), "epsilon": epsilon, "value": values}) for name, values in panel.items()
+    )
+
+
+def _draw_histograms(
+    axes: Axes, panel: Mapping[str, Floats], counts: pd.DataFrame, edges: Floats, models: Sequence[str]
+) -> None:
+    for number, model in enumerate(models):
+        means = [float(values.mean()) for name, values in panel.items() if model_of(name) == model]
+        _draw_histogram(axes, counts[counts.model == model], edges, number=number, label=model)
+        _draw_mean(axes, means, number=number)
+    axes.set_ylabel("features")
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def _draw_histogram(axes: Axes, rows: pd.DataFrame, edges: Floats, *, number: int, label: str) -> None:
