@@ -94,4 +94,5 @@ def test_a_study_of_attacks_states_every_protocol_and_not_that_of_the_run(name: 
     assert "Protocol paper: linf PGD, 20 steps of 1/8 epsilon, best iterate" in sentence
     assert f"Protocol fast: linf PGD, {PROTOCOLS['fast']['steps']} steps" in sentence
     assert "Protocol strong: " in sentence
+    assert sentence.count("definition ") == 1
     assert "123" not in sentence

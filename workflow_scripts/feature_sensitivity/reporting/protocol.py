@@ -26,8 +26,11 @@ def accuracy_attack(settings: Settings) -> str:
 
 def sensitivity_attack(settings: Settings) -> str:
     """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
-    derived = f"definition {settings['definition']}, weights {settings['weight_normalization']}"
-    return f"{feature_attack(settings)}; {derived}"
+    return f"{feature_attack(settings)}; {_definition(settings)}"
+
+
+def _definition(settings: Settings) -> str:
+    return f"definition {settings['definition']}, weights {settings['weight_normalization']}"
 
 
 def feature_attack(settings: Settings) -> str:
@@ -124,10 +127,9 @@ def _attacks(config: Settings) -> str:
 
 
 def _protocols(config: Settings) -> str:
-    return " ".join(
-        f"Protocol {name}: {sensitivity_attack({**config['sensitivity'], **numbers})}."
-        for name, numbers in PROTOCOLS.items()
-    )
+    section = config["sensitivity"]
+    attacks = [f"Protocol {name}: {feature_attack({**section, **numbers})}." for name, numbers in PROTOCOLS.items()]
+    return f"{' '.join(attacks)} Sensitivity: {_definition(section)}."
 
 
 def _pgd(settings: Settings, *, on: str = "", surrogate: str = "") -> str:
