@@ -176,7 +176,7 @@ def test_a_measurement_killed_by_the_scheduler_goes_on_to_the_same_bits(slow: Pa
     jobs = jobs_of(slow)["measure_sensitivity"]
     assert [job["JobState"] for job in jobs] == ["CANCELLED", "TIMEOUT", "COMPLETED"]
     assert [job["MinMemoryNode"] for job in jobs] == ["8000M", "12000M", "18000M"]
-    assert [job["TimeLimit"] for job in jobs][::2] == ["00:10:00", "00:40:00"]
+    assert [job["TimeLimit"] for job in jobs][::2] == ["00:10:00", "00:42:00"]
 
     resumed = read_sensitivity(slow / TARGET)
     (slow / TARGET).unlink()
