@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from feature_sensitivity.config.costs import GPU
+from feature_sensitivity.config.costs import GPU, SHARE_AFTER_DROPPING
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.studies.costs import job_seconds
@@ -69,8 +69,8 @@ def run_stages(config: Mapping[str, Any]) -> Iterator[Stage]:
 
 def resnet50() -> Stage:
     """Return the sensitivities, 20 steps, of torchvision's network: 4.09e9 multiply-accumulates, 1.11e7 values."""
-    forward = 2 * 4.09e9 / GPU.flop_per_second + 1.11e7 / GPU.values_per_second
-    shards, n_shards = split(512 * 2048 * 2 * 20 * 0.75 * 2 * forward + GPU.seconds_per_job)
+    step = 2 * GPU.forward_seconds(2 * 4.09e9, 1.11e7)
+    shards, n_shards = split(512 * 2048 * 2 * 20 * SHARE_AFTER_DROPPING * step + GPU.seconds_per_job)
     return shards * 4, n_shards
 
 

@@ -16,10 +16,8 @@ def print_start_banner():
     for job in workflow.dag.needrun_jobs():
         jobs[job.rule.name] += 1
         work += job_flop(job.rule.name, dict(job.wildcards), config)
-        seconds += (
-            job_seconds(job.rule.name, dict(job.wildcards), config, machine)
-            / n_at_a_time
-        )
+        seconds += job_seconds(job.rule.name, dict(job.wildcards), config, machine)
+    seconds /= n_at_a_time
     counts = [f"{count} {rule}" for rule, count in jobs.items() if rule != "all"]
     say("Features' sensitivity (Hu et al. 2022)")
     say(f"  device    {place}")

@@ -12,6 +12,11 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 CONFIDENCE = 0.95
 
 
+def quantile_name(share: float) -> str:
+    """Return the column of a quantile in tables."""
+    return f"q{round(100 * share):02d}"
+
+
 def describe(values: NDArray[np.floating]) -> Mapping[str, float]:
     """Return mean, standard deviation, quantiles, skewness, excess kurtosis and a test of normality of [n] values.
 
@@ -24,7 +29,7 @@ def describe(values: NDArray[np.floating]) -> Mapping[str, float]:
     return {
         "mean": float(sample.mean()),
         "std": float(sample.std(ddof=1)) if len(sample) > 1 else 0.0,
-        **{f"q{round(100 * q):02d}": float(np.quantile(sample, q)) for q in QUANTILES},
+        **{quantile_name(q): float(np.quantile(sample, q)) for q in QUANTILES},
         "skewness": float(scipy.stats.skew(sample)) if varies else np.nan,
         "kurtosis": float(scipy.stats.kurtosis(sample)) if varies else np.nan,
         "normality_p": float(normality),

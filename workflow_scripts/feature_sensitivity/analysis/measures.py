@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis import activations, movements, usefulness
-from feature_sensitivity.analysis.estimates import QUANTILES
+from feature_sensitivity.analysis.estimates import QUANTILES, quantile_name
 from feature_sensitivity.analysis.measured_features import MeasuredFeatures
 from feature_sensitivity.config.measures import CLASS_MEASURES, MOST_CLASSES
 
@@ -26,7 +26,7 @@ FUNCTIONS: Mapping[str, Measure] = {
     "sensitivity_standard_error": movements.sensitivity_standard_error,
     "sensitivity_raw": movements.sensitivity_raw,
     **{
-        f"sensitivity_q{round(100 * share):02d}": partial(movements.sensitivity_quantile, share=share)
+        f"sensitivity_{quantile_name(share)}": partial(movements.sensitivity_quantile, share=share)
         for share in QUANTILES
     },
     "relative_sensitivity": movements.relative_sensitivity,

@@ -29,6 +29,10 @@ class Machine:
     seconds_per_image: float
     seconds_per_job: float
 
+    def forward_seconds(self, flop: float, values: float) -> float:
+        """Return the time of one image's forward pass, by its operations and by the values that its layers write."""
+        return flop / self.flop_per_second + values / self.values_per_second + self.seconds_per_image
+
 
 CORE = Machine(flop_per_second=1.45e11, values_per_second=7.8e8, seconds_per_image=4.3e-5, seconds_per_job=3)
 """One of two cores of an AMD EPYC, fitted to measured jobs (docs/scaling.md)."""
@@ -170,12 +174,8 @@ PROTOCOL_COSTS: Mapping[str, Cost] = {
 
 
 def seconds(job: Job, flop: float, machine: Machine) -> float:
-    """Return how long a machine takes for so many operations of a job's network.
-
-    A forward pass takes the time of its operations, that of the values which its layers write, and a constant.
-    """
-    written = sum(one.values for one in job.convolutions)
-    forward = job.forward / machine.flop_per_second + written / machine.values_per_second + machine.seconds_per_image
+    """Return how long a machine takes for so many operations of a job's network."""
+    forward = machine.forward_seconds(job.forward, sum(one.values for one in job.convolutions))
     return machine.seconds_per_job + flop / job.forward * forward
 
 

@@ -6,8 +6,8 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.estimates import QUANTILES
-from feature_sensitivity.reporting.figures.model_rows import draw_boxes, feature_quantiles, quantile_name, row_panels
+from feature_sensitivity.analysis.estimates import QUANTILES, quantile_name
+from feature_sensitivity.reporting.figures.model_rows import draw_boxes, feature_quantiles, row_panels
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 

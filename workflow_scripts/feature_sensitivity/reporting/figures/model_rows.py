@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.estimates import QUANTILES
+from feature_sensitivity.analysis.estimates import QUANTILES, quantile_name
 from feature_sensitivity.reporting.style import COLORS, line_style
 
 INCHES_PER_ROW = 0.24
@@ -68,8 +68,3 @@ def feature_quantiles(values: pd.DataFrame) -> pd.DataFrame:
     groups = values.groupby(["model", "epsilon"], sort=False)["value"]
     quantiles = {quantile_name(share): groups.quantile(share) for share in QUANTILES}
     return pd.DataFrame({**quantiles, "mean": groups.mean(), "n_features": groups.count()}).reset_index()
-
-
-def quantile_name(share: float) -> str:
-    """Return the column of a quantile."""
-    return f"q{round(100 * share):02d}"
