@@ -233,9 +233,13 @@ def training_attack(wildcards):
 DERIVATION = ("definition", "weight_normalization")
 
 
-def measurement_settings(replicate):
-    """Return what the attack on a model's features depends on; what is derived from extrema needs no new attack."""
-    settings = sensitivity_settings_of(config, model_of(replicate))
+def measurement_settings(replicate, **changes):
+    """Return what the attack on a model's features depends on; what is derived from extrema needs no new attack.
+
+    ``changes`` replace settings of all models; what a model has of its own stands.
+    """
+    changed = {**config, "sensitivity": {**config["sensitivity"], **changes}}
+    settings = sensitivity_settings_of(changed, model_of(replicate))
     return {key: value for key, value in settings.items() if key not in DERIVATION}
 
 

@@ -24,6 +24,10 @@ TOO_MUCH = {
         ],
     ),
     "features": ({"sensitivity": {"features": 513}}, ["sensitivity.features is 513, but there are 512 features"]),
+    "features of a study": (
+        {"studies": {"attack_strength": {"features": 513}}},
+        ["studies.attack_strength.features is 513, but there are 512 features"],
+    ),
     "width": ({"network": {"width": 1_000_000}}, ["network.width is 1000000, whose weights take about 43,750 TB"]),
     "training batch": (
         {"training": {"batch_size": 2_000_000}, "network": {"width": 2048}},

@@ -64,3 +64,15 @@ def test_accuracies_have_no_surrogate_steps_and_auto_pgd_once():
     changes = {name: accuracy_changes(config, name) for name in PROTOCOLS}
     assert all(change.keys() <= config["accuracy"].keys() for change in changes.values())
     assert [change["stronger_attack"] for change in changes.values()] == ["apgd", None, None]
+
+
+@pytest.mark.parametrize(
+    ("measured", "wanted", "features"),
+    [(None, None, None), (None, 4, 4), (8, None, 8), (8, 4, 4), (2, 4, 2), ([5, 3, 9], 2, [5, 3]), ([5], None, [5])],
+)
+def test_the_study_takes_the_first_of_the_features_that_are_measured(
+    measured: int | list[int] | None, wanted: int | None, features: int | list[int] | None
+):
+    study = {**PAPER["studies"]["attack_strength"], "features": wanted}
+    config = {"sensitivity": {"features": measured}, "studies": {"attack_strength": study}}
+    assert sensitivity_changes(config, "fast")["features"] == features

@@ -28,6 +28,7 @@ def size_faults(config: Config) -> Iterator[str]:
     yield from too_many(config, "extremal_images.features", fewest, "features of network.width")
     if not isinstance(config["sensitivity"]["features"], list):
         yield from too_many(config, "sensitivity.features", fewest, "features of network.width")
+    yield from too_many(config, "studies.attack_strength.features", fewest, "features of network.width")
     for name, settings in config["datasets"].items():
         if settings["source"] == "construction" and settings["original"] in config["datasets"]:
             yield from _construction_faults(name, settings, config["datasets"][settings["original"]])

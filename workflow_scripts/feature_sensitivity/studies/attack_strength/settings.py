@@ -1,6 +1,6 @@
 """What the study of the attack's strength changes in the settings of a run, for each protocol. Needs no torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from feature_sensitivity.config.protocols import PROTOCOLS
@@ -24,11 +24,20 @@ def accuracy_changes(config: Config, protocol: str) -> dict[str, Any]:
 
 
 def sensitivity_changes(config: Config, protocol: str) -> dict[str, Any]:
-    """Return what replaces entries of the section ``sensitivity``: the protocol's numbers and the study's images."""
+    """Return what replaces entries of the section ``sensitivity``: the protocol's numbers and the study's sample."""
+    study = config["studies"]["attack_strength"]
     return {
         "protocol": protocol,
         **PROTOCOLS[protocol],
-        "images": config["studies"]["attack_strength"]["images"],
+        "images": study["images"],
+        "features": _first(study["features"], config["sensitivity"]["features"]),
         "target_relative_error": None,  # all protocols on the same images
         "shards": 1,
     }
+
+
+def _first(n: int | None, measured: int | Sequence[int] | None) -> int | Sequence[int] | None:
+    """Return the first ``n`` of the features that are measured, each as ``sensitivity.features``; all if it is None."""
+    if n is None or measured is None:
+        return n or measured
+    return min(n, measured) if isinstance(measured, int) else measured[:n]
