@@ -1,10 +1,27 @@
-# By its caption, or by the name of the study with which it stands.
+# The page opens with the summary and the paper's figures; by page, the figures that stand with it, by caption.
 REFERENCE_FIGURES = {
-    "Figure 1: accuracy against epsilon": "<results>/figures/figure1_accuracy.png",
-    "Figure 2: histograms of the features' sensitivities": "<results>/figures/figure2_sensitivity.png",
-    "Accuracy against sensitivity": "<results>/figures/accuracy_against_sensitivity.png",
-    **({"Learning curves": "<results>/figures/learning_curves.png"} if TRAINED else {}),
-    **{study: f"<results>/studies/{study}.png" for study in POSSIBLE_STUDIES},
+    "<results>/summary.md": {
+        "Figure 1: accuracy against epsilon": "<results>/figures/figure1_accuracy.png",
+        "Figure 2: histograms of the features' sensitivities": "<results>/figures/figure2_sensitivity.png",
+        "Accuracy against sensitivity": "<results>/figures/accuracy_against_sensitivity.png",
+        **(
+            {"Learning curves": "<results>/figures/learning_curves.png"}
+            if TRAINED
+            else {}
+        ),
+    },
+    "<results>/feature_counts.md": {
+        "Features counted": "<results>/figures/useful_features.png",
+        **{DRAWN_MEASURES[name]: f"<results>/figures/{name}.png" for name in DRAWN},
+        **{
+            f"Where features of {model} attain their extrema": f"<results>/figures/extremal_{model}_{as_file_name(EPSILONS[-1])}.png"
+            for model in MODELS
+        },
+    },
+    **{
+        f"<results>/studies/{study}.md": {study: f"<results>/studies/{study}.png"}
+        for study in POSSIBLE_STUDIES
+    },
 }
 
 
@@ -13,16 +30,20 @@ rule write_reference:
         code=code_of("write_reference"),
         sensitivity=SENSITIVITIES,
         summary="<results>/summary.csv",
-        summary_page="<results>/summary.md",
         claims="<results>/claims.csv",
-        studies=expand("<results>/studies/{study}.md", study=POSSIBLE_STUDIES),
-        figures=list(REFERENCE_FIGURES.values()),
+        pages=list(REFERENCE_FIGURES),
+        figures=[
+            figure
+            for of_page in REFERENCE_FIGURES.values()
+            for figure in of_page.values()
+        ],
         interpretation=config["interpretation"] or [],
     output:
         page="<results>/reference/reference.md",
         figures=[
             f"<results>/reference/figures/reference_{Path(figure).name}"
-            for figure in REFERENCE_FIGURES.values()
+            for of_page in REFERENCE_FIGURES.values()
+            for figure in of_page.values()
         ],
     log:
         "<logs>/write_reference.log",
@@ -36,8 +57,7 @@ rule write_reference:
     params:
         title=f"Reference run: {results().name}",
         changed=changed_in_protocol(),
-        studies=POSSIBLE_STUDIES,
-        captions=list(REFERENCE_FIGURES),
+        captions=[list(of_page) for of_page in REFERENCE_FIGURES.values()],
         benchmarks=str(results() / "benchmarks"),
     message:
         "Reference page: the whole run on one page."

@@ -1,7 +1,7 @@
 """Write the page that reports a whole run, with its figures beside it."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from feature_sensitivity.analysis.benchmark_table import costs_by_rule
@@ -9,7 +9,7 @@ from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
 from feature_sensitivity.reporting.documents import write_text
 from feature_sensitivity.reporting.interpretation import Interpretation, read_interpretation
-from feature_sensitivity.reporting.reference import reference_page
+from feature_sensitivity.reporting.reference import Section, reference_page
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.runtime.machine import commit, machine_name
@@ -30,10 +30,10 @@ def write_reference(
     changed: str,
     sensitivity: Sequence[Path],
     summary: Path,
-    summary_page: Path,
     claims: Path,
-    studies: Mapping[str, Path],
-    figures: Mapping[str, Path],
+    pages: Sequence[Path],
+    captions: Sequence[Sequence[str]],
+    figures: Sequence[Path],
     copies: Sequence[Path],
     benchmarks: Path,
     interpretation: Path | None,
@@ -45,14 +45,20 @@ def write_reference(
         title: of the page.
         changed: what the configuration changes in the paper's protocol, as YAML.
         sensitivity: the sensitivity files, which tell devices and versions.
-        summary: ``results/summary.csv``; ``summary_page``: ``results/summary.md``.
+        summary: ``results/summary.csv``.
         claims: ``results/claims.csv``.
-        studies: their pages by name.
-        figures: PNG files by caption, or by study; ``copies``: where they go, beside or below the page.
+        pages: the sections, in Markdown; the first opens the whole, before the verdicts.
+        captions: of the figures that stand with each of them.
+        figures: PNG files, in the order of their captions; ``copies``: where they go, beside or below the page.
         benchmarks: the folder with Snakemake's benchmark files.
         interpretation: what a person wrote about the run.
         page: the file to write.
     """
+    paths = (str(copy.relative_to(page.parent)) for copy in copies)
+    opening, *sections = (
+        Section(path.read_text(encoding="utf-8"), {caption: next(paths) for caption in of_page})
+        for path, of_page in zip(pages, captions, strict=True)
+    )
     texts = ("claim", "sentence", "verdict")
     verdicts = read_table(claims, texts=texts, numbers=(), finite=False)
     text = reference_page(
@@ -66,16 +72,15 @@ def write_reference(
         summary=read_table(
             summary, texts=("model",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), finite=False
         ),
-        summary_page=summary_page.read_text(encoding="utf-8"),
+        opening=opening,
         claims=verdicts,
-        studies={name: path.read_text(encoding="utf-8") for name, path in studies.items()},
-        figures={caption: str(copy.relative_to(page.parent)) for caption, copy in zip(figures, copies, strict=True)},
+        sections=sections,
         costs=costs_by_rule(benchmarks, sorted(benchmarks.rglob("*.tsv"))),
         interpretation=read_interpretation(interpretation, claims=list(verdicts.claim))
         if interpretation
         else Interpretation(),
     )
-    for figure, copy in zip(figures.values(), copies, strict=True):
+    for figure, copy in zip(figures, copies, strict=True):
         with whole_file(copy) as temporary:
             shutil.copyfile(figure, temporary)
     write_text(page, text)
@@ -88,10 +93,10 @@ if "snakemake" in globals():
             changed=snakemake.params.changed,
             sensitivity=[Path(path) for path in snakemake.input.sensitivity],
             summary=Path(snakemake.input.summary),
-            summary_page=Path(snakemake.input.summary_page),
             claims=Path(snakemake.input.claims),
-            studies=dict(zip(snakemake.params.studies, map(Path, snakemake.input.studies), strict=True)),
-            figures=dict(zip(snakemake.params.captions, map(Path, snakemake.input.figures), strict=True)),
+            pages=[Path(path) for path in snakemake.input.pages],
+            captions=snakemake.params.captions,
+            figures=[Path(path) for path in snakemake.input.figures],
             copies=[Path(path) for path in snakemake.output.figures],
             benchmarks=Path(snakemake.params.benchmarks),
             interpretation=next(map(Path, snakemake.input.interpretation), None),

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.reporting.interpretation import Interpretation, Published, read_interpretation
-from feature_sensitivity.reporting.reference import reference_page
+from feature_sensitivity.reporting.reference import Section, reference_page
 from feature_sensitivity.runtime.errors import UserError
 
 SUMMARY = pd.DataFrame(
@@ -36,10 +36,9 @@ def page(**changes) -> str:
         "facts": {"commit": "abc"},
         "changed": "epochs: 5\n",
         "summary": SUMMARY,
-        "summary_page": "# Accuracy\n\ntext",
+        "opening": Section("# Accuracy\n\ntext", {"Figure 1": "figures/a.png"}),
         "claims": CLAIMS,
-        "studies": {"norms": "# The norm\n\n## Part\n"},
-        "figures": {"Figure 1": "figures/a.png", "norms": "figures/b.png"},
+        "sections": [Section("# The norm\n\n## Part\n", {"norms": "figures/b.png"}), Section("# Other", {})],
         "costs": COSTS,
         "interpretation": Interpretation(),
     }
@@ -48,9 +47,8 @@ def page(**changes) -> str:
 
 def test_pages_become_sections_with_their_figures():
     text = page()
-    assert "\n## Accuracy\n\ntext\n" in text
-    assert "\n## The norm\n\n### Part\n\n![norms](figures/b.png)\n" in text
-    assert text.index("![Figure 1](figures/a.png)") < text.index("## Accuracy")
+    assert "\n## Accuracy\n\ntext\n\n![Figure 1](figures/a.png)\n\n## Verdicts\n" in text
+    assert "\n## The norm\n\n### Part\n\n![norms](figures/b.png)\n\n## Other\n" in text
     assert "epochs: 5" in text
 
 

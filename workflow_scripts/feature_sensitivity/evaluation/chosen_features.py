@@ -20,8 +20,7 @@ def chosen_features(n_features: int, wanted: int | Sequence[int] | None, model: 
         return np.array(wanted, np.int64)
     if wanted and wanted > n_features:
         raise UserError(
-            f"features asks for {wanted}, but {model} has {n_features}; "
-            "ask for at most that, or write null for all"
+            f"features asks for {wanted}, but {model} has {n_features}; ask for at most that, or write null for all"
         )
     return np.arange(wanted or n_features)
 

@@ -1,6 +1,7 @@
 """The page that reports a whole run: what was done, what came out, what it cost. In Markdown."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,16 +16,22 @@ GENERATED = (
 )
 
 
+class Section(NamedTuple):
+    """A page of the run, in Markdown, and the figures that stand with it: paths, seen from the whole, by caption."""
+
+    page: str
+    figures: Mapping[str, str]
+
+
 def reference_page(
     *,
     title: str,
     facts: Mapping[str, str],
     changed: str,
     summary: pd.DataFrame,
-    summary_page: str,
+    opening: Section,
     claims: pd.DataFrame,
-    studies: Mapping[str, str],
-    figures: Mapping[str, str],
+    sections: Sequence[Section],
     costs: pd.DataFrame,
     interpretation: Interpretation,
 ) -> str:
@@ -34,31 +41,29 @@ def reference_page(
         title: of the page.
         facts: of the run, such as commit and machine, by name.
         changed: what the configuration changes in the paper's protocol, as YAML.
-        summary: as of ``analysis.summary.summarize``; ``summary_page``: the same as a page of Markdown.
+        summary: as of ``analysis.summary.summarize``.
+        opening: the same as a page, before the verdicts, with the paper's figures.
         claims: as ``results/claims.csv``.
-        studies: pages of Markdown by study.
-        figures: paths, seen from the page, by caption; one whose caption is a study's name stands with it.
+        sections: what else the run found, after the verdicts.
         costs: as of ``analysis.benchmark_table.costs_by_rule``.
         interpretation: by a person.
     """
     parts = [f"# {title}", *interpretation.introduction, GENERATED, _table(facts)]
     parts += ["What differs from the paper's protocol in `config.yaml`:", f"```yaml\n{changed}```"]
-    parts += [f"![{caption}]({path})" for caption, path in figures.items() if caption not in studies]
-    parts += [_included(summary_page), "## Verdicts", _verdicts(claims, interpretation.claims)]
+    parts += [*_included(opening), "## Verdicts", _verdicts(claims, interpretation.claims)]
     if interpretation.published:
         parts += ["## Beside the literature", _beside_literature(summary, interpretation.published)]
-    for study, page in studies.items():
-        parts.append(_included(page))
-        if study in figures:
-            parts.append(f"![{study}]({figures[study]})")
+    for section in sections:
+        parts += _included(section)
     parts += ["## What each rule took", _costs(costs)]
     return "\n\n".join(parts) + "\n"
 
 
-def _included(page: str) -> str:
-    """Return a page as a section of another one: each heading a level lower."""
-    lines = page.rstrip().splitlines()
-    return "\n".join(f"#{line}" if line.startswith("#") else line for line in lines)
+def _included(section: Section) -> list[str]:
+    """Return the parts of a section: its page, each heading a level lower, and its figures."""
+    lines = section.page.rstrip().splitlines()
+    page = "\n".join(f"#{line}" if line.startswith("#") else line for line in lines)
+    return [page, *(f"![{caption}]({path})" for caption, path in section.figures.items())]
 
 
 def _table(facts: Mapping[str, str]) -> str:
