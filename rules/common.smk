@@ -203,6 +203,19 @@ def results():
     return Path(config.get("pathvars", {}).get("results", "results"))
 
 
+def stop_at_read_only_results():
+    """End where the results folder cannot be written; Snakemake would fail at the first file that it replaces."""
+    folder = next(path for path in (results(), *results().parents) if path.exists())
+    if not os.access(folder, os.W_OK):
+        sys.exit(
+            f"{folder} cannot be written; make it writable, or name another folder in the config, under pathvars: results"
+        )
+
+
+if not workflow.dryrun:
+    stop_at_read_only_results()
+
+
 def unfinished(pattern):
     """Return the path of what a job saves until it is finished, as a function of its wildcards."""
     return lambda wildcards: str(results() / "unfinished" / pattern.format(**wildcards))

@@ -335,9 +335,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
     params:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
-        settings=lambda wildcards: measurement_settings(
-            wildcards.model, **L2, shards=1
-        ),
+        settings=lambda wildcards: measurement_settings(wildcards.model, **L2, shards=1),
         seed=SEED,
         side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:

@@ -2,14 +2,13 @@
 
 import os
 import random
-import resource
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -45,15 +44,21 @@ class Bench:
         for output in trial.outputs:
             (folder / output).unlink()
 
-    def start(self, *, before: Sequence[str] = (), **options: Any) -> subprocess.Popen[str]:
+    def start(self, *, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+        """Give the command, after ``before``, in a session of its own, so that all of its processes can be killed."""
         environment = {**os.environ, "XDG_CACHE_HOME": str(self.folder / ".cache")}
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         return subprocess.Popen(
-            [*before, *self._command], cwd=self.folder, env=environment, start_new_session=True, **pipes, **options
+            [*before, *self._command],
+            cwd=self.folder,
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
-    def call(self, **options: Any) -> tuple[int, str]:
-        process = self.start(**options)
+    def call(self, *, before: Sequence[str] = ()) -> tuple[int, str]:
+        process = self.start(before=before)
         output, _ = process.communicate()
         return process.returncode, output
 
@@ -105,12 +110,34 @@ def kill(bench: Bench) -> Outcome:
     return outcome._replace(what=f"{name} {when}: {outcome.what}", remark=outcome.remark + shown)
 
 
+PAGE = 4096
+"""Bytes by which a disk in memory counts."""
+
+ON_A_SMALL_DISK = """
+results=$0; bytes=$1; shift
+set -e
+mkdir "$results.disk"
+mount -t tmpfs tmpfs "$results.disk"
+cp -a "$results/." "$results.disk"
+used=$(df --block-size=1 --output=used "$results.disk" | tail -1)
+mount -o remount,size=$((used + bytes)) "$results.disk"
+mount --bind "$results.disk" "$results"
+status=0; "$@" || status=$?
+umount "$results"
+rm -rf "$results"
+cp -a "$results.disk" "$results"
+exit $status
+"""
+"""Runs a command while the results folder lies on a disk with so many bytes left."""
+
+
 def full_disk(bench: Bench) -> Outcome:
-    """Let every write beyond a random size of a file fail."""
-    largest = max((bench.reference / name).stat().st_size for name in bench.trial.outputs)
-    limit = bench.chance.randrange(largest)
-    status, output = bench.call(preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)))
-    what = f"no file beyond {limit} bytes"
+    """Let the disk of the results have less space left than the outputs take. Needs root."""
+    results = bench.folder / "results/tiny"
+    needed = sum(-(-(bench.reference / name).stat().st_size // PAGE) for name in bench.trial.outputs)
+    free = PAGE * bench.chance.randrange(needed)
+    status, output = bench.call(before=["unshare", "-m", "sh", "-c", ON_A_SMALL_DISK, str(results), str(free)])
+    what = f"{free} bytes left"
     if status == 0 and not bench.differs():
         return Outcome(True, what, "not noticed")
     if status == 0 or "Traceback" in output:
@@ -119,12 +146,14 @@ def full_disk(bench: Bench) -> Outcome:
     return outcome._replace(what=f"{what}: {outcome.what}")
 
 
+ON_A_READ_ONLY_DISK = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+
+
 def read_only(bench: Bench) -> Outcome:
     """Let the results folder be one that cannot be written."""
     results = bench.folder / "results/tiny"
     if os.geteuid() == 0:  # whom permissions do not stop, but a read-only mount does
-        mount = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
-        status, output = bench.call(before=["unshare", "-m", "sh", "-c", mount, str(results)])
+        status, output = bench.call(before=["unshare", "-m", "sh", "-c", ON_A_READ_ONLY_DISK, str(results)])
     else:
         folders = [results, *(path for path in results.rglob("*") if path.is_dir())]
         for path in folders:

@@ -1,10 +1,14 @@
 """What Snakemake plans and what a change reruns."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from fault_kinds import ON_A_READ_ONLY_DISK
 from snakemake_runs import planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
@@ -31,7 +35,7 @@ def test_the_last_layer_refit_is_part_of_the_paper(workflow: Path):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"features: null": "features: 10"},
+        {"features: null # how many": "features: 10 # how many"},
         {'epsilon: "0.08" # of the attack, and of': 'epsilon: "0.1" # of the attack, and of'},
         {
             "  normal: {dataset: cifar10, training: normal}": "  normal: {dataset: robust_release, weights: Snakefile}",
@@ -136,6 +140,23 @@ def test_a_wrong_configuration_stops_before_any_job_without_traceback(workflow: 
     assert "training: unknown key 'momentun'; write momentum" in done.stdout
     assert "Traceback" not in done.stdout
     assert not (workflow / "results").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a read-only disk needs root")
+def test_results_that_cannot_be_written_stop_before_any_job(workflow: Path):
+    (workflow / "results").mkdir()
+    command = [sys.executable, "-m", "snakemake", "--cores", "1", "results/data/cifar10.h5"]
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", ON_A_READ_ONLY_DISK, "results", *command],
+        cwd=workflow,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "results cannot be written; make it writable" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Execute" not in done.stderr
 
 
 def test_the_demo_touches_nothing_of_a_full_run(workflow: Path):

@@ -1,5 +1,6 @@
 """Fault injection (``make torture``) notices a loss."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -57,7 +58,13 @@ def outcome_of(reference: Path, program: str, kind: str, *, number: int = 2, dam
     return fault_kinds.run(trial, reference, reference.parent / "trial", [sys.executable, "-c", program])
 
 
-@pytest.mark.parametrize("kind", fault_kinds.KINDS)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pytest.param(kind, marks=pytest.mark.skipif(kind == "full disk" and os.geteuid() != 0, reason="needs root"))
+        for kind in fault_kinds.KINDS
+    ],
+)
 def test_a_careful_job_survives(reference: Path, kind: str):
     assert outcome_of(reference, CAREFUL, kind).survived
 
