@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 import yaml
@@ -488,22 +489,36 @@ def changed_in_protocol():
     return yaml.safe_dump(changed, sort_keys=False, default_flow_style=None, width=100)
 
 
+IN_PARTS = ("error_bounds", "convergence")
+"""Studies with a table for each model and epsilon."""
+
+
 def study_tables(wildcards):
     """Return the tables on which the report of a study rests; end where the run lacks what the study needs."""
     stop_at(study_faults(wildcards.study, config))
-    if wildcards.study == "error_bounds":
+    if wildcards.study in IN_PARTS:
         return expand(
-            "<results>/studies/error_bounds/{model}_{eps}.csv",
-            model=MODELS,
-            eps=in_file_names(EPSILONS),
-        )
-    if wildcards.study == "convergence":
-        return expand(
-            "<results>/studies/convergence/{model}_{eps}.csv",
+            f"<results>/studies/{wildcards.study}/{{model}}_{{eps}}.csv",
             model=MODELS,
             eps=in_file_names(EPSILONS),
         )
     return [f"<results>/studies/{wildcards.study}.csv"]
+
+
+def study_parts(wildcards):
+    """Return of which models and epsilons each table of a study is."""
+    if wildcards.study in IN_PARTS:
+        return [([model], [epsilon]) for model, epsilon in product(MODELS, EPSILONS)]
+    return [(MODELS, EPSILONS)]
+
+
+def study_settings(wildcards):
+    """Return the settings on which the rows of a study's tables depend."""
+    return {
+        **STUDY.get(wildcards.study, {}),
+        "norm": config["sensitivity"]["norm"],
+        "stronger_attack": config["accuracy"]["stronger_attack"],
+    }
 
 
 def study_results(study):

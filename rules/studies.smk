@@ -438,6 +438,8 @@ rule report_study:
         runtime=10,
     params:
         models=MODELS,
+        parts=study_parts,
+        settings=study_settings,
         protocol=lambda wildcards: protocol.study(wildcards.study, config),
     message:
         "Study {wildcards.study}: its table and figure."

@@ -1,19 +1,22 @@
 """Write a study's table and answer, and draw its figure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from feature_sensitivity.analysis.tables import read_tables
+import pandas as pd
+
+from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.studies.expected_rows import Scope, check_rows
 from feature_sensitivity.studies.registry import STUDIES
 
 
 def report_study(
     name: str,
     *,
-    tables: Sequence[Path],
+    tables: Mapping[Path, Scope],
     markdown: Path,
     page: Path,
     svg: Path,
@@ -24,7 +27,7 @@ def report_study(
 
     Args:
         name: of the study, as in ``STUDIES``.
-        tables: the files with its numbers.
+        tables: the files with its numbers, and what each is of.
         markdown: the question, the answer, a table and the settings.
         page: the same as HTML.
         svg: the figure.
@@ -32,7 +35,11 @@ def report_study(
         protocol: states the settings of the study and of the protocol that it starts from.
     """
     study = STUDIES[name]
-    frame = read_tables(tables, texts=study.texts, numbers=study.numbers, finite=False)
+    frames = []
+    for path, scope in tables.items():
+        frames.append(read_table(path, texts=study.texts, numbers=study.numbers, finite=False))
+        check_rows(name, frames[-1], scope, path=path)
+    frame = pd.concat(frames, ignore_index=True)
     logger.info("%s", study.answer(frame))
     document = study.document(frame, protocol=protocol)
     write_text(markdown, as_markdown(document))
@@ -44,7 +51,10 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"report_study {snakemake.wildcards.study}"):
         report_study(
             snakemake.wildcards.study,
-            tables=[Path(path) for path in snakemake.input.tables],
+            tables={
+                Path(path): Scope(*part, settings=snakemake.params.settings)
+                for path, part in zip(snakemake.input.tables, snakemake.params.parts, strict=True)
+            },
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),
             svg=Path(snakemake.output.svg),

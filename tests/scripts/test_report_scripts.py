@@ -27,6 +27,7 @@ from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.provenance import version_attributes
+from feature_sensitivity.studies.expected_rows import Scope
 from judge_claims import judge_claims
 from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
@@ -497,7 +498,7 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
     assert table.sensitivity.between(table.sensitivity_low, table.sensitivity_high).all()
     report_study(
         "norms",
-        tables=[csv],
+        tables={csv: Scope(MODELS, EPSILONS, {"norm": "linf", "epsilons": EPSILONS})},
         markdown=tmp_path / "norms.md",
         page=tmp_path / "norms.html",
         svg=tmp_path / "norms.svg",
@@ -529,7 +530,7 @@ def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):
     markdown = tmp_path / "attack_strength.md"
     report_study(
         "attack_strength",
-        tables=[csv],
+        tables={csv: Scope(MODELS, EPSILONS, {"stronger_attack": None})},
         markdown=markdown,
         page=tmp_path / "attack_strength.html",
         svg=tmp_path / "attack_strength.svg",

@@ -73,7 +73,10 @@ def jobs_of(reference: Path, targets: Sequence[str]) -> list[Job]:
             outputs.setdefault((cell["rule"], log), []).append(output)
             files = [name for name in cell["input-file(s)"].split(",") if (reference / name).is_file()]
             inputs[cell["rule"], log] = [name for name in files if name.startswith("results/") or name == "mine.pt"]
-    return [Job(rule, tuple(made), tuple(inputs[rule, log])) for (rule, log), made in outputs.items()]
+    # In an order of their own, since Snakemake's differs between calls.
+    return sorted(
+        Job(rule, tuple(sorted(made)), tuple(sorted(inputs[rule, log]))) for (rule, log), made in outputs.items()
+    )
 
 
 def trials(jobs: list[Job], counts: dict[str, int]) -> Iterator[Trial]:

@@ -1,6 +1,7 @@
 """Tables as CSV files."""
 
 from collections.abc import Iterable, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,13 @@ def read_table(path: Path, *, texts: Sequence[str] = (), numbers: Sequence[str],
     Raises :class:`UserError` when it is damaged, empty, or another table.
     """
     try:
-        table = pd.read_csv(path, encoding="utf-8")
+        text = path.read_text(encoding="utf-8")
+        table = pd.read_csv(StringIO(text))
     except (ValueError, OSError) as error:  # pandas' own errors and those of decoding are ValueErrors
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path} is not a table ({reason}); {ADVICE}") from error
+    if not text.endswith("\n"):
+        raise UserError(f"{path} ends within a line; {ADVICE}")
     missing = [name for name in (*texts, *numbers) if name not in table]
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}; {ADVICE}")

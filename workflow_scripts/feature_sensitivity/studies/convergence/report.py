@@ -94,5 +94,14 @@ STUDY = Study(
     answer=answer,
     figure=figure,
     texts=("model", "attack"),
-    numbers=("epsilon", "epsilon_255", "gradient_evaluations", "mean_movement", "share_of_best", "ci_low", "ci_high"),
+    numbers=(
+        "epsilon",
+        "epsilon_255",
+        "steps",
+        "gradient_evaluations",
+        "mean_movement",
+        "share_of_best",
+        "ci_low",
+        "ci_high",
+    ),
 )
