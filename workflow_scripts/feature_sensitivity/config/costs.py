@@ -34,8 +34,8 @@ class Machine:
         return flop / self.flop_per_second + values / self.values_per_second + self.seconds_per_image
 
 
-CORE = Machine(flop_per_second=1.45e11, values_per_second=7.8e8, seconds_per_image=4.3e-5, seconds_per_job=3)
-"""One of two cores of an AMD EPYC, fitted to measured jobs (docs/scaling.md)."""
+CORE = Machine(flop_per_second=2.0e11, values_per_second=1.0e9, seconds_per_image=4.3e-5, seconds_per_job=3)
+"""One of two cores of an AMD EPYC, between a fast and a slow hour (docs/scaling.md)."""
 
 GPU = Machine(flop_per_second=1.5e13, values_per_second=2.5e11, seconds_per_image=0, seconds_per_job=10)
 """A data-center GPU, by what is published of its rates; not measured."""
