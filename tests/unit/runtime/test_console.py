@@ -1,3 +1,4 @@
+import errno
 import logging
 import os
 import pty
@@ -35,7 +36,11 @@ def test_messages_go_to_the_log_and_the_terminal(tmp_path: Path, capsys: pytest.
     ("error", "message"),
     [
         (UserError("the file is gone; fetch it again"), "the file is gone; fetch it again"),
-        (OSError(28, "No space left on device"), "OSError: [Errno 28] No space left on device"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "the disk is full ([Errno 28] No space left on device); make room, and run the same command again",
+        ),
+        (OSError(errno.EIO, "Input/output error"), "OSError: [Errno 5] Input/output error"),
     ],
 )
 def test_a_users_mistake_or_a_full_disk_is_one_sentence(
@@ -46,6 +51,14 @@ def test_a_users_mistake_or_a_full_disk_is_one_sentence(
     assert ended.value.code == 1
     assert capsys.readouterr().err == f"job: {message}\n"
     assert "Traceback" not in (tmp_path / "a.log").read_text()
+
+
+def test_on_a_full_disk_messages_still_reach_the_terminal(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit), job(Path("/dev/full"), "job"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    shown = capsys.readouterr().err
+    assert shown.startswith("job: the disk is full")
+    assert len(shown.splitlines()) == 1
 
 
 def test_a_bug_leaves_its_traceback_in_the_log(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -1,5 +1,6 @@
 """Messages and progress of a long job: a bar on the terminal, plain lines in its log."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -56,7 +57,7 @@ def job(log_path: Path, title: str) -> Iterator[None]:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
             yield
     except (UserError, OSError, MemoryError) as error:
-        logger.error("%s", error if isinstance(error, UserError) else f"{type(error).__name__}: {error}")
+        logger.error("%s", _sentence(error))
         sys.exit(1)
     except KeyboardInterrupt:
         logger.error("interrupted; the same command continues from here")
@@ -72,10 +73,26 @@ def job(log_path: Path, title: str) -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
+def _sentence(error: UserError | OSError | MemoryError) -> str:
+    """Return what an error says to the user."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"the disk is full ({error}); make room, and run the same command again"
+    return f"{type(error).__name__}: {error}"
+
+
+class _LogFile(logging.FileHandler):
+    """A log that misses lines when its disk is full; the terminal shows them all the same."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing, where logging would show a traceback."""
+
+
 def _log_to(path: Path, title: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(path, mode="w")
+        file = _LogFile(path, mode="w")
     except OSError as error:
         sys.exit(f"{title}: the log cannot be written ({error}); make its folder writable")
     file.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
