@@ -235,8 +235,7 @@ KINDS: Mapping[str, Callable[[Bench], Outcome]] = {
     "bad input": bad_input,
 }
 
-LONG = {"kill": 120, "full disk": 40, "read-only": 21, "two at once": 21, "bad input": 240}
-SHORT = {"kill": 3, "full disk": 2, "read-only": 1, "two at once": 1, "bad input": 8}
+COUNTS = {"kill": 120, "full disk": 40, "read-only": 21, "two at once": 21, "bad input": 240}
 """How many trials of each kind."""
 
 

@@ -1,7 +1,6 @@
 """Fault injection over every stage: kills, full disks and bad inputs at each rule of the tiny workflow.
 
-    python tests/support/faults.py FOLDER             # the long form, also: make torture
-    python tests/support/faults.py FOLDER --short     # a few of each
+    python tests/support/faults.py FOLDER    # also: make torture
 
 An undisturbed run in FOLDER is the reference. Each trial takes a copy of it, removes the outputs of one job, disturbs
 the command that makes them, and gives the same command again. A trial is survived if the outputs then have the same
@@ -36,8 +35,8 @@ studies: {crossing: {epsilons: ["0.08", "0.2"]}}
 
 DEMO = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml")
 COMMAND = (*DEMO, CONFIG, "--")
-ALL, FEW = ("all", "studies"), ("all",)
-"""Targets of the long and of the short form."""
+ALL = ("all", "studies")
+RESULTS = "results/"
 
 
 class Job(NamedTuple):
@@ -61,9 +60,9 @@ def make_reference(folder: Path, targets: Sequence[str]) -> Path:
     return reference
 
 
-def jobs_of(reference: Path, targets: Sequence[str]) -> list[Job]:
+def jobs_of(reference: Path, command: Sequence[str], targets: Sequence[str]) -> list[Job]:
     """Return the jobs of the reference run whose outputs were kept, as Snakemake tells them."""
-    table = run_snakemake(reference, "--detailed-summary", *COMMAND, *targets).stdout
+    table = run_snakemake(reference, "--detailed-summary", *command, *targets).stdout
     rows = [line.split("\t") for line in table.splitlines() if line.count("\t") >= 7]
     header, outputs, inputs = rows[0], {}, {}
     for row in rows[1:]:
@@ -72,7 +71,7 @@ def jobs_of(reference: Path, targets: Sequence[str]) -> list[Job]:
         if (reference / output).is_file():
             outputs.setdefault((cell["rule"], log), []).append(output)
             files = [name for name in cell["input-file(s)"].split(",") if (reference / name).is_file()]
-            inputs[cell["rule"], log] = [name for name in files if name.startswith("results/") or name == "mine.pt"]
+            inputs[cell["rule"], log] = [name for name in files if name.startswith(RESULTS) or name == "mine.pt"]
     # In an order of their own, since Snakemake's differs between calls.
     return sorted(
         Job(rule, tuple(sorted(made)), tuple(sorted(inputs[rule, log]))) for (rule, log), made in outputs.items()
@@ -100,26 +99,44 @@ def trials(jobs: list[Job], counts: dict[str, int]) -> Iterator[Trial]:
         for number in range(n):
             rule, detail = cases[number % len(cases)]
             job = by_rule[rule][0] if detail else chance.choice(by_rule[rule])
+            if detail and detail[1] == "another" and not job.inputs[detail[0]].startswith(RESULTS):
+                detail = (detail[0], "cut")
             yield Trial(kind, number, job.rule, job.outputs, job.inputs, detail)
 
 
-def run_trials(folder: Path, counts: dict[str, int], targets: Sequence[str], *, seconds: float) -> list[dict[str, Any]]:
-    """Run the trials that are not in the record yet, until the time is over, and return the record."""
-    reference = make_reference(folder, targets)
+def run_trials(
+    folder: Path,
+    reference: Path,
+    counts: dict[str, int],
+    *,
+    command: Sequence[str],
+    targets: Sequence[str],
+    seconds: float = float("inf"),
+) -> list[dict[str, Any]]:
+    """Run the trials that are not in the record yet, until the time is over, and return the record.
+
+    Args:
+        folder: where trials are made and recorded.
+        reference: an undisturbed run.
+        counts: how many trials of each kind.
+        command: arguments of Snakemake that made it, up to the ``--`` before the targets.
+        targets: whose jobs are disturbed.
+        seconds: begin no trial after so long.
+    """
     record = folder / "trials.jsonl"
     lines = record.read_text(encoding="utf-8").splitlines() if record.exists() else []
     done = [json.loads(line) for line in lines]
     known = {(row["kind"], row["number"]) for row in done}
-    waiting = [
-        trial for trial in trials(jobs_of(reference, targets), counts) if (trial.kind, trial.number) not in known
-    ]
+    jobs = jobs_of(reference, command, targets)
+    waiting = [trial for trial in trials(jobs, counts) if (trial.kind, trial.number) not in known]
     # Kinds side by side, so that a run that is cut short has tried all of them.
     waiting.sort(key=lambda trial: trial.number / counts[trial.kind])
-    ends, command = time.monotonic() + seconds, [sys.executable, "-m", "snakemake", *COMMAND]
+    ends = time.monotonic() + seconds
     for trial in waiting:
         if time.monotonic() > ends:
             break
-        outcome: Outcome = fault_kinds.run(trial, reference, folder / "trial", command)
+        program = [sys.executable, "-m", "snakemake", *command]
+        outcome: Outcome = fault_kinds.run(trial, reference, folder / "trial", program)
         row = {"kind": trial.kind, "number": trial.number, "rule": trial.rule, **outcome._asdict()}
         with record.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
@@ -148,16 +165,16 @@ def main() -> None:
     """Run the trials and print the table; status 1 if any was a loss."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--short", action="store_true", help="a few trials of each kind")
     parser.add_argument("--minutes", type=float, default=600, help="begin no trial after this long")
     parser.add_argument("--targets", nargs="+", help="whose jobs are disturbed; without it, all and studies")
     arguments = parser.parse_args()
-    counts = fault_kinds.SHORT if arguments.short else fault_kinds.LONG
+    counts = fault_kinds.COUNTS
     if os.geteuid() != 0:
         print("A small disk needs root: no trials of full disks")
         counts = {kind: n for kind, n in counts.items() if kind != "full disk"}
-    targets = arguments.targets or (FEW if arguments.short else ALL)
-    rows = run_trials(arguments.folder.resolve(), counts, targets, seconds=60 * arguments.minutes)
+    targets, folder = arguments.targets or ALL, arguments.folder.resolve()
+    reference = make_reference(folder, targets)
+    rows = run_trials(folder, reference, counts, command=COMMAND, targets=targets, seconds=60 * arguments.minutes)
     print(table(rows))
     losses = [row for row in rows if not row["survived"]]
     for row in losses:

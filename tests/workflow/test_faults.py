@@ -87,11 +87,19 @@ def test_half_a_file_after_a_kill_is_a_loss(reference: Path, monkeypatch: pytest
 
 
 def test_every_input_of_every_rule_is_damaged_in_every_way_before_any_comes_again():
-    jobs = [Job("plot", ("a.svg",), ("x.h5", "y.csv")), Job("train", ("m.pt",), ("x.h5",))]
+    jobs = [
+        Job("plot", ("a.svg",), ("results/x.h5", "results/y.csv")),
+        Job("train", ("m.pt",), ("results/x.h5",)),
+    ]
     damages = [(t.rule, t.detail) for t in trials(jobs, {"bad input": 24})]
     assert len(set(damages[:12])) == 12
     assert damages[:12] == damages[12:]
     assert [t.rule for t in trials(jobs, {"kill": 4})] == ["plot", "train", "plot", "train"]
+
+
+def test_a_file_of_the_users_own_may_be_another_one():
+    details = {trial.detail for trial in trials([Job("import", ("m.pt",), ("mine.pt",))], {"bad input": 4})}
+    assert details == {(0, "cut"), (0, "empty"), (0, "other bytes")}
 
 
 def test_the_table_counts_what_was_survived():

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from explorer_cases import unpacked
+from faults import run_trials
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
 from feature_sensitivity.studies.registry import STUDIES
 from snakemake_runs import TINY, planned, run_snakemake
@@ -113,6 +114,15 @@ def test_a_second_seed_adds_to_a_finished_run(edited: Path):
         assert "n = 2 training seeds (0, 1)" in re.sub(" +", " ", svg)
     assert "n = 2 training seeds (0, 1)" in (results / "claims.md").read_text()
     assert "±" in (results / "summary.txt").read_text()
+
+
+def test_a_few_faults_are_survived(finished_workflow: Path, tmp_path: Path):
+    counts = {"kill": 3, "full disk": 2, "read-only": 1, "two at once": 1, "bad input": 8}
+    if os.geteuid() != 0:
+        del counts["full disk"]  # which needs root
+    rows = run_trials(tmp_path, finished_workflow, counts, command=TINY, targets=["all"])
+    assert [row for row in rows if not row["survived"]] == []
+    assert len(rows) == sum(counts.values())
 
 
 def test_studies_are_targets_of_their_own(finished_workflow: Path):
