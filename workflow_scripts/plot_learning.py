@@ -26,7 +26,8 @@ def plot_learning(
         seeds: the seed, or what shows the spread over several.
     """
     tables = {
-        name: read_history(path, epochs=epochs, adversarial=name in adversarial) for name, path in histories.items()
+        name: read_history(path, model=name, epochs=epochs, adversarial=name in adversarial)
+        for name, path in histories.items()
     }
     caption = joined(protocol, SHOWN, "test accuracy without attack", seeds)
     save_figure(learning_figure(tables, caption=caption), svg)

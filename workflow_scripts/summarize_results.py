@@ -57,7 +57,8 @@ def summarize_results(
     """
     accuracies, check_tables = accuracy.read(), accuracy.read_checks()
     trained = {
-        name: read_history(path, epochs=epochs, adversarial=name in adversarial) for name, path in histories.items()
+        name: read_history(path, model=name, epochs=epochs, adversarial=name in adversarial)
+        for name, path in histories.items()
     }
     files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
     summary = summarize(pd.concat(accuracies.values(), ignore_index=True), files)

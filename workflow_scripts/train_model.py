@@ -22,6 +22,7 @@ from feature_sensitivity.training.train import train
 
 def train_model(
     *,
+    name: str,
     dataset: Path,
     dataset_name: str,
     evaluation: Path,
@@ -37,6 +38,7 @@ def train_model(
     """Train a network on a dataset file and write its checkpoint and its history.
 
     Args:
+        name: the model's; the seed of a replicate is part of it.
         dataset: the dataset file with the training images.
         dataset_name: its name.
         evaluation: the dataset file whose test images the history reports on.
@@ -80,7 +82,7 @@ def train_model(
         "seed": settings.seed,
         "versions": versions(device),
     }
-    write_table(history, table)
+    write_table(history, table.assign(model=name))
     save_checkpoint(model, trained, constants, metadata)
     side_checkpoint.unlink()
 
@@ -89,6 +91,7 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"train_model {snakemake.wildcards.model}"):
         check_files(snakemake.params.expected)
         train_model(
+            name=snakemake.wildcards.model,
             dataset=Path(snakemake.input.dataset),
             dataset_name=snakemake.params.dataset,
             evaluation=Path(snakemake.input.evaluation),

@@ -161,7 +161,7 @@ class Files:
 
 
 HISTORY = {"epoch": [1, 2], "learning_rate": [0.1, 0.1], "train_loss": [2.0, 1.0], "train_accuracy": [0.4, 0.5]}
-HISTORY |= {"test_accuracy": [0.3, 0.9], "seconds": [1.0, 1.0]}
+HISTORY |= {"test_accuracy": [0.3, 0.9], "seconds": [1.0, 1.0], "model": "normal"}
 
 
 def make_history(path: Path, **columns: list) -> Path:

@@ -160,7 +160,7 @@ def test_something_else_than_a_table(files: Files, content: bytes, tmp_path: Pat
     refused(files.accuracy.read, "normal.csv")
     history = tmp_path / "history.csv"
     history.write_bytes(content)
-    refused(lambda: read_history(history, epochs=2, adversarial=False), "history.csv")
+    refused(lambda: read_history(history, model="normal", epochs=2, adversarial=False), "history.csv")
 
 
 def test_other_settings_of_the_accuracies(files: Files):
@@ -175,6 +175,7 @@ def test_other_settings_of_the_accuracies(files: Files):
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
+        ({}, {"model": "robust_dataset"}, "is of normal, expected robust_dataset"),
         ({}, {"epochs": 3}, "has 2 rows, expected one for each of 3 epochs"),
         ({"epoch": [2, 1]}, {}, "expected one for each"),
         ({"robust_test_accuracy": [0.1, 0.2]}, {}, "is of an adversarial training"),
@@ -185,7 +186,11 @@ def test_other_settings_of_the_accuracies(files: Files):
 )
 def test_the_history_of_another_training(tmp_path: Path, columns: dict, options: dict, message: str):
     path = make_history(tmp_path / "normal.history.csv", **columns)
-    refused(lambda: read_history(path, **{"epochs": 2, "adversarial": False, **options}), "normal.history.csv", message)
+    refused(
+        lambda: read_history(path, **{"model": "normal", "epochs": 2, "adversarial": False, **options}),
+        "normal.history.csv",
+        message,
+    )
 
 
 def test_the_reader_of_sensitivities_hashes_each_checkpoint_once(files: Files, monkeypatch: pytest.MonkeyPatch):

@@ -37,6 +37,7 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         "test_accuracy",
         "seconds",
         "robust_test_accuracy",
+        "model",
     ]
     checkpoint = torch.load(results / "models/robust_dataset.pt", weights_only=True)
     assert {"state_dict", "architecture", "dataset", "training", "seed", "versions"} <= checkpoint.keys()

@@ -11,12 +11,14 @@ NUMBERS = ("epoch", "learning_rate", "train_loss", "train_accuracy", "test_accur
 ROBUST = "robust_test_accuracy"
 
 
-def read_history(path: Path, *, epochs: int, adversarial: bool) -> pd.DataFrame:
+def read_history(path: Path, *, model: str, epochs: int, adversarial: bool) -> pd.DataFrame:
     """Return ``results/models/{model}.history.csv``, a row for each epoch.
 
     Raises :class:`UserError` when it is damaged, or of another training.
     """
-    table = read_table(path, numbers=(*NUMBERS, *([ROBUST] if adversarial else [])))
+    table = read_table(path, texts=("model",), numbers=(*NUMBERS, *([ROBUST] if adversarial else [])))
+    if set(table.model) != {model}:
+        raise UserError(f"{path} is of {', '.join(sorted(map(str, set(table.model))))}, expected {model}; {ADVICE}")
     if table.epoch.tolist() != list(range(1, epochs + 1)):
         raise UserError(f"{path} has {len(table)} rows, expected one for each of {epochs} epochs; {ADVICE}")
     if ROBUST in table and not adversarial:
