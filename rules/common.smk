@@ -484,8 +484,19 @@ def last_layer_refit():
 
 
 def changed_in_protocol():
-    """Return what the configuration of this run changes in config.yaml, as YAML."""
-    changed = {key: value for key, value in CHANGED.items() if key != "pathvars"}
+    """Return what the configuration of this run changes in config.yaml, as YAML, besides where files lie."""
+    changed = {
+        key: value
+        for key, value in CHANGED.items()
+        if key not in ("pathvars", "interpretation")
+    }
+    datasets = {
+        name: {key: value for key, value in entry.items() if key != "path"}
+        for name, entry in changed.pop("datasets", {}).items()
+        if entry.keys() - {"path"}
+    }
+    if datasets:
+        changed["datasets"] = datasets
     return yaml.safe_dump(changed, sort_keys=False, default_flow_style=None, width=100)
 
 

@@ -37,7 +37,7 @@ rule write_reference:
             for of_page in REFERENCE_FIGURES.values()
             for figure in of_page.values()
         ],
-        interpretation=config["interpretation"] or [],
+        interpretation=[config["interpretation"]] if config["interpretation"] else [],
     output:
         page="<results>/reference/reference.md",
         figures=[
@@ -55,7 +55,7 @@ rule write_reference:
         mem_mb=memory(2),
         runtime=10,
     params:
-        title=f"Reference run: {results().name}",
+        title="Reference run",
         changed=changed_in_protocol(),
         captions=[list(of_page) for of_page in REFERENCE_FIGURES.values()],
         benchmarks=str(results() / "benchmarks"),
