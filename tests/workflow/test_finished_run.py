@@ -161,6 +161,10 @@ def test_the_studies_run_and_are_reported(edited: Path):
             assert (edited / f"results/tiny/studies/attack_strength/{protocol}/{figure}").stat().st_size > 1000
     assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/error_bounds/*.csv"))).violations.ge(0).all()
     assert planned(edited, *TINY, "all") == {}, "the plan does not depend on what is there besides"
+    (edited / "words.toml").write_text('introduction = ["Small."]\n')
+    words, only = ("--config", "interpretation=words.toml"), ("--allowed-rules", "write_reference")
+    run_snakemake(edited, *TINY[:-1], *words, *only, "--", "results/tiny/reference/reference.md")
+    assert "\n\nSmall.\n\n" in (edited / "results/tiny/reference/reference.md").read_text()
     run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", *others)
     report = (edited / "report.html").read_text()
     assert "The paper's claims: " in report, "what the report opens with"
