@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fault_kinds import ON_A_READ_ONLY_DISK
-from snakemake_runs import planned, run_snakemake
+from snakemake_runs import ROOT, planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -204,6 +204,17 @@ def test_the_workflow_runs_from_any_folder(workflow: Path, tmp_path: Path, profi
     chosen = ("--profile", str(workflow / "profiles" / profile)) if profile else ()
     plan = planned(elsewhere, "-s", str(workflow / "Snakefile"), *chosen, "--", "all")
     assert plan["measure_sensitivity"] == (48 if profile == "cifar10_cpu" else 12)
+
+
+def test_the_reference_run_takes_the_networks_that_are_there(workflow: Path):
+    shutil.copytree(ROOT / "docs", workflow / "docs")
+    profile, own = "profiles/cifar10_cpu", "docs/reference.yaml"
+    plan = planned(workflow, "--profile", profile, "--configfile", f"{profile}/config.yaml", own, "--", "reference")
+    assert plan["import_model"] == 3
+    assert plan["measure_sensitivity"] == 14, "those of two models at one more epsilon for the crossing"
+    assert plan["report_study"] == 7
+    assert plan["write_reference"] == 1
+    assert "train_model" not in plan
 
 
 def test_without_conda_the_way_to_go_without_is_named(workflow: Path, monkeypatch: pytest.MonkeyPatch):
