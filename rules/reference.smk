@@ -24,6 +24,10 @@ REFERENCE_FIGURES = {
     },
 }
 
+DRAWN_IN_REFERENCE = [
+    figure for of_page in REFERENCE_FIGURES.values() for figure in of_page.values()
+]
+
 
 rule write_reference:
     input:
@@ -32,18 +36,13 @@ rule write_reference:
         summary="<results>/summary.csv",
         claims="<results>/claims.csv",
         pages=list(REFERENCE_FIGURES),
-        figures=[
-            figure
-            for of_page in REFERENCE_FIGURES.values()
-            for figure in of_page.values()
-        ],
+        figures=DRAWN_IN_REFERENCE,
         interpretation=[config["interpretation"]] if config["interpretation"] else [],
     output:
         page="<results>/reference/reference.md",
         figures=[
             f"<results>/reference/figures/reference_{Path(figure).name}"
-            for of_page in REFERENCE_FIGURES.values()
-            for figure in of_page.values()
+            for figure in DRAWN_IN_REFERENCE
         ],
     log:
         "<logs>/write_reference.log",

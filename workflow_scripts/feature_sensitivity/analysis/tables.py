@@ -1,6 +1,6 @@
 """Tables as CSV files."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -36,14 +36,6 @@ def read_table(path: Path, *, texts: Sequence[str] = (), numbers: Sequence[str],
         if not is_number or (finite and not np.isfinite(table[name]).all()):
             raise UserError(f"{path}: {name} holds something else than {'finite ' if finite else ''}numbers; {ADVICE}")
     return table
-
-
-def read_tables(
-    paths: Iterable[Path], *, texts: Sequence[str] = (), numbers: Sequence[str], finite: bool = True
-) -> pd.DataFrame:
-    """Return the rows of several files with the same columns, in the order of the files; see :func:`read_table`."""
-    tables = [read_table(path, texts=texts, numbers=numbers, finite=finite) for path in paths]
-    return pd.concat(tables, ignore_index=True)
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

@@ -25,7 +25,7 @@ Row = tuple[str | int | float, ...]
 class Scope(NamedTuple):
     """What a table is of: models, epsilons as spelled in the config, and the study's settings.
 
-    The settings are those under ``studies`` in the config, and ``norm`` and ``stronger_attack`` of the run.
+    The settings are those under ``studies`` in the config, and ``norm`` and ``stronger_attack`` of the accuracies.
     """
 
     models: Sequence[str]
