@@ -21,8 +21,10 @@ from feature_sensitivity.networks.classifier import Classifier
 STEPS = 20
 
 
-def by_protocol(name: str, epsilon: str | float, *, search_dtype: str = "float32") -> ExtremaSettings:
-    """Return the settings that the config gives to a protocol."""
+def by_protocol(
+    name: str, epsilon: str | float, *, steps: int | None = None, search_dtype: str = "float32"
+) -> ExtremaSettings:
+    """Return the settings that the config gives to a protocol, with another number of ``steps`` where it is given."""
     section = {
         "norm": "linf",
         "epsilon_unit": "standardized",
@@ -31,6 +33,7 @@ def by_protocol(name: str, epsilon: str | float, *, search_dtype: str = "float32
         "batch_size": None,
         "search_dtype": search_dtype,
         **PROTOCOLS[name],
+        **({"steps": steps} if steps else {}),
     }
     return ExtremaSettings.from_config(section, epsilon=str(epsilon), seed=0)
 

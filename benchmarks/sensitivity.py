@@ -2,7 +2,8 @@
 
 Every side attacks the same (image, feature, direction) rows from the same starts until it moves features as far as
 the paper's 20 steps do: the others in 20 steps, Auto-PGD in the fewest that reach it, the engine by the paper's
-protocol and by ``fast``. A side's time for the whole protocol is proportional to its time per row. Peers attack a
+protocol, by ``fast``, whose steps suffice on every network that was tried, and by the fewest such steps that suffice on
+this one. A side's time for the whole protocol is proportional to its time per row. Peers attack a
 sample of the rows, since all their rows cost the same; the engine attacks all of them, since some finish early. The
 peers have a process of their own (peers.py).
 """
@@ -10,6 +11,7 @@ peers have a process of their own (peers.py).
 import argparse
 import multiprocessing
 import threading
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -30,6 +32,9 @@ from feature_sensitivity.evaluation.default_definition import max_abs_movement
 from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES, FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
 from feature_sensitivity.runtime.devices import best_device
+
+SIDES = {"paper": "`paper`", "fast": "`fast`", "fewest": "as few steps of `fast`'s kind as suffice"}
+"""What the table calls the engine's sides."""
 
 
 class Counter:
@@ -85,16 +90,19 @@ def main() -> None:
         initargs=(problem.network.state_dict(), str(device)),
     )
 
-    def measure(epsilon: float, protocol: str) -> FeatureExtrema:
+    def measure(epsilon: float, protocol: str, steps: int | None = None) -> FeatureExtrema:
         return measure_extrema(
             network=problem.network,
             x=x,
             image_index=index,
             features=np.arange(n_features),
             standardization=problem.standardization,
-            settings=by_protocol(protocol, epsilon, search_dtype=arguments.search_dtype),
+            settings=by_protocol(protocol, epsilon, steps=steps, search_dtype=arguments.search_dtype),
             device=device,
         )
+
+    def moved(epsilon: float, protocol: str, steps: int | None = None) -> float:
+        return movement(measure(epsilon, protocol, steps))
 
     def peer_seconds(name: str, epsilon: float, batch_size: int) -> float:
         rows = peers.sample_rows(x, index, n_features, epsilon, arguments.peer_rows)
@@ -110,34 +118,42 @@ def main() -> None:
     print(f"{describe(device)}; width {problem.width}; {arguments.rounds} rounds, in each of which")
     print(f"every peer attacks {arguments.peer_rows} rows and the engine all {n_rows} of {len(index)} images")
     print()
-    print("| epsilon | side | steps | batch | rows/s | engine, `paper` | engine, `fast` |")
-    print("|---|---|---|---|---|---|---|")
+    print("| epsilon | side | steps | batch | rows/s | engine, `paper` | engine, `fast` | engine, fewest steps |")
+    print("|---|---|---|---|---|---|---|---|")
     notes = []
     for epsilon in arguments.epsilons:
+        target = moved(epsilon, "paper")
+        farther = moved(epsilon, "fast") / target
+        steps = {"paper": STEPS, "fast": PROTOCOLS["fast"]["steps"]}
+        steps["fewest"] = fewest_steps(partial(moved, epsilon, "fast"), target)
+        engine = {
+            side: partial(measure, epsilon, "paper" if side == "paper" else "fast", n) for side, n in steps.items()
+        }
         rounds = []
         for _ in range(arguments.rounds):
             rates = {name: arguments.peer_rows / peer_seconds(name, epsilon, chosen[name]) for name in names}
             matrix = matrix_rate(device, getattr(torch, arguments.search_dtype))
-            for protocol in ("paper", "fast"):
+            for side, run in engine.items():
                 with Counter() as counter:
-                    taken = seconds(partial(measure, epsilon, protocol), device)
-                rates[protocol] = n_rows / taken
-                if protocol == "paper":
+                    taken = seconds(run, device)
+                rates[side] = n_rows / taken
+                if side == "paper":
                     steps_taken = counter.steps + counter.forwards / 2
                     executed = executed_flop(counter, problem.width, x) / taken
             rounds.append((rates, executed, matrix))
-        for name in (*names, "paper", "fast"):
+        for name in (*names, *engine):
             rate = median(rates[name] for rates, _, _ in rounds)
-            paper, fast = (spread([rates[side] / rates[name] for rates, _, _ in rounds]) for side in ("paper", "fast"))
-            steps = auto_pgd_steps[epsilon] if "Auto-PGD" in name else PROTOCOLS.get(name, {"steps": STEPS})["steps"]
-            shown = name if name in names else f"this engine, `{name}`"
+            ratios = [spread([rates[side] / rates[name] for rates, _, _ in rounds]) for side in engine]
+            taken_steps = auto_pgd_steps[epsilon] if "Auto-PGD" in name else steps.get(name, STEPS)
+            shown = name if name in names else f"this engine, {SIDES[name]}"
             batch = chosen.get(name, BATCH_SIZES[device.type])
-            print(f"| {epsilon:g} | {shown} | {steps} | {batch} | {rate:.1f} | {paper} | {fast} |", flush=True)
+            print(
+                f"| {epsilon:g} | {shown} | {taken_steps} | {batch} | {rate:.1f} | {' | '.join(ratios)} |", flush=True
+            )
         left = steps_taken / (n_rows * (STEPS + 0.5))
         executed, matrix = (median(values) for values in list(zip(*rounds, strict=True))[1:])
-        moved = {protocol: movement(measure(epsilon, protocol)) for protocol in ("paper", "fast")}
         notes.append(
-            f"At {epsilon:g} `fast` moves features {moved['fast'] / moved['paper']:.3f} times as far as `paper`. Under "
+            f"At {epsilon:g} `fast` moves features {farther:.3f} times as far as `paper`. Under "
             f"`paper`, dropping finished rows leaves {100 * left:.0f} % of the steps; the engine executes "
             f"{executed / 1e9:.0f} GFLOP/s, {100 * executed / matrix:.0f} % of the {matrix / 1e9:.0f} of a matrix "
             f"product in {arguments.search_dtype}."
@@ -163,8 +179,12 @@ def steps_of_auto_pgd(problem: Problem, epsilon: float) -> int:
     def moved(found: Found) -> float:
         return float(rows.movement(found[0]).mean())
 
-    target = moved(projected(rows, STEPS, first=1 / 8))
-    return next((n for n in range(4, STEPS) if moved(auto_pgd(rows, n)) >= target), STEPS)
+    return fewest_steps(lambda n: moved(auto_pgd(rows, n)), moved(projected(rows, STEPS, first=1 / 8)))
+
+
+def fewest_steps(moved: Callable[[int], float], target: float) -> int:
+    """Return the fewest steps that move features as far as the target."""
+    return next((n for n in range(4, STEPS) if moved(n) >= target), STEPS)
 
 
 def executed_flop(counter: Counter, width: int, x: Tensor) -> float:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+import yaml
 
 from snakemake_runs import ROOT
 
@@ -31,3 +32,14 @@ def test_parsing_the_rules_imports_nothing_heavy(name: str):
     code = "\n".join(["import sys", "sys.path.insert(0, 'workflow_scripts')", *imports, "print(*sys.modules)"])
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert {"torch", "matplotlib", "pandas", "numpy", "scipy"}.isdisjoint(done.stdout.split())
+
+
+@pytest.mark.parametrize("name", ["demo", "cifar10_cpu", "slurm"])
+def test_a_profile_sets_the_threads_of_every_measurement(name: str):
+    profile = yaml.safe_load((ROOT / "profiles" / name / "profile.yaml").read_text())
+    computing = {rule for rule, block in WITH_SCRIPT.items() if "threads: compute_threads()" in block}
+    variants = re.findall(r"^ *use rule (\w+) as (\w+)", "\n".join(FILES.values()), re.MULTILINE)
+    computing |= {variant for rule, variant in variants if rule in computing}
+    measurements = {rule for rule in computing if rule.startswith(("measure_", "keep_", "bound_"))}
+    assert len(measurements) == 10
+    assert measurements <= profile["set-threads"].keys() <= computing
