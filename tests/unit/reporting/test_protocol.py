@@ -84,6 +84,16 @@ def test_training_states_both_kinds(paper: dict[str, Any]):
     assert "linf PGD with epsilon 0.08, 7 steps of 5/14 epsilon" in sentence
 
 
+def test_training_states_its_augmentations(paper: dict[str, Any]):
+    def augmentation(**changes: Any) -> str:
+        sentence = protocol.training({**paper["training"], **changes}, paper["adversarial_training"])
+        return sentence.partition("weight decay 0.0005, ")[2].partition("; adversarial training")[0]
+
+    assert augmentation() == "horizontal flips"
+    assert augmentation(crop_padding=4) == "horizontal flips, random crops after padding by 4 pixels"
+    assert augmentation(horizontal_flip=False) == "no augmentation"
+
+
 def test_the_spread_over_seeds_is_stated_where_there_are_several():
     assert protocol.accuracy_bars("") == "bars: 95 % Wilson intervals"
     assert protocol.accuracy_bars("n = 2") == "points and bars: mean and standard deviation over n = 2"

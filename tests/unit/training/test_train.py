@@ -17,6 +17,7 @@ from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
 from feature_sensitivity.training.adversary import attackable, attacked_images
+from feature_sensitivity.training.trainer import random_crops
 from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run, weights
 
 
@@ -55,7 +56,7 @@ def test_robust_accuracy_is_logged_with_each_epoch(
 def test_an_interrupted_training_ends_with_the_same_weights(
     digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, schedule: str
 ):
-    settings = replace(SETTINGS, schedule=schedule, attack=ATTACK, horizontal_flip=True)
+    settings = replace(SETTINGS, schedule=schedule, attack=ATTACK, horizontal_flip=True, crop_padding=2)
     undisturbed, history = run(digits, tmp_path / "undisturbed.pt", settings)
     save = training.save_side_checkpoint
 
@@ -90,6 +91,16 @@ def test_a_damaged_side_checkpoint_is_not_used(digits: tuple[Split, Split], tmp_
     again, _ = run(digits, path, SETTINGS)
     assert path.with_name("side.pt.damaged").exists()
     assert equal(weights(again), weights(first))
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_a_crop_is_a_part_of_the_padded_image(dtype: torch.dtype):
+    images = torch.arange(1, 41).reshape(1, 2, 4, 5).to(dtype)
+    padded = torch.nn.functional.pad(images[0], (2, 2, 2, 2))
+    possible = [padded[:, top : top + 4, left : left + 5] for top in range(5) for left in range(5)]
+    crops = random_crops(images.expand(500, -1, -1, -1), 2, torch.Generator().manual_seed(0))
+    found = [next(n for n, part in enumerate(possible) if torch.equal(part, crop)) for crop in crops]
+    assert set(found) == set(range(25))
 
 
 def test_the_seed_decides(digits: tuple[Split, Split], tmp_path: Path):

@@ -13,6 +13,7 @@ SCHEDULES = ("step", "constant", "cosine", "one_cycle")
 class TrainingSettings:
     """What a training run depends on besides its data.
 
+    ``crop_padding``: pixels by which an image is padded with black before a random part of its size is taken.
     ``attack``: that of adversarial training; None in normal training.
     ``attack_batchnorm``: inside the attack ``eval`` uses the running statistics, ``train`` those of the attacked batch.
     ``mixed_precision``: convolutions and matrix products in bfloat16, which needs no scaling of the loss; CUDA only.
@@ -27,6 +28,7 @@ class TrainingSettings:
     schedule: str
     horizontal_flip: bool
     seed: int
+    crop_padding: int = 0
     attack: Attack | None = None
     attack_batchnorm: str = "eval"
     mixed_precision: bool = False

@@ -43,12 +43,15 @@ def feature_attack(settings: Settings) -> str:
 
 def training(settings: Settings, adversarial: Settings) -> str:
     """Return the training, from the config's sections ``training`` and ``adversarial_training``."""
-    flips = "horizontal flips" if settings["horizontal_flip"] else "no augmentation"
+    flips = "horizontal flips" if settings["horizontal_flip"] else ""
+    padding = settings["crop_padding"]
+    crops = f"random crops after padding by {padding} pixels" if padding else ""
+    augmentation = ", ".join(filter(None, [flips, crops])) or "no augmentation"
     return (
         f"momentum SGD, {settings['epochs']} epochs, batch {settings['batch_size']}, learning rate "
-        f"{settings['learning_rate']} ({settings['schedule']}), weight decay {settings['weight_decay']:g}, {flips}; "
-        f"adversarial training attacks every batch by {adversarial['norm']} PGD with epsilon {adversarial['epsilon']}, "
-        f"{_steps(adversarial)}"
+        f"{settings['learning_rate']} ({settings['schedule']}), weight decay {settings['weight_decay']:g}, "
+        f"{augmentation}; adversarial training attacks every batch by {adversarial['norm']} PGD with epsilon "
+        f"{adversarial['epsilon']}, {_steps(adversarial)}"
     )
 
 

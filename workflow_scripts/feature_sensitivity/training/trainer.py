@@ -127,12 +127,25 @@ class Trainer:
         return mean_loss, n_correct.item() / n_images
 
     def _augmented(self, rows: Tensor) -> Tensor:
-        x = self.standardization.standardize(self._images[rows])
+        images = self._images[rows]
+        if self._settings.crop_padding:
+            images = random_crops(images, self._settings.crop_padding, self._generator)
+        x = self.standardization.standardize(images)
         x = x.contiguous(memory_format=self._memory_format)
         if self._settings.horizontal_flip:
             flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5
             x = torch.where(flipped[:, None, None, None], x.flip(3), x)
         return x
+
+
+def random_crops(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
+    """Return of each image [n, channels, height, width] a random part of its size, after padding with black."""
+    n, _, height, width = images.shape
+    top, left = torch.randint(2 * padding + 1, (2, n), generator=generator, device=images.device)
+    image = torch.arange(n, device=images.device)[:, None, None]
+    rows = (top[:, None] + torch.arange(height, device=images.device))[:, :, None]
+    columns = (left[:, None] + torch.arange(width, device=images.device))[:, None, :]
+    return F.pad(images, (padding,) * 4)[image, :, rows, columns].permute(0, 3, 1, 2)
 
 
 def _compiled(network: nn.Module, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
