@@ -4,12 +4,14 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from feature_sensitivity.analysis.benchmark_table import costs_by_rule
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
 from feature_sensitivity.reporting.documents import write_text
 from feature_sensitivity.reporting.interpretation import Interpretation, read_interpretation
-from feature_sensitivity.reporting.reference import Section, reference_page
+from feature_sensitivity.reporting.reference import Figure, Section, reference_page
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.runtime.machine import commit, machine_name
@@ -22,6 +24,12 @@ def versions_of(sensitivity: Sequence[Path]) -> dict[str, str]:
         name: ", ".join(sorted({str(found[name]) for found in attributes}))
         for name in ("device", "feature_sensitivity_version", "torch_version")
     }
+
+
+def width_on_page(figure: Path) -> int:
+    """Return a PNG file's width in pixels of 1/100 inch, so that its text is as large as the page's."""
+    with Image.open(figure) as image:
+        return round(100 * image.width / image.info["dpi"][0])
 
 
 def write_reference(
@@ -54,9 +62,12 @@ def write_reference(
         interpretation: what a person wrote about the run.
         page: the file to write.
     """
-    paths = (str(copy.relative_to(page.parent)) for copy in copies)
+    shown = (
+        Figure(str(copy.relative_to(page.parent)), width_on_page(figure))
+        for figure, copy in zip(figures, copies, strict=True)
+    )
     opening, *sections = (
-        Section(path.read_text(encoding="utf-8"), {caption: next(paths) for caption in of_page})
+        Section(path.read_text(encoding="utf-8"), {caption: next(shown) for caption in of_page})
         for path, of_page in zip(pages, captions, strict=True)
     )
     texts = ("claim", "sentence", "verdict")

@@ -465,7 +465,7 @@ def test_write_reference(files: Files, tmp_path: Path):
     )
     text = page.read_text(encoding="utf-8")
     assert f"| torch_version               | {torch.__version__}" in text
-    assert "![Figure 1](figures/reference_figure1.png)" in text
+    assert '<img src="figures/reference_figure1.png" width="640" alt="Figure 1">' in text
     assert copy.read_bytes() == figure.read_bytes()
     assert "As expected." in text
     assert "## The norm\n\nAnswer." in text

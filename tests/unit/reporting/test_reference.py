@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.reporting.interpretation import Interpretation, Published, read_interpretation
-from feature_sensitivity.reporting.reference import Section, reference_page
+from feature_sensitivity.reporting.reference import Figure, Section, reference_page
 from feature_sensitivity.runtime.errors import UserError
 
 SUMMARY = pd.DataFrame(
@@ -36,9 +36,12 @@ def page(**changes) -> str:
         "facts": {"commit": "abc"},
         "changed": "epochs: 5\n",
         "summary": SUMMARY,
-        "opening": Section("# Accuracy\n\ntext", {"Figure 1": "figures/a.png"}),
+        "opening": Section("# Accuracy\n\ntext", {"Figure 1": Figure("figures/a.png", 520)}),
         "claims": CLAIMS,
-        "sections": [Section("# The norm\n\n## Part\n", {"norms": "figures/b.png"}), Section("# Other", {})],
+        "sections": [
+            Section("# The norm\n\n## Part\n", {"norms": Figure("figures/b.png", 720)}),
+            Section("# Other", {}),
+        ],
         "costs": COSTS,
         "interpretation": Interpretation(),
     }
@@ -47,8 +50,10 @@ def page(**changes) -> str:
 
 def test_pages_become_sections_with_their_figures():
     text = page()
-    assert "\n## Accuracy\n\ntext\n\n![Figure 1](figures/a.png)\n\n## Verdicts\n" in text
-    assert "\n## The norm\n\n### Part\n\n![norms](figures/b.png)\n\n## Other\n" in text
+    first = '<img src="figures/a.png" width="520" alt="Figure 1">'
+    second = '<img src="figures/b.png" width="720" alt="norms">'
+    assert f"\n## Accuracy\n\ntext\n\n{first}\n\n## Verdicts\n" in text
+    assert f"\n## The norm\n\n### Part\n\n{second}\n\n## Other\n" in text
     assert "epochs: 5" in text
 
 

@@ -16,11 +16,18 @@ GENERATED = (
 )
 
 
+class Figure(NamedTuple):
+    """Where a figure is, seen from the page, and how wide it is shown, in pixels."""
+
+    path: str
+    width: int
+
+
 class Section(NamedTuple):
-    """A page of the run, in Markdown, and the figures that stand with it: paths, seen from the whole, by caption."""
+    """A page of the run, in Markdown, and the figures that stand with it, by caption."""
 
     page: str
-    figures: Mapping[str, str]
+    figures: Mapping[str, Figure]
 
 
 def reference_page(
@@ -63,7 +70,10 @@ def _included(section: Section) -> list[str]:
     """Return the parts of a section: its page, each heading a level lower, and its figures."""
     lines = section.page.rstrip().splitlines()
     page = "\n".join(f"#{line}" if line.startswith("#") else line for line in lines)
-    return [page, *(f"![{caption}]({path})" for caption, path in section.figures.items())]
+    images = (
+        f'<img src="{path}" width="{width}" alt="{caption}">' for caption, (path, width) in section.figures.items()
+    )
+    return [page, *images]
 
 
 def _table(facts: Mapping[str, str]) -> str:
