@@ -33,9 +33,11 @@ from feature_sensitivity.config.models import own_sensitivity_settings
 from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.protocols import with_protocols
+from feature_sensitivity.config.replicates import has_replicates
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.replicates import seed_of
+from feature_sensitivity.config.replicates import with_seed
 from feature_sensitivity.config.study_faults import study_faults
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.config.units import as_file_name
@@ -137,7 +139,11 @@ POSSIBLE_STUDIES = [study for study in STUDIES if not list(study_faults(study, c
 
 MODELS = list(config["models"])
 REPLICATES = replicate_names(config["models"], config["seeds"])
-IMPORTED = [model for model in MODELS if is_imported(config["models"][model])]
+IMPORTED = [
+    replicate
+    for replicate in REPLICATES
+    if is_imported(config["models"][model_of(replicate)])
+]
 TRAINED = [replicate for replicate in REPLICATES if replicate not in IMPORTED]
 
 EVALUATION_DATA = config["evaluation_dataset"]
@@ -235,7 +241,8 @@ def code_of(script):
 
 def model_settings(replicate):
     """Return what the config says of a model; its replicates differ in the seed alone."""
-    return config["models"].get(model_of(replicate), {})
+    entry = config["models"].get(model_of(replicate), {})
+    return with_seed(entry, seed_of(replicate, config["seeds"]))
 
 
 def training_attack(wildcards):
@@ -388,7 +395,8 @@ def several_seeds():
         return ""
     seeds = config["seeds"]
     text = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
-    return f"{text}, except {', '.join(IMPORTED)}" if IMPORTED else text
+    single = [name for name in MODELS if not has_replicates(config["models"][name])]
+    return f"{text}, except {', '.join(single)}" if single else text
 
 
 def dataset_settings(wildcards):

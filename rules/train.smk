@@ -62,7 +62,9 @@ rule import_model:
         runtime=10,
     params:
         expected=expected_of_inputs,
-        architecture=lambda wildcards: architecture_of(config, wildcards.model),
+        architecture=lambda wildcards: architecture_of(
+            config, model_of(wildcards.model)
+        ),
         standardization=config["standardization"],
         own_standardization=own_standardization,
         weights=weights_of,

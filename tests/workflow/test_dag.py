@@ -115,6 +115,14 @@ def test_networks_that_are_trained_already_need_no_training_data(workflow: Path)
     assert plan.keys().isdisjoint({"train_model", "construct_dataset", "plot_construction"})
 
 
+def test_networks_trained_elsewhere_with_several_seeds_are_replicates(three_seeds: Path):
+    for seed in (0, 1, 2):
+        (three_seeds / f"mine_{seed}.pt").touch()
+    plan = planned(three_seeds, "--config", "models={mine: {dataset: cifar10, weights: 'mine_{seed}.pt'}}", "--", "all")
+    assert (plan["import_model"], plan["train_model"]) == (3, 9)
+    assert (plan["measure_accuracy"], plan["measure_sensitivity"]) == (12, 48)
+
+
 def test_a_single_target_plans_its_ancestors_only(workflow: Path):
     plan = planned(workflow, "results/sens/adversarial_0.08.h5")
     assert plan == {"fetch_dataset": 1, "train_model": 1, "measure_sensitivity": 1}

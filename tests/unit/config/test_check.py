@@ -271,6 +271,8 @@ def test_every_key_of_the_configuration_carries_a_comment_or_stands_under_one():
         ({"architecture": "net.py:small"}, "'net.py' is no file seen from this folder"),
         ({"architecture": "broken.py:small"}, "broken.py is not valid Python"),
         ({"weights": "mine.pt", "weights_sha256": 64 * "0"}, "not models.mine.weights_sha256; get the file again"),
+        ({"weights": "{seed}.pt"}, "but there is no file '0.pt'; correct the path, or seeds"),
+        ({"weights": "mine{seed}.pt", "weights_sha256": 64 * "0"}, "which cannot all have models.mine.weights_sha256"),
         ({"weights": "mine.pt", "standardization": {"mean": [0], "std": [1]}}, "needs 3 numbers in mean and in std"),
         ({"weights": "mine.pt", "positions": "row 3"}, "models.mine.positions is 'row 3'; write null, mean, all"),
     ],
@@ -279,7 +281,8 @@ def test_a_model_of_its_own_that_cannot_be_is_told(
     entry: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)
-    Path("mine.pt").write_bytes(b"weights")
+    for name in ("mine.pt", "mine0.pt"):
+        Path(name).write_bytes(b"weights")
     Path("nets.py").write_text("def small(): ...\n")
     Path("broken.py").write_text("def small(\n")
     found = faults(merged(PAPER, {"models": {"mine": {"dataset": "cifar10", **entry}}}), SCHEMA)

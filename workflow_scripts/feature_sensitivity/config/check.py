@@ -7,7 +7,7 @@ from typing import Any
 
 from feature_sensitivity.config.measures import measure_faults
 from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.replicates import SEED, model_of, with_seed
 from feature_sensitivity.config.schema_faults import schema_faults
 from feature_sensitivity.config.size_faults import size_faults
 from feature_sensitivity.config.units import exact
@@ -115,7 +115,13 @@ def _weights_faults(config: Config, model: str) -> Iterator[str]:
         if is_imported(settings) and needs_weights(architecture_of(config, model)):
             yield f"{key} has neither training nor weights; write training: normal, or the path of its weights"
         return
-    if not Path(weights).is_file():
+    if SEED in weights:
+        if sha256:
+            yield f"{key}.weights names a file for each seed, which cannot all have {key}.weights_sha256; leave it out"
+        for seed in config["seeds"]:
+            if not Path(file := with_seed(settings, seed)["weights"]).is_file():
+                yield f"{key}.weights is {weights!r}, but there is no file {file!r}; correct the path, or seeds"
+    elif not Path(weights).is_file():
         yield f"{key}.weights is {weights!r}, which is no file seen from this folder; correct the path"
     elif sha256 and (found := sha256_of_file(Path(weights))) != sha256:
         yield (

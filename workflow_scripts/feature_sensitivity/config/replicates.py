@@ -1,4 +1,4 @@
-"""Replicates: a model trained again with further seeds, each under a name of its own. Needs no torch.
+"""Replicates: a model trained with further seeds, here or elsewhere, each under a name of its own. Needs no torch.
 
 The first seed keeps the model's name; another seed adds itself, as in ``normal_seed1``. No model of a
 configuration may end so, and an epsilon follows an underscore of its own, so every file name can be read back.
@@ -10,19 +10,33 @@ from typing import Any
 
 from feature_sensitivity.config.models import is_imported
 
+SEED = "{seed}"
+"""What stands for the seed in the path of weights."""
+
 SUFFIX = re.compile(r"_seed(\d+)$")
 
 
 def replicate_names(models: Mapping[str, Mapping[str, Any]], seeds: Sequence[int]) -> list[str]:
     """Return the name of every model with every seed, model by model, in the order of the seeds.
 
-    ``models`` are the configuration's; one that is trained already has no further replicates.
+    ``models`` are the configuration's.
     """
     return [
         name
         for model, settings in models.items()
-        for name in (model, *(f"{model}_seed{seed}" for seed in seeds[1:] if not is_imported(settings)))
+        for name in (model, *(f"{model}_seed{seed}" for seed in seeds[1:] if has_replicates(settings)))
     ]
+
+
+def has_replicates(settings: Mapping[str, Any]) -> bool:
+    """Return whether there is a network for each seed: trained here, or with ``{seed}`` in the path of its weights."""
+    return not is_imported(settings) or SEED in (settings.get("weights") or "")
+
+
+def with_seed(settings: Mapping[str, Any], seed: int) -> dict[str, Any]:
+    """Return a model's entry in the configuration with the path of one seed's weights."""
+    weights = settings.get("weights")
+    return {**settings, "weights": weights.replace(SEED, str(seed))} if weights else dict(settings)
 
 
 def model_of(replicate: str) -> str:
