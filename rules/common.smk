@@ -535,7 +535,6 @@ def study_settings(wildcards):
     """Return the settings on which the rows of a study's tables depend."""
     return {
         **STUDY.get(wildcards.study, {}),
-        "norm": config["accuracy"]["norm"],
         "stronger_attack": config["accuracy"]["stronger_attack"],
     }
 

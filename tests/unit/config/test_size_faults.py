@@ -62,7 +62,7 @@ def test_images_of_a_local_file_are_counted(tmp_path: Path):
     assert faults(config, SCHEMA) == []
 
 
-def test_a_study_names_the_models_and_images_that_it_lacks():
+def test_a_study_names_the_models_norms_and_images_that_it_lacks():
     for study in STUDIES:
         assert list(study_faults(study, PAPER)) == []
     config = merged(PAPER, {"studies": {"norms": {"images": 20_000}}})
@@ -71,6 +71,11 @@ def test_a_study_names_the_models_and_images_that_it_lacks():
     assert "models does not define normal and adversarial" in next(study_faults("last_layer_refit", config))
     assert list(study_faults("norms", config)) == [
         "studies.norms.images is 20000, but there are 10000 test images; write 10000 or less"
+    ]
+    other_norms = merged(PAPER, {"accuracy": {"norm": "l2"}, "sensitivity": {"norm": "l2"}})
+    assert [fault.split(";")[0] for fault in study_faults("norms", other_norms)] == [
+        "the study norms puts linf beside l2, but accuracy.norm is 'l2'",
+        "the study norms puts linf beside l2, but sensitivity.norm is 'l2'",
     ]
     config["studies"]["attack_strength"] = {"images": 20_000, "accuracy_images": 10_001}
     assert [fault.split(",")[0] for fault in study_faults("attack_strength", config)] == [

@@ -14,7 +14,6 @@ SETTINGS = {
     "shares": [1, 2.5],
     "epsilon": "8/255",
     "epsilons": ["0.5", "1.25"],
-    "norm": "linf",
     "stronger_attack": "apgd",
 }
 SCOPE = Scope(["normal", "adversarial", "robust_dataset"], ["0.08", "8/255"], SETTINGS)

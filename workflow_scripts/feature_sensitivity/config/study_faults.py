@@ -24,6 +24,13 @@ def study_faults(study: str, config: Mapping[str, Any]) -> Iterator[str]:
             f"the study {study} compares the models {' and '.join(MODELS_NEEDED[study])}, but models does not define "
             f"{' and '.join(missing)}; define it, or ask for other studies by name (docs/studies.md)"
         )
+    for key in ("accuracy.norm", "sensitivity.norm") if study == "norms" else ():
+        section, name = key.split(".")
+        if config[section][name] != "linf":
+            yield (
+                f"the study norms puts linf beside l2, but {key} is {config[section][name]!r}; write linf, or ask for "
+                "other studies by name (docs/studies.md)"
+            )
     _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
     for key in IMAGES_NEEDED.get(study, ()):
         yield from too_many(config, key, n_test, "test images")

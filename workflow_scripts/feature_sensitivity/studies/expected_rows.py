@@ -25,7 +25,7 @@ Row = tuple[str | int | float, ...]
 class Scope(NamedTuple):
     """What a table is of: models, epsilons as spelled in the config, and the study's settings.
 
-    The settings are those under ``studies`` in the config, and ``norm`` and ``stronger_attack`` of the accuracies.
+    The settings are those under ``studies`` in the config, and ``stronger_attack`` of the accuracies.
     """
 
     models: Sequence[str]
@@ -79,7 +79,7 @@ def last_layer_refit(scope: Scope) -> Iterable[Row]:
 
 def norms(scope: Scope) -> Iterable[Row]:
     """Yield a row for each norm, model and epsilon."""
-    yield from product([scope.settings["norm"]], scope.models, scope.numbers)
+    yield from product(["linf"], scope.models, scope.numbers)
     yield from product(["l2"], scope.models, map(_number, scope.settings["epsilons"]))
 
 
