@@ -174,7 +174,7 @@ def movement(extrema: FeatureExtrema) -> float:
 def steps_of_auto_pgd(problem: Problem, epsilon: float) -> int:
     """Return the fewest steps in which Auto-PGD reaches the mean movement of the paper's, on a few rows."""
     few = replace(problem, x=problem.x[:4], index=problem.index[:4])
-    rows = Rows(few, np.arange(0, problem.n_features, 8), epsilon)
+    rows = Rows(few, np.arange(0, problem.n_features, problem.n_features // 16), epsilon)
 
     def moved(found: Found) -> float:
         return float(rows.movement(found[0]).mean())
