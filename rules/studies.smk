@@ -101,6 +101,7 @@ rule measure_convergence:
         "../workflow_scripts/measure_convergence.py"
 
 
+# Of a rule that is used again, new resources replace all of its own, so each is given again.
 use rule measure_accuracy as measure_accuracy_by_protocol with:
     output:
         accuracy=f"{BY_PROTOCOL}/{{model}}.csv",
@@ -112,7 +113,9 @@ use rule measure_accuracy as measure_accuracy_by_protocol with:
     wildcard_constraints:
         protocol=any_of(PROTOCOLS),
     resources:
+        mem_mb=memory(8),
         runtime=runtime("measure_accuracy_by_protocol"),
+        gpu=1,
     params:
         expected=expected_of_inputs,
         epsilons=EPSILONS,
@@ -135,7 +138,9 @@ use rule measure_sensitivity as measure_sensitivity_by_protocol with:
     wildcard_constraints:
         protocol=any_of(PROTOCOLS),
     resources:
+        mem_mb=memory(8),
         runtime=runtime("measure_sensitivity_by_protocol"),
+        gpu=1,
     params:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
@@ -313,7 +318,9 @@ use rule measure_accuracy as measure_accuracy_l2 with:
     benchmark:
         "<benchmarks>/measure_accuracy_l2/{model}.tsv"
     resources:
+        mem_mb=memory(8),
         runtime=runtime("measure_accuracy_l2"),
+        gpu=1,
     params:
         expected=expected_of_inputs,
         epsilons=STUDY["norms"]["epsilons"],
@@ -331,7 +338,9 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
     benchmark:
         "<benchmarks>/measure_sensitivity_l2/{model}_{eps}.tsv"
     resources:
+        mem_mb=memory(8),
         runtime=runtime("measure_sensitivity_l2"),
+        gpu=1,
     params:
         expected=expected_of_inputs,
         epsilon=epsilon_of,

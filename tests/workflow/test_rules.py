@@ -43,3 +43,17 @@ def test_a_profile_sets_the_threads_of_every_measurement(name: str):
     measurements = {rule for rule in computing if rule.startswith(("measure_", "keep_", "bound_"))}
     assert len(measurements) == 10
     assert measurements <= profile["set-threads"].keys() <= computing
+
+
+def resources_of(block: str) -> set[str]:
+    return set(re.findall(r"^ +(\w+)=", block.partition("resources:")[2].partition("params:")[0], re.MULTILINE))
+
+
+def test_a_rule_that_is_used_again_asks_for_as_much():
+    again = {
+        tuple(header.split(" as ")): block for block in BLOCKS if " as " in (header := block.partition(" with")[0])
+    }
+    changed = {(rule, variant) for (rule, variant), block in again.items() if "resources:" in block}
+    assert len(changed) == 4
+    for rule, variant in changed:
+        assert resources_of(again[rule, variant]) == resources_of(WITH_SCRIPT[rule]) == {"mem_mb", "runtime", "gpu"}
