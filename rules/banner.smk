@@ -31,7 +31,7 @@ def print_start_banner():
             "This is long for a CPU. For the whole paper in minutes on small images, type: make demo"
         )
         say(
-            "For real CIFAR-10 at reduced scale: snakemake --cores all --profile profiles/cifar10_cpu all"
+            "For real CIFAR-10 at reduced scale: snakemake --profile profiles/cifar10_cpu all"
         )
         say("For a cluster with GPUs: snakemake --profile profiles/slurm all")
 

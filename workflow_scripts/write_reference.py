@@ -27,7 +27,10 @@ def versions_of(sensitivity: Sequence[Path]) -> dict[str, str]:
 
 
 def width_on_page(figure: Path) -> int:
-    """Return a PNG file's width in pixels of 1/100 inch, so that its text is as large as the page's."""
+    """Return the width of a PNG file, which has to state its resolution, in pixels of 1/100 inch.
+
+    So shown, its text is about as large as the page's.
+    """
     with Image.open(figure) as image:
         return round(100 * image.width / image.info["dpi"][0])
 

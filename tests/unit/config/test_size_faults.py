@@ -62,7 +62,7 @@ def test_images_of_a_local_file_are_counted(tmp_path: Path):
     assert faults(config, SCHEMA) == []
 
 
-def test_a_study_names_the_models_norms_and_images_that_it_lacks():
+def test_a_study_names_what_it_lacks():
     for study in STUDIES:
         assert list(study_faults(study, PAPER)) == []
     config = merged(PAPER, {"studies": {"norms": {"images": 20_000}}})
@@ -77,6 +77,13 @@ def test_a_study_names_the_models_norms_and_images_that_it_lacks():
         "the study norms puts linf beside l2, but accuracy.norm is 'l2'",
         "the study norms puts linf beside l2, but sensitivity.norm is 'l2'",
     ]
+    pixels = merged(PAPER, {"epsilon_unit": "pixel"})
+    assert "studies.last_layer_refit.epsilon has '0.08', but epsilon_unit" in next(
+        study_faults("last_layer_refit", pixels)
+    )
+    assert len(list(study_faults("crossing", pixels))) == len(PAPER["studies"]["crossing"]["epsilons"])
+    pixels["studies"]["norms"]["epsilons"] = ["1/2", "1/4"]
+    assert list(study_faults("norms", pixels)) == []
     config["studies"]["attack_strength"] = {"images": 20_000, "accuracy_images": 10_001}
     assert [fault.split(",")[0] for fault in study_faults("attack_strength", config)] == [
         "studies.attack_strength.images is 20000",

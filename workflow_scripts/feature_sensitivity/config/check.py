@@ -10,6 +10,7 @@ from feature_sensitivity.config.models import architecture_of, is_imported, need
 from feature_sensitivity.config.replicates import SEED, model_of, with_seed
 from feature_sensitivity.config.schema_faults import schema_faults
 from feature_sensitivity.config.size_faults import size_faults
+from feature_sensitivity.config.unit_faults import unit_faults
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.used_datasets import ancestors, used_datasets
 from feature_sensitivity.config.user_code import function_faults
@@ -55,22 +56,6 @@ def _list_faults(key: str, epsilons: Sequence[str]) -> Iterator[str]:
         elif number in seen:
             yield f"{key} has {epsilon!r} and {seen[number]!r}, the same number; keep one of them"
         seen.setdefault(number, epsilon)
-
-
-def _unit_faults(config: Config) -> Iterator[str]:
-    """Ask for fractions in pixel units, so that no number that was meant in standardized units is taken for one."""
-    if config["epsilon_unit"] == "standardized":
-        return
-    epsilons = [("epsilons", epsilon) for epsilon in config["epsilons"]]
-    if any(model.get("training") == "adversarial" and not model.get("weights") for model in config["models"].values()):
-        epsilons.append(("adversarial_training.epsilon", config["adversarial_training"]["epsilon"]))
-    for key, epsilon in epsilons:
-        if "/" not in epsilon:
-            yield (
-                f"{key} has {epsilon!r}, but epsilon_unit is pixel, where epsilons are fractions, so that none is left "
-                f"over from standardized units; write one such as 8/255 ({epsilon} of the pixel range is "
-                f"{float(255 * exact(epsilon)):.4g}/255)"
-            )
 
 
 def _sensitivity_faults(config: Config) -> Iterator[str]:
@@ -175,7 +160,7 @@ def _construction_faults(config: Config, name: str) -> Iterator[str]:
 CHECKS = (
     _standardization_faults,
     _epsilon_faults,
-    _unit_faults,
+    unit_faults,
     _sensitivity_faults,
     measure_faults,
     _model_faults,

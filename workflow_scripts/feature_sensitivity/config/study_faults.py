@@ -4,9 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from feature_sensitivity.config.size_faults import split_sizes, too_many
+from feature_sensitivity.config.unit_faults import unit_faults_of_study
 
 MODELS_NEEDED = {"crossing": ("normal", "robust_dataset"), "last_layer_refit": ("normal", "adversarial")}
 """Models that a study compares, by their names in the config."""
+
+LINF_NEEDED = {"norms": ("accuracy.norm", "sensitivity.norm")}
+"""Keys of the config that have to be linf, which a study puts beside l2."""
 
 IMAGES_NEEDED = {
     "convergence": ["studies.convergence.images"],
@@ -24,13 +28,14 @@ def study_faults(study: str, config: Mapping[str, Any]) -> Iterator[str]:
             f"the study {study} compares the models {' and '.join(MODELS_NEEDED[study])}, but models does not define "
             f"{' and '.join(missing)}; define it, or ask for other studies by name (docs/studies.md)"
         )
-    for key in ("accuracy.norm", "sensitivity.norm") if study == "norms" else ():
+    for key in LINF_NEEDED.get(study, ()):
         section, name = key.split(".")
         if config[section][name] != "linf":
             yield (
                 f"the study norms puts linf beside l2, but {key} is {config[section][name]!r}; write linf, or ask for "
                 "other studies by name (docs/studies.md)"
             )
+    yield from unit_faults_of_study(study, config)
     _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
     for key in IMAGES_NEEDED.get(study, ()):
         yield from too_many(config, key, n_test, "test images")

@@ -8,7 +8,7 @@ number of images, is in ``samples``.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from feature_sensitivity.config.models import architecture_of
+from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.config.protocols import PROTOCOLS
 
 Settings = Mapping[str, Any]
@@ -106,10 +106,8 @@ def _units(config: Settings) -> str:
     for name, entry in config["models"].items():
         std = (entry.get("standardization") or config["standardization"])["std"]
         models_by_std.setdefault(sum(std) / len(std), []).append(name)
-    by_itself = any(
-        "standardization" not in entry and ":" in architecture_of(config, name)["name"]
-        for name, entry in config["models"].items()
-    )
+    # Constants in a file of weights are found only when it is read, so any network from elsewhere may have some.
+    by_itself = any(is_imported(entry) and "standardization" not in entry for entry in config["models"].values())
 
     def factors(text: Callable[[float], str]) -> str:
         several = len(models_by_std) > 1

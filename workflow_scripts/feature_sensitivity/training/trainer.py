@@ -139,12 +139,16 @@ class Trainer:
 
 
 def random_crops(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:
-    """Return of each image [n, channels, height, width] a random part of its size, after padding with black."""
+    """Return a random crop of each image [n, channels, height, width], of its size, after padding each side by zeros.
+
+    ``images`` may be of any dtype.
+    """
     n, _, height, width = images.shape
     top, left = torch.randint(2 * padding + 1, (2, n), generator=generator, device=images.device)
     image = torch.arange(n, device=images.device)[:, None, None]
     rows = (top[:, None] + torch.arange(height, device=images.device))[:, :, None]
     columns = (left[:, None] + torch.arange(width, device=images.device))[:, None, :]
+    # Indices on both sides of a slice put the channels last.
     return F.pad(images, (padding,) * 4)[image, :, rows, columns].permute(0, 3, 1, 2)
 
 
