@@ -415,9 +415,14 @@ def weights_sha256(wildcards):
     return sha256_of_file(Path(weights)) if weights else None
 
 
+def architecture(wildcards):
+    """Return the architecture of a model: its name, and arguments."""
+    return architecture_of(config, model_of(wildcards.model))
+
+
 def architecture_files(wildcards):
     """Return the files of the user's code that makes a model's network: a change there makes the model again."""
-    name = architecture_of(config, model_of(wildcards.model))["name"]
+    name = architecture(wildcards)["name"]
     return [os.path.relpath(file) for file in code_files(name)]
 
 

@@ -18,16 +18,13 @@ rule check_features:
     priority: 2
     conda:
         "../envs/compute.yaml"
-    threads: compute_threads()
     resources:
         mem_mb=memory(4),
         runtime=10,
     params:
         expected=expected_of_inputs,
         entry=lambda wildcards: model_settings(wildcards.model),
-        architecture=lambda wildcards: architecture_of(
-            config, model_of(wildcards.model)
-        ),
+        architecture=architecture,
         width=config["network"]["width"],
         settings=lambda wildcards: chosen_features(wildcards.model),
     message:

@@ -22,9 +22,7 @@ rule train_model:
         gpu=1,
     params:
         expected=expected_of_inputs,
-        architecture=lambda wildcards: architecture_of(
-            config, model_of(wildcards.model)
-        ),
+        architecture=architecture,
         width=config["network"]["width"],
         standardization=config["standardization"],
         own_standardization=own_standardization,
@@ -62,9 +60,7 @@ rule import_model:
         runtime=10,
     params:
         expected=expected_of_inputs,
-        architecture=lambda wildcards: architecture_of(
-            config, model_of(wildcards.model)
-        ),
+        architecture=architecture,
         standardization=config["standardization"],
         own_standardization=own_standardization,
         weights=weights_of,

@@ -99,7 +99,7 @@ def _literature_rows(summary: pd.DataFrame, published: Sequence[Published]) -> I
                 "model": entry.model,
                 "epsilon": in_both_units([row.to_dict()]),
                 "accuracy %, this run": accuracy_text(row),
-                "published": entry.accuracy,
+                "published or expected": entry.accuracy,
                 "source": entry.source,
                 "Interpretation": entry.remark,
             }
