@@ -43,10 +43,10 @@ def test_a_side_checkpoint_is_not_used_after_an_edit_of_the_standardization(modu
 
 @pytest.fixture
 def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a package of two floors, and nothing that imports anything."""
+    """A folder with a package of two layers, and nothing that imports anything."""
     for name in ("", "low/", "high/"):
         (tmp_path / f"toy/{name}").mkdir()
-        (tmp_path / f"toy/{name}__init__.py").write_text(f'"""Floor {name}."""\nNAME = 1\n')
+        (tmp_path / f"toy/{name}__init__.py").write_text(f'"""Layer {name}."""\nNAME = 1\n')
     for name in ("low/a.py", "low/b.py", "high/c.py"):
         (tmp_path / f"toy/{name}").write_text("VALUE = 1\n")
     monkeypatch.setattr(code_closure, "PACKAGE", tmp_path / "toy")
