@@ -174,7 +174,7 @@ def movement(extrema: FeatureExtrema) -> float:
 def steps_of_auto_pgd(problem: Problem, epsilon: float) -> int:
     """Return the fewest steps in which Auto-PGD reaches the mean movement of the paper's, on a few rows."""
     few = replace(problem, x=problem.x[:4], index=problem.index[:4])
-    rows = Rows(few, np.arange(0, problem.n_features, problem.n_features // 16), epsilon)
+    rows = Rows(few, np.arange(0, problem.n_features, max(1, problem.n_features // 16)), epsilon)
 
     def moved(found: Found) -> float:
         return float(rows.movement(found[0]).mean())
@@ -183,7 +183,7 @@ def steps_of_auto_pgd(problem: Problem, epsilon: float) -> int:
 
 
 def fewest_steps(moved: Callable[[int], float], target: float) -> int:
-    """Return the fewest steps that move features as far as the target."""
+    """Return the fewest steps, of 4 to 20, that move features as far as the target; 20 if no fewer do."""
     return next((n for n in range(4, STEPS) if moved(n) >= target), STEPS)
 
 
