@@ -33,7 +33,7 @@ from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES, FeatureE
 from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
 from feature_sensitivity.runtime.devices import best_device
 
-SIDES = {"paper": "`paper`", "fast": "`fast`", "fewest": "as few steps of `fast`'s kind as suffice"}
+SIDES = {"paper": "`paper`", "fast": "`fast`", "fewest": "fewest steps"}
 """What the table calls the engine's sides."""
 
 
