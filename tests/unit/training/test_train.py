@@ -146,7 +146,7 @@ def test_a_compiled_network_trains_the_same(
 
 
 def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """The CPU's bfloat16 is too slow to be of use, but shows that the parts fit together."""
+    """Where the CPU has no bfloat16, PyTorch imitates it, slowly."""
     monkeypatch.setattr(training, "check_options", lambda *_: None)
     settings = replace(SETTINGS, epochs=6, attack=ATTACK, mixed_precision=True)
     network, history = run(digits, tmp_path / "side.pt", settings)
@@ -156,8 +156,12 @@ def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, mon
 
 def test_options_that_cannot_work_here_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
     cpu = torch.device("cpu")
-    with pytest.raises(UserError, match=r"needs a GPU with bfloat16, but this is CPU.*mixed_precision: false"):
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx2": True, "avx512_bf16": False, "amx_bf16": False})
+    with pytest.raises(UserError, match=r"needs bfloat16 in hardware, but this is CPU.*mixed_precision: false"):
         training.check_options(replace(SETTINGS, mixed_precision=True), cpu)
+
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})
+    training.check_options(replace(SETTINGS, mixed_precision=True), cpu)
 
     def no_compiler(*_, **__):
         raise RuntimeError("no compiler was found\nand more")

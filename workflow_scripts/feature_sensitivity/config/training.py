@@ -16,7 +16,7 @@ class TrainingSettings:
     ``crop_padding``: pixels by which an image is padded with black before a random part of its size is taken.
     ``attack``: that of adversarial training; None in normal training.
     ``attack_batchnorm``: inside the attack ``eval`` uses the running statistics, ``train`` those of the attacked batch.
-    ``mixed_precision``: convolutions and matrix products in bfloat16, which needs no scaling of the loss; CUDA only.
+    ``mixed_precision``: convolutions and matrix products in bfloat16, which needs no scaling of the loss.
     ``compile``: the network and its attacked copy go through ``torch.compile``.
     """
 

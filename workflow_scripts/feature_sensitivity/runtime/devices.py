@@ -85,4 +85,12 @@ def device_name(device: torch.device) -> str:
     """Return a human-readable name, such as ``NVIDIA H200`` or ``CPU, 2 threads``."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"CPU, {torch.get_num_threads()} threads"
+    n_threads = torch.get_num_threads()
+    return f"CPU, {n_threads} thread{'s' if n_threads > 1 else ''}"
+
+
+def has_bfloat16(device: torch.device) -> bool:
+    """Return whether the device computes with bfloat16 in hardware: a GPU, or a CPU with AMX or AVX-512 BF16."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return any(present for name, present in torch.cpu.get_capabilities().items() if name.endswith("bf16"))

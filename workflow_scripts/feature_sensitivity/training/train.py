@@ -21,7 +21,7 @@ from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.predictions import clean_accuracy, is_correct
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share, every_core
-from feature_sensitivity.runtime.devices import device_name
+from feature_sensitivity.runtime.devices import device_name, has_bfloat16
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
 from feature_sensitivity.training.adversary import attacked_images
@@ -132,10 +132,10 @@ def _epoch_line(row: Mapping[str, Any], epochs: int) -> str:
 
 def check_options(settings: TrainingSettings, device: torch.device) -> None:
     """Raise :class:`UserError` when mixed precision or compilation cannot work here."""
-    if settings.mixed_precision and not (device.type == "cuda" and torch.cuda.is_bf16_supported()):
+    if settings.mixed_precision and not has_bfloat16(device):
         raise UserError(
-            f"training.mixed_precision is true, which needs a GPU with bfloat16, but this is {device_name(device)}; "
-            "write training.mixed_precision: false"
+            f"training.mixed_precision is true, which needs bfloat16 in hardware, but this is {device_name(device)}, "
+            "without it; write training.mixed_precision: false"
         )
     if settings.compile:
         try:

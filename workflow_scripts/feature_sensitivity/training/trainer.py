@@ -57,8 +57,17 @@ class Trainer:
         self._scheduler = learning_rate_schedule(self._optimizer, settings, batches_per_epoch=batches_per_epoch)
         self._generator = torch.Generator(device).manual_seed(settings.seed)
         self._attacked = attackable(self.network, settings)
-        self._call = _compiled(self.network, settings)
-        self._attacked_call = _compiled(self._attacked, settings)
+        self._call = self._in_precision(_compiled(self.network, settings))
+        self._attacked_call = self._in_precision(_compiled(self._attacked, settings))
+
+    def _in_precision(self, network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        """Return the network with logits in float32, whatever it computes with, in whichever thread it is called."""
+
+        def logits(x: Tensor) -> Tensor:
+            with torch.autocast(self._device.type, torch.bfloat16):
+                return network(x).float()
+
+        return logits if self._settings.mixed_precision else network
 
     def _fitting_memory_format(self) -> torch.memory_format:
         if isinstance(self.network, Classifier):
@@ -98,19 +107,13 @@ class Trainer:
         order = torch.randperm(n_images, generator=self._generator, device=self._device)
         for rows in order.split(settings.batch_size):
             x, y = self._augmented(rows), self._labels[rows]
-            with torch.autocast(self._device.type, torch.bfloat16, enabled=settings.mixed_precision):
-                if settings.attack:
-                    self._attacked.load_state_dict(attackable(self.network, settings).state_dict())
-                    x = attacked_images(
-                        self._attacked_call,
-                        x,
-                        y,
-                        attack=settings.attack,
-                        generator=self._generator,
-                        share=share,
-                    )
-                logits = self._call(x)
-                loss = F.cross_entropy(logits, y)
+            if settings.attack:
+                self._attacked.load_state_dict(attackable(self.network, settings).state_dict())
+                x = attacked_images(
+                    self._attacked_call, x, y, attack=settings.attack, generator=self._generator, share=share
+                )
+            logits = self._call(x)
+            loss = F.cross_entropy(logits, y)
             self._optimizer.zero_grad()
             loss.backward()
             self._optimizer.step()
