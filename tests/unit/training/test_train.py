@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -17,7 +18,7 @@ from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
 from feature_sensitivity.training.adversary import attackable, attacked_images
-from feature_sensitivity.training.trainer import random_crops
+from feature_sensitivity.training.trainer import Trainer, random_crops
 from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run, weights
 
 
@@ -152,6 +153,18 @@ def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, mon
     network, history = run(digits, tmp_path / "side.pt", settings)
     assert history.train_loss.iloc[-1] < 0.6 * history.train_loss.iloc[0]
     assert all(p.dtype == torch.float32 for p in network.parameters())
+
+
+def test_mixed_precision_holds_in_every_thread(digits: tuple[Split, Split]):
+    """PyTorch's own autocast is of one thread, and an attack runs in several."""
+    settings = replace(SETTINGS, attack=ATTACK, mixed_precision=True)
+    trainer = Trainer(ARCHITECTURE, digits[0], STANDARD["standardization"], settings, STANDARD["device"])
+    x = torch.from_numpy(digits[0].images[:8]).float()
+    with ThreadPoolExecutor(1) as pool, torch.no_grad():
+        elsewhere, here = pool.submit(trainer._attacked_call, x).result(), trainer._attacked_call(x)
+        assert here.dtype == torch.float32
+        assert torch.equal(elsewhere, here)
+        assert not torch.equal(here, trainer._attacked(x))
 
 
 def test_options_that_cannot_work_here_end_with_a_sentence(monkeypatch: pytest.MonkeyPatch):
