@@ -9,6 +9,7 @@ import argparse
 import multiprocessing
 import tempfile
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,7 @@ from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.runtime.devices import best_device, has_bfloat16
 from feature_sensitivity.training.train import train
 
 MEAN, STD = [0.4914, 0.4822, 0.4465], [0.2023, 0.1994, 0.2010]
@@ -88,7 +89,7 @@ def train_plainly(split: Split, width: int, batch_size: int, *, adversarial: boo
     return time.perf_counter() - started
 
 
-def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool) -> float:
+def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool, mixed_precision: bool = False) -> float:
     """Seconds of an epoch of the workflow, with one test image."""
     epsilon = EPSILON / float(np.mean(STD))
     settings = TrainingSettings(
@@ -98,6 +99,7 @@ def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool) 
         schedule="constant",
         horizontal_flip=True,
         seed=0,
+        mixed_precision=mixed_precision,
         attack=Attack(norm="linf", epsilon=epsilon, steps=STEPS, step_size=epsilon * 5 / 14) if adversarial else None,
         **SGD,
     )
@@ -114,7 +116,9 @@ def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool) 
     return float(history.seconds.iloc[0])
 
 
-SIDES = {"plain loop": train_plainly, "this workflow": train_here}
+SIDES: dict[str, Callable[..., float]] = {"plain loop": train_plainly, "this workflow": train_here}
+if has_bfloat16(torch.device("cuda" if torch.cuda.is_available() else "cpu")):
+    SIDES["the same in mixed precision"] = partial(train_here, mixed_precision=True)
 
 
 def main() -> None:
