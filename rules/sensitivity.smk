@@ -14,10 +14,11 @@ rule check_features:
         "<logs>/check_features/{model}.log",
     benchmark:
         "<benchmarks>/check_features/{model}.tsv"
-    # First, so that a layer that does not exist is reported before anything takes long.
+    # First and alone, so that a layer that does not exist is reported before anything takes long.
     priority: 2
     conda:
         "../envs/compute.yaml"
+    threads: compute_threads()
     resources:
         mem_mb=memory(4),
         runtime=10,
