@@ -32,8 +32,8 @@ def study_faults(study: str, config: Mapping[str, Any]) -> Iterator[str]:
         section, name = key.split(".")
         if config[section][name] != "linf":
             yield (
-                f"the study norms puts linf beside l2, but {key} is {config[section][name]!r}; write linf, or ask for "
-                "other studies by name (docs/studies.md)"
+                f"the study {study} puts linf beside l2, but {key} is {config[section][name]!r}; write linf, or ask "
+                "for other studies by name (docs/studies.md)"
             )
     yield from unit_faults_of_study(study, config)
     _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])

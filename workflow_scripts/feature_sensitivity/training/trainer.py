@@ -57,17 +57,8 @@ class Trainer:
         self._scheduler = learning_rate_schedule(self._optimizer, settings, batches_per_epoch=batches_per_epoch)
         self._generator = torch.Generator(device).manual_seed(settings.seed)
         self._attacked = attackable(self.network, settings)
-        self._call = self._in_precision(_compiled(self.network, settings))
-        self._attacked_call = self._in_precision(_compiled(self._attacked, settings))
-
-    def _in_precision(self, network: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-        """Return the network with logits in float32, whatever it computes with, in whichever thread it is called."""
-
-        def logits(x: Tensor) -> Tensor:
-            with torch.autocast(self._device.type, torch.bfloat16):
-                return network(x).float()
-
-        return logits if self._settings.mixed_precision else network
+        self._call = _called(self.network, settings, device)
+        self._attacked_call = _called(self._attacked, settings, device)
 
     def _fitting_memory_format(self) -> torch.memory_format:
         if isinstance(self.network, Classifier):
@@ -155,6 +146,16 @@ def random_crops(images: Tensor, padding: int, generator: torch.Generator) -> Te
     return F.pad(images, (padding,) * 4)[image, :, rows, columns].permute(0, 3, 1, 2)
 
 
-def _compiled(network: nn.Module, settings: TrainingSettings) -> Callable[[Tensor], Tensor]:
+def _called(network: nn.Module, settings: TrainingSettings, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Return what computes the network's logits, in float32, as the settings say."""
     # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
-    return torch.compile(network, dynamic=False) if settings.compile else network
+    call = torch.compile(network, dynamic=False) if settings.compile else network
+    if not settings.mixed_precision:
+        return call
+
+    def logits(x: Tensor) -> Tensor:
+        # Here and not around a batch, since an attack calls it in threads of its own, each with its own autocast.
+        with torch.autocast(device.type, torch.bfloat16):
+            return call(x).float()
+
+    return logits
