@@ -1,4 +1,4 @@
-"""What falling steps change in adversarial training and in the construction of a robust dataset.
+"""What decreasing steps change in adversarial training and in the construction of a robust dataset.
 
 Training: robust accuracy, measured by ``strong``, and time by the attack of every batch. Construction: the distance
 between representations that is left, by the number of steps.
@@ -38,8 +38,8 @@ def training_attacks() -> Iterator[tuple[str, Attack]]:
     yield "7 constant steps of 5/14 epsilon (paper)", paper
     for n in (2, 3, 4):
         yield f"{n} constant steps of 2.5 epsilon / {n}", replace(paper, steps=n, step_size=2.5 * EPSILON / n)
-        falling = replace(paper, steps=n, step_size=1.5 * EPSILON, schedule="linear", momentum=0.5)
-        yield f"{n} linear steps from 1.5 epsilon, momentum 0.5", falling
+        decreasing = replace(paper, steps=n, step_size=1.5 * EPSILON, schedule="linear", momentum=0.5)
+        yield f"{n} linear steps from 1.5 epsilon, momentum 0.5", decreasing
 
 
 def robust_accuracy(network: Classifier, test: Split, dataset: Path) -> float:

@@ -55,13 +55,13 @@ def curves() -> Mapping[str, Callable[[int], Attack]]:
 def candidates(n: int) -> Iterator[tuple[str, Attack]]:
     """Yield what else was tried with ``n`` gradient evaluations."""
     for first in (1.0, 2.0):
-        yield f"linear from {first:g}, momentum 0.5, 1 surrogate step", partial(falling, n=n, first=first)
+        yield f"linear from {first:g}, momentum 0.5, 1 surrogate step", partial(decreasing, n=n, first=first)
     for momentum in (0.0, 0.25, 0.75):
         yield (
             f"linear from 1.5, momentum {momentum:g}, 1 surrogate step",
-            partial(falling, n=n, momentum=momentum),
+            partial(decreasing, n=n, momentum=momentum),
         )
-    yield "cosine from 1.5, momentum 0.5, 1 surrogate step", partial(falling, n=n, schedule="cosine")
+    yield "cosine from 1.5, momentum 0.5, 1 surrogate step", partial(decreasing, n=n, schedule="cosine")
     yield "cosine from 1, momentum 0.75", partial(projected, steps=n, first=1.0, momentum=0.75, schedule="cosine")
     yield (
         "cosine from 1.5, momentum 0.5, Nesterov",
@@ -83,41 +83,41 @@ def candidates(n: int) -> Iterator[tuple[str, Attack]]:
         yield "half of the steps in half the ball, the rest from twice that point", partial(warm, n=n)
 
 
-def falling(rows: Rows, n: int, **changes: object) -> Found:
+def decreasing(rows: Rows, n: int, **changes: object) -> Found:
     chosen = {"first": 1.5, "momentum": 0.5, "schedule": "linear", "surrogate_steps": 1, **changes}
     return projected(rows, n, **chosen)  # type: ignore[arg-type]
 
 
 def from_clean(rows: Rows, n: int) -> Found:
-    return falling(rows, n, start=0 * rows.x)
+    return decreasing(rows, n, start=0 * rows.x)
 
 
 def harvest(rows: Rows, n: int) -> Found:
     """Take the best of all points found for other features of the same image."""
-    best, points = falling(rows, n)
+    best, points = decreasing(rows, n)
     return rows.harvested(points, best)
 
 
 def starts(rows: Rows, n: int) -> Found:
-    return restarted(partial(falling, n=n), rows, 3)
+    return restarted(partial(decreasing, n=n), rows, 3)
 
 
 def halving(rows: Rows, n: int) -> Found:
     short = max(n // 60, 2)
-    best, points = restarted(partial(falling, n=short), rows, 12)
-    return better_of((best, points), falling(rows, n - 12 * short, first=1.0, surrogate_steps=0, start=points))
+    best, points = restarted(partial(decreasing, n=short), rows, 12)
+    return better_of((best, points), decreasing(rows, n - 12 * short, first=1.0, surrogate_steps=0, start=points))
 
 
 def continued(rows: Rows, n: int) -> Found:
     best, points = harvest(rows, n // 3)
-    return better_of((best, points), falling(rows, n - n // 3, first=0.5, surrogate_steps=0, start=points))
+    return better_of((best, points), decreasing(rows, n - n // 3, first=0.5, surrogate_steps=0, start=points))
 
 
 def warm(rows: Rows, n: int) -> Found:
     whole, rows.epsilon = rows.epsilon, rows.epsilon / 2
-    _, points = falling(rows, n // 2)
+    _, points = decreasing(rows, n // 2)
     rows.epsilon = whole
-    return falling(rows, n - n // 2, first=0.5, surrogate_steps=0, start=2 * points)
+    return decreasing(rows, n - n // 2, first=0.5, surrogate_steps=0, start=2 * points)
 
 
 def measured(rows: Rows, steps: Sequence[int], candidate_steps: Sequence[int]) -> Iterator[tuple[str, float, float]]:

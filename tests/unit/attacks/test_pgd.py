@@ -78,7 +78,7 @@ def test_pixel_box_is_the_standardized_unit_range():
     assert high.flatten().tolist() == [1.0, 3.0]
 
 
-def test_falling_steps_start_at_the_first_length_and_end_above_0():
+def test_decreasing_steps_start_at_the_first_length_and_end_above_0():
     lengths = step_sizes(0.2, steps=4, schedule="cosine")
     assert lengths == pytest.approx([0.2, 0.2 * (1 + 0.5**0.5) / 2, 0.1, 0.2 * (1 - 0.5**0.5) / 2])
     assert step_sizes(0.2, steps=4, schedule="linear") == pytest.approx([0.2, 0.15, 0.1, 0.05])

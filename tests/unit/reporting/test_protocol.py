@@ -29,9 +29,9 @@ def test_the_attacks_of_the_paper(paper: dict[str, Any]):
     )
 
 
-def test_falling_steps_and_momentum_are_stated(paper: dict[str, Any]):
+def test_decreasing_steps_and_momentum_are_stated(paper: dict[str, Any]):
     paper["accuracy"] |= {"steps": 8, "relative_step_size": "3/2", "schedule": "cosine", "momentum": 0.5}
-    assert "8 steps of 3/2 epsilon falling along a cosine, momentum 0.5, last iterate" in protocol.accuracy_attack(
+    assert "8 steps of 3/2 epsilon decreasing along a cosine, momentum 0.5, last iterate" in protocol.accuracy_attack(
         paper["accuracy"]
     )
 

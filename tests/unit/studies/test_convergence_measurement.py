@@ -15,18 +15,18 @@ COMPARED = attacks(SECTION, epsilon="0.08", steps=[10, 20], n_starts=2, seed=3)
 
 
 def test_every_attack_is_compared():
-    assert [name for name, _ in COMPARED] == [*PROTOCOLS, *["constant"] * 2, *["falling"] * 2, "many starts"]
+    assert [name for name, _ in COMPARED] == [*PROTOCOLS, *["constant"] * 2, *["decreasing"] * 2, "many starts"]
     by_name = {(name, runs[0].attack.steps): runs for name, runs in COMPARED}
     assert by_name["constant", 20] == by_name["paper", 20], "so it is measured once"
     (ten,) = by_name["constant", 10]
     assert ten.attack.step_size == pytest.approx(0.02)
-    (falling,) = by_name["falling", 20]
-    assert falling.attack.schedule == PROTOCOLS["strong"]["schedule"]
-    assert falling.surrogate_steps == PROTOCOLS["strong"]["surrogate_steps"]
-    assert gradient_evaluations(falling) == 20
+    (decreasing,) = by_name["decreasing", 20]
+    assert decreasing.attack.schedule == PROTOCOLS["strong"]["schedule"]
+    assert decreasing.surrogate_steps == PROTOCOLS["strong"]["surrogate_steps"]
+    assert gradient_evaluations(decreasing) == 20
     starts = by_name["many starts", 20]
     assert [run.seed for run in starts] == [4, 5]
-    assert {run.attack for run in starts} == {falling.attack}
+    assert {run.attack for run in starts} == {decreasing.attack}
 
 
 def test_shares_are_of_the_best_of_all_attacks():
@@ -44,7 +44,7 @@ def test_shares_are_of_the_best_of_all_attacks():
     table = convergence_table(measure, COMPARED, definition="range")
     shares = table.groupby("attack", sort=False).share_of_best.first()
     assert shares["paper"] == pytest.approx(0.5 / 2)
-    assert shares["falling"] == pytest.approx(0.2 / 2)
+    assert shares["decreasing"] == pytest.approx(0.2 / 2)
     assert shares["many starts"] == pytest.approx(1.7 / 2)
     assert table.gradient_evaluations.iloc[-1] == 40
     assert table.starts.iloc[-1] == 2

@@ -84,7 +84,7 @@ def test_a_replicate_costs_what_its_model_does():
 def test_studies_cost_less_than_the_protocol():
     whole = job_flop("measure_sensitivity", {"model": "normal", "eps": "0.08"}, PAPER)
     # 16 images x 16 features x 2 directions of 2.2 GFLOP a step. Steps: fast and strong, the paper's among the 385
-    # constant ones, as many falling ones, and 20 starts of 200.
+    # constant ones, as many decreasing ones, and 20 starts of 200.
     fast, strong = (PROTOCOLS[name]["steps"] * PROTOCOLS[name]["restarts"] for name in ("fast", "strong"))
     steps = fast + strong + 385 + 385 + 20 * 200
     convergence = job_flop("measure_convergence", {"eps": "0.08"}, PAPER)

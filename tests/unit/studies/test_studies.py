@@ -45,7 +45,7 @@ def convergence() -> pd.DataFrame:
         for epsilon, loss in ((0.08, 0), (0.2, 0.3 if model == "normal" else 0.1))
         for attack, steps, share in (
             *(("paper", 20, 0.9 - loss), ("fast", 7, 0.9), ("strong", 300, 0.98)),
-            *(("constant", 5, 0.7), ("constant", 20, 0.9 - loss), ("falling", 5, 0.8), ("falling", 20, 0.95)),
+            *(("constant", 5, 0.7), ("constant", 20, 0.9 - loss), ("decreasing", 5, 0.8), ("decreasing", 20, 0.95)),
             ("many starts", 400, 1.0),
         )
     ]

@@ -6,8 +6,8 @@ from math import cos, pi
 def step_sizes(first: float, *, steps: int, schedule: str) -> list[float]:
     """Return the lengths of all steps, the first of which is ``first``.
 
-    ``schedule``: ``constant``, or falling to 0: ``linear``, or ``cosine``, along half a period (Loshchilov and Hutter
-    2017).
+    ``schedule``: ``constant``, or decreasing to 0: ``linear``, or ``cosine``, along half a period (Loshchilov and
+    Hutter 2017).
     """
     shares = {
         "constant": [1.0] * steps,

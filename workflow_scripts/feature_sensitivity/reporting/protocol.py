@@ -143,9 +143,11 @@ def _pgd(settings: Settings, *, on: str = "", surrogate: str = "") -> str:
 
 def _steps(settings: Settings) -> str:
     """Return the number of steps and their sizes."""
-    falling = {"constant": "", "linear": " falling linearly", "cosine": " falling along a cosine"}[settings["schedule"]]
+    schedule = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}[
+        settings["schedule"]
+    ]
     momentum = f", momentum {settings['momentum']:g}" if settings["momentum"] else ""
-    return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{falling}{momentum}"
+    return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{schedule}{momentum}"
 
 
 def _pixel_box(settings: Settings) -> str:

@@ -16,7 +16,7 @@ from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, WEIGHT_NORMA
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
 from feature_sensitivity.studies.attack_strength.measurement import LEFT_OUT
-from feature_sensitivity.studies.convergence.attacks import CONSTANT, FALLING, MANY_STARTS
+from feature_sensitivity.studies.convergence.attacks import CONSTANT, DECREASING, MANY_STARTS
 from feature_sensitivity.studies.definitions.measurement import CLAIMS_ON_SENSITIVITIES
 
 Row = tuple[str | int | float, ...]
@@ -52,7 +52,7 @@ def convergence(scope: Scope) -> Iterable[Row]:
     """Yield a row for each model, epsilon, and attack with its steps."""
     steps = scope.settings["steps"]
     protocols = ((name, numbers["steps"]) for name, numbers in PROTOCOLS.items())
-    attacks = [*protocols, *product((CONSTANT, FALLING), steps), (MANY_STARTS, max(steps))]
+    attacks = [*protocols, *product((CONSTANT, DECREASING), steps), (MANY_STARTS, max(steps))]
     for model, epsilon, attack in product(scope.models, scope.numbers, attacks):
         yield model, epsilon, *attack
 

@@ -12,7 +12,7 @@ from matplotlib.ticker import NullLocator
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import in_both_units, own_unit
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style
-from feature_sensitivity.studies.convergence.attacks import CONSTANT, FALLING
+from feature_sensitivity.studies.convergence.attacks import CONSTANT, DECREASING
 from feature_sensitivity.studies.study import Study, percent, percents
 
 TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
@@ -70,7 +70,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     """Draw a panel: two curves, a marker for each protocol, and a line at the best known movement."""
     paper = rows[rows.attack == "paper"].mean_movement.iloc[0]
     best = (rows.mean_movement / rows.share_of_best).median()
-    for number, (name, label) in enumerate({CONSTANT: "constant steps", FALLING: "falling steps"}.items()):
+    for number, (name, label) in enumerate({CONSTANT: "constant steps", DECREASING: "decreasing steps"}.items()):
         curve = rows[rows.attack == name].sort_values("gradient_evaluations")
         style = {**line_style(number), "marker": "."}
         axes.plot(curve.gradient_evaluations, curve.mean_movement / paper, label=label, **style)
@@ -84,7 +84,7 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
 
 def _curves(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the rows that are drawn at their cost."""
-    return frame[frame.attack.isin([CONSTANT, FALLING, *PROTOCOLS])]
+    return frame[frame.attack.isin([CONSTANT, DECREASING, *PROTOCOLS])]
 
 
 STUDY = Study(
