@@ -40,7 +40,7 @@ def clip(perturbation: Tensor, x: Tensor, bounds: Bounds | None) -> Tensor:
 
 
 def unit_direction(gradient: Tensor, norm: str) -> Tensor:
-    """Return the step of length 1 in ``norm`` that follows each row's gradient best; 0 where the gradient is 0."""
+    """Return the step of length 1 in ``norm`` that follows each row's gradient [n, ...] best; 0 where that is 0."""
     if norm == "linf":
         return gradient.sign()
     # Scaled by its largest entry first, a tiny gradient does not vanish when squared.

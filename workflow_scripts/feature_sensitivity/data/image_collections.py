@@ -44,7 +44,11 @@ class Fit:
 
 
 def split_of(item: Callable[[int], Any], labels: Sequence[int], fit: Fit, where: str) -> Split:
-    """Return the split of the images ``item(i)``, each a PIL image, read when they are asked for."""
+    """Return the split of the images ``item(i)``, each a PIL image, read when they are asked for.
+
+    ``where`` names them in the message of the :class:`UserError` that is raised when there are none, and on reading one
+    that is damaged or of another size than the first.
+    """
     if not len(labels):
         raise UserError(f"{where} has no images; correct the path")
     shape = fit(item(0)).shape
@@ -77,7 +81,10 @@ def _column(data: Any, name: str, place: int) -> Any:
 
 
 def load_image_folder(paths: Mapping[str, Path], fit: Fit) -> Source:
-    """Read folders with one folder of image files for each class, whose sorted names give the labels."""
+    """Read folders with one folder of image files for each class, whose sorted names give the labels.
+
+    Raises :class:`UserError` when a folder is missing or has no images, or the splits have other classes.
+    """
     splits, classes, digest = {}, None, hashlib.sha256()
     for name, path in paths.items():
         try:
@@ -96,7 +103,10 @@ def load_image_folder(paths: Mapping[str, Path], fit: Fit) -> Source:
 
 
 def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Source:
-    """Read a dataset of torchvision by its name, such as ``CIFAR100``, from the folder where torchvision keeps it."""
+    """Read a dataset of torchvision by its name, such as ``CIFAR100``, from the folder where torchvision keeps it.
+
+    Raises :class:`UserError` when there is none of that name, it has no training and test images, or ``root`` lacks it.
+    """
     known = [key for key, value in vars(torchvision.datasets).items() if inspect.isclass(value)]
     if name not in known:
         near = difflib.get_close_matches(name, known, n=3) or ["CIFAR100", "SVHN", "FashionMNIST"]
