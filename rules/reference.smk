@@ -19,7 +19,9 @@ REFERENCE_FIGURES = {
         },
     },
     **{
-        f"<results>/studies/{study}.md": {study: f"<results>/studies/{study}.png"}
+        f"<results>/studies/{study}.md": {
+            f"Study of {study.replace('_', ' ')}": f"<results>/studies/{study}.png"
+        }
         for study in POSSIBLE_STUDIES
     },
 }
