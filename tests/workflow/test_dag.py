@@ -118,7 +118,9 @@ def test_networks_that_are_trained_already_need_no_training_data(workflow: Path)
 def test_networks_trained_elsewhere_with_several_seeds_are_replicates(three_seeds: Path):
     for seed in (0, 1, 2):
         (three_seeds / f"mine_{seed}.pt").touch()
-    plan = planned(three_seeds, "--config", "models={mine: {dataset: cifar10, weights: 'mine_{seed}.pt'}}", "--", "all")
+    mine = "models={mine: {dataset: cifar10, weights: 'mine_{seed}.pt'}}"
+    assert planned(three_seeds, "--config", mine, "--", "reference")["write_reference"] == 1
+    plan = planned(three_seeds, "--config", mine, "--", "all")
     assert (plan["import_model"], plan["train_model"]) == (3, 9)
     assert (plan["measure_accuracy"], plan["measure_sensitivity"]) == (12, 48)
 
