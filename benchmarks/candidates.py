@@ -136,7 +136,7 @@ def projected(
 
 
 def frank_wolfe(rows: Rows, steps: int, *, momentum: float, surrogate_steps: int = 0) -> Found:
-    """Move to the vertex that the summed gradient names, by ever smaller shares (Frank and Wolfe 1956)."""
+    """Move towards the vertex that the summed gradient names, by decreasing shares (Frank and Wolfe 1956)."""
     point = rows.starts()
     best, velocity = _Best(point), torch.zeros_like(point)
     for i, share in enumerate(step_sizes(1.0, steps=steps, schedule="cosine")):

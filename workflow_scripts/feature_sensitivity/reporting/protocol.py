@@ -13,6 +13,9 @@ from feature_sensitivity.config.protocols import PROTOCOLS
 
 Settings = Mapping[str, Any]
 
+SCHEDULES = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}
+"""How step sizes go on from the first, by the config's ``schedule``."""
+
 
 def joined(*parts: str) -> str:
     """Return the parts that are not empty, with semicolons between them."""
@@ -143,10 +146,8 @@ def _pgd(settings: Settings, *, on: str = "", surrogate: str = "") -> str:
 
 def _steps(settings: Settings) -> str:
     """Return the number of steps and their sizes."""
-    schedule = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}[
-        settings["schedule"]
-    ]
     momentum = f", momentum {settings['momentum']:g}" if settings["momentum"] else ""
+    schedule = SCHEDULES[settings["schedule"]]
     return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{schedule}{momentum}"
 
 
