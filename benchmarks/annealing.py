@@ -93,7 +93,7 @@ def compare_training(dataset: Path, *, width: int, epochs: int, seeds: int, test
                     standardization=read_standardization(dataset),
                     settings=settings,
                     device=best_device(),
-                    side_checkpoint=Path(folder) / "side.pt",
+                    partial_result=Path(folder) / "partial.pt",
                 )
                 seconds = perf_counter() - began
             clean = clean_accuracy(network, test, read_standardization(dataset), device=best_device())
@@ -134,7 +134,7 @@ def compare_construction(dataset: Path, teacher: Path, *, images: int, step_size
                     standardization=model.standardization,
                     settings=settings,
                     device=best_device(),
-                    side_folder=Path(folder),
+                    unfinished_folder=Path(folder),
                 )
             cells.append(f"{100 * made.details['relative_distance'].mean():.2f}")
         print(f"| {steps} | {' | '.join(cells)} |", flush=True)

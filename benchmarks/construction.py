@@ -90,7 +90,7 @@ def move(work: Work) -> float:
             standardization=work.standardization,
             settings=work.settings,
             device=device,
-            side_folder=Path(folder),
+            unfinished_folder=Path(folder),
         )
         return seconds(run, device)
 

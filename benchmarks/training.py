@@ -111,7 +111,7 @@ def train_here(split: Split, width: int, batch_size: int, *, adversarial: bool, 
             standardization=Standardization(tuple(MEAN), tuple(STD)),
             settings=settings,
             device=best_device(),
-            side_checkpoint=Path(folder) / "side.pt",
+            partial_result=Path(folder) / "partial.pt",
         )
     return float(history.seconds.iloc[0])
 

@@ -58,7 +58,7 @@ def train_once(architecture: dict[str, object], folder: Path) -> int:
             attack=attack,
         ),
         device=best_device(),
-        side_checkpoint=folder / "side.pt",
+        partial_result=folder / "partial.pt",
     )
     return n
 
@@ -88,7 +88,7 @@ def construct_once(architecture: dict[str, object], folder: Path) -> int:
             steps=20, step_size=1.5, schedule="linear", momentum=0.5, tolerance=None, batch_size=128, seed=0
         ),
         device=best_device(),
-        side_folder=folder,
+        unfinished_folder=folder,
     )
     return n
 

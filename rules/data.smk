@@ -50,7 +50,7 @@ rule construct_dataset:
         expected=expected_of_inputs,
         source=dataset_settings,
         seed=SEED,
-        side_folder=unfinished("construct_dataset/{dataset}_{part}"),
+        unfinished_folder=unfinished("construct_dataset/{dataset}_{part}"),
     message:
         "Dataset {wildcards.dataset}: constructing part {wildcards.part} of {params.source[shards]} from model {params.source[teacher]}."
     script:

@@ -59,7 +59,7 @@ rule measure_sensitivity:
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(wildcards.model),
         seed=SEED,
-        side_folder=unfinished(f"measure_sensitivity/{PART}"),
+        unfinished_folder=unfinished(f"measure_sensitivity/{PART}"),
     message:
         "Model {wildcards.model}: sensitivity of its features at epsilon {params.epsilon}."
     script:
@@ -113,7 +113,7 @@ rule measure_attacked_features:
         accuracy=config["accuracy"],
         sensitivity=lambda wildcards: attacked_settings(wildcards.model),
         seed=SEED,
-        side_folder=unfinished("measure_attacked_features/{model}"),
+        unfinished_folder=unfinished("measure_attacked_features/{model}"),
     message:
         "Model {wildcards.model}: its features at attacked images, and their gradients."
     script:

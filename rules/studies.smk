@@ -148,7 +148,7 @@ use rule measure_sensitivity as measure_sensitivity_by_protocol with:
             wildcards.model, **sensitivity_changes(config, wildcards.protocol)
         ),
         seed=SEED,
-        side_folder=unfinished(
+        unfinished_folder=unfinished(
             "measure_sensitivity_by_protocol/{protocol}/{model}_{eps}"
         ),
     message:
@@ -346,7 +346,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(wildcards.model, **L2, shards=1),
         seed=SEED,
-        side_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
+        unfinished_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:
         "Study norms: sensitivity of {wildcards.model} at l2 epsilon {params.epsilon}."
 

@@ -30,7 +30,7 @@ rule train_model:
         attack=training_attack,
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
         seed=lambda wildcards: seed_of(wildcards.model, config["seeds"]),
-        side_checkpoint=unfinished("train_model/{model}.pt"),
+        partial_result=unfinished("train_model/{model}.pt"),
     message:
         "Model {wildcards.model}: training."
     script:

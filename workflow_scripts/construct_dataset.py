@@ -23,12 +23,13 @@ def construct_dataset(
     section: Mapping[str, Any],
     part: int,
     seed: int,
-    side_folder: Path,
+    unfinished_folder: Path,
     output: Path,
 ) -> None:
     """Write part 1, 2, ... of a dataset that is constructed from the images of ``original`` and a trained teacher.
 
-    ``section``: the dataset's entry in the config. ``side_folder``: what an interrupted construction continues from.
+    ``section``: the dataset's entry in the config. ``unfinished_folder``: what an interrupted construction
+    continues from.
     """
     device = best_device()
     split = read_split(original, "train")
@@ -50,11 +51,11 @@ def construct_dataset(
         standardization=model.standardization,
         settings=settings,
         device=device,
-        side_folder=side_folder,
+        unfinished_folder=unfinished_folder,
     )
     source = Source({"train": constructed}, f"part {part} of {section['shards']}", sha256_of_file(teacher))
     write_dataset(output, source, standardization)
-    shutil.rmtree(side_folder)
+    shutil.rmtree(unfinished_folder)
 
 
 if "snakemake" in globals():
@@ -68,6 +69,6 @@ if "snakemake" in globals():
             section=snakemake.params.source,
             part=int(snakemake.wildcards.part),
             seed=snakemake.params.seed,
-            side_folder=Path(snakemake.params.side_folder),
+            unfinished_folder=Path(snakemake.params.unfinished_folder),
             output=Path(snakemake.output[0]),
         )

@@ -35,7 +35,7 @@ def measure_attacked_features(
     accuracy: Mapping[str, Any],
     sensitivity: Mapping[str, Any],
     seed: int,
-    side_folder: Path,
+    unfinished_folder: Path,
     output: Path,
 ) -> None:
     """Write the features of a model where the attack on its classification ends, at every epsilon.
@@ -48,7 +48,7 @@ def measure_attacked_features(
         accuracy: the attack, as in the config.
         sensitivity: the ball and the features, as in the config.
         seed: names the images and the random starts.
-        side_folder: what an interrupted measurement continues from.
+        unfinished_folder: what an interrupted measurement continues from.
         output: the file to write.
     """
     device = best_device()
@@ -71,7 +71,7 @@ def measure_attacked_features(
         },
         batch_size=sensitivity["batch_size"],
         device=device,
-        side_folder=side_folder,
+        unfinished_folder=unfinished_folder,
     )
     for epsilon, predicted in zip(epsilons, measured.attacked_prediction, strict=True):
         logger.info("epsilon %s: %d of %d images classified correctly", epsilon, (predicted == label).sum(), len(label))
@@ -92,7 +92,7 @@ def measure_attacked_features(
         },
     )
     write_attacked(output, file)
-    shutil.rmtree(side_folder)
+    shutil.rmtree(unfinished_folder)
 
 
 if "snakemake" in globals():
@@ -106,6 +106,6 @@ if "snakemake" in globals():
             accuracy=snakemake.params.accuracy,
             sensitivity=snakemake.params.sensitivity,
             seed=snakemake.params.seed,
-            side_folder=Path(snakemake.params.side_folder),
+            unfinished_folder=Path(snakemake.params.unfinished_folder),
             output=Path(snakemake.output[0]),
         )

@@ -35,7 +35,7 @@ def measure_sensitivity(
     section: Mapping[str, Any],
     seed: int,
     shard: int,
-    side_folder: Path,
+    unfinished_folder: Path,
     output: Path,
 ) -> None:
     """Write the feature extrema of a model, and what is derived from them, at one epsilon.
@@ -46,7 +46,7 @@ def measure_sensitivity(
         epsilon: as spelled in the config.
         section: as ``sensitivity`` in the config.
         shard: which of ``section["shards"]`` equal shares of the images is measured, from 1.
-        side_folder: what an interrupted measurement continues from.
+        unfinished_folder: what an interrupted measurement continues from.
     """
     device = best_device()
     loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
@@ -75,7 +75,7 @@ def measure_sensitivity(
             standardization=model.standardization,
             settings=settings,
             device=device,
-            side_folder=side_folder / f"from_{images.start or 0}",
+            unfinished_folder=unfinished_folder / f"from_{images.start or 0}",
         )
 
     if target:
@@ -103,7 +103,7 @@ def measure_sensitivity(
             **version_attributes(device),
         },
     )
-    shutil.rmtree(side_folder)
+    shutil.rmtree(unfinished_folder)
 
 
 if "snakemake" in globals():
@@ -117,6 +117,6 @@ if "snakemake" in globals():
             section=snakemake.params.settings,
             seed=snakemake.params.seed,
             shard=int(snakemake.wildcards.get("shard", 1)),
-            side_folder=Path(snakemake.params.side_folder),
+            unfinished_folder=Path(snakemake.params.unfinished_folder),
             output=Path(snakemake.output[0]),
         )

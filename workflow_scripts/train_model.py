@@ -33,7 +33,7 @@ def train_model(
     settings: TrainingSettings,
     model: Path,
     history: Path,
-    side_checkpoint: Path,
+    partial_result: Path,
 ) -> None:
     """Train a network on a dataset file and write its checkpoint and its history.
 
@@ -48,7 +48,7 @@ def train_model(
         standardization: of the run; ``own_standardization``: of this model, if the config gives some.
         settings: of the training.
         model: the checkpoint; ``history``: the table beside it.
-        side_checkpoint: what an interrupted training continues from.
+        partial_result: what an interrupted training continues from.
     """
     device = best_device()
     train_split, test_split = read_split(dataset, "train"), read_split(evaluation, "test")
@@ -71,7 +71,7 @@ def train_model(
         standardization=constants,
         settings=settings,
         device=device,
-        side_checkpoint=side_checkpoint,
+        partial_result=partial_result,
     )
     metadata = {
         "architecture": description,
@@ -84,7 +84,7 @@ def train_model(
     }
     write_table(history, table.assign(model=name))
     save_checkpoint(model, trained, constants, metadata)
-    side_checkpoint.unlink()
+    partial_result.unlink()
 
 
 if "snakemake" in globals():
@@ -104,5 +104,5 @@ if "snakemake" in globals():
             ),
             model=Path(snakemake.output.model),
             history=Path(snakemake.output.history),
-            side_checkpoint=Path(snakemake.params.side_checkpoint),
+            partial_result=Path(snakemake.params.partial_result),
         )

@@ -34,7 +34,7 @@ def run(digits: tuple[Split, Split], path: Path, settings: TrainingSettings) -> 
         train_split=digits[0],
         test_split=digits[1],
         settings=settings,
-        side_checkpoint=path,
+        partial_result=path,
         **STANDARD,
     )
 

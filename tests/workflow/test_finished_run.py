@@ -74,7 +74,7 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
     for name in ("figure1_accuracy", "figure2_sensitivity", "useful_features", "used_share", "linearity"):
         for suffix in (".svg", ".png", ".csv"):
             assert (results / f"figures/{name}{suffix}").stat().st_size > 500
-    assert not list(results.glob("unfinished/**/*.pt")), "side checkpoints are gone once a result is whole"
+    assert not list(results.glob("unfinished/**/*.pt")), "partial results are gone once a result is whole"
 
 
 def test_everything_is_written_below_the_results_folder_of_the_config(finished_workflow: Path):

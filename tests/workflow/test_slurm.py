@@ -116,7 +116,7 @@ def slow(submitted: Path, tmp_path: Path) -> Path:
     (folder / TARGET).unlink()
     config = folder / "tests/config_tiny.yaml"
     config.write_text(config.read_text().replace("images: 6,", "images: 60,"))
-    # Code that changes no result is no reason to start again: the same side checkpoint fits with and without this.
+    # Code that changes no result is no reason to start again: the same partial result fits with and without this.
     hold = folder / "hold"
     hold.touch()
     with (folder / CONSOLE).open("a") as file:
@@ -156,7 +156,7 @@ def measuring_job(folder: Path, *, after: str = "") -> str:
     wait_until(lambda: running_job() not in ("", after), "a running job")
     log.unlink(missing_ok=True)  # of the one before
     wait_until(lambda: log.exists() and "on CPU" in log.read_text(), "a job that measures")
-    time.sleep(4)  # enough for some rows, too few for a side checkpoint of the half-minutely kind
+    time.sleep(4)  # enough for some rows, too few for a partial result of the half-minutely kind
     return running_job()
 
 

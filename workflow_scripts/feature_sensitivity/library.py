@@ -135,7 +135,7 @@ def measure(
     seed: int = 0,
     device: str | torch.device | None = None,
     batch_size: int | None = None,
-    side_folder: str | Path | None = None,
+    unfinished_folder: str | Path | None = None,
 ) -> xr.Dataset:
     """Return how far each feature can be moved at each image, as PGD finds it: lower bounds of the true extrema.
 
@@ -155,8 +155,8 @@ def measure(
         seed: of the random starts.
         device: such as ``cuda:1`` or ``cpu``. None: a GPU if there is one.
         batch_size: rows attacked at a time by a GPU or by each core. None: what fits the device.
-        side_folder: where unfinished work is saved several times a minute; after an interruption the same call goes on
-            from there.
+        unfinished_folder: where unfinished work is saved several times a minute; after an interruption the same call
+            goes on from there.
 
     Returns:
         ``clean``, ``maximum``, ``minimum`` [image, feature]; ``sensitivity``, the mean over images of the larger of
@@ -187,7 +187,7 @@ def measure(
         standardization=attacked.standardization,
         settings=settings,
         device=used,
-        side_folder=Path(side_folder) if side_folder is not None else None,
+        unfinished_folder=Path(unfinished_folder) if unfinished_folder is not None else None,
     )
     return sensitivity_dataset(
         clean=extrema.clean,

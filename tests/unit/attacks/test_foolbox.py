@@ -32,9 +32,9 @@ def digits() -> dict[str, Split]:
 
 @pytest.fixture(scope="module")
 def trained(digits: dict[str, Split], tmp_path_factory: pytest.TempPathFactory) -> Classifier:
-    side: Path = tmp_path_factory.mktemp("training") / "side.pt"
+    side: Path = tmp_path_factory.mktemp("training") / "partial.pt"
     splits = {"train_split": digits["train"], "test_split": digits["test"]}
-    return train(architecture=ARCHITECTURE, settings=SETTINGS, side_checkpoint=side, **splits, **STANDARD)[0]
+    return train(architecture=ARCHITECTURE, settings=SETTINGS, partial_result=side, **splits, **STANDARD)[0]
 
 
 @pytest.mark.parametrize(("norm", "epsilon"), [("linf", 0.1), ("linf", 0.2), ("l2", 0.5), ("l2", 1.0)])

@@ -19,7 +19,7 @@ from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, row_indices, steps_between_looks
 from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.batch_size import BatchSize
-from feature_sensitivity.runtime.resume import SideFolder
+from feature_sensitivity.runtime.resume import PartialResults
 from interruptions import interrupted_until_done
 
 CPU = torch.device("cpu")
@@ -78,17 +78,17 @@ def expected(rows: range) -> list[int]:
 
 
 def run(task: CountingTask, n: int, *, batch: int = 4, folder: Path | None = None, sizes=batch_for_each_core) -> list:
-    side = SideFolder(folder, "key")
-    saved = side.load()
+    partial_results = PartialResults(folder, "key")
+    saved = partial_results.load()
     if not saved:
-        side.keep({})
+        partial_results.keep({})
     results = run_rows(
         task,
         torch.arange(n),
         n_rows=n,
         batch_size=BatchSize(batch, key="batch_size"),
         batch_sizes=sizes,
-        side=side,
+        partial_results=partial_results,
         saved=saved,
         title="counting",
     )
@@ -110,14 +110,14 @@ def test_every_row_gets_its_own_result_in_batches_of_one_size(n: int, batch: int
 
 
 def test_rows_that_are_not_asked_for_are_0():
-    side = SideFolder(None, "key")
+    partial_results = PartialResults(None, "key")
     results = run_rows(
         CountingTask(),
         torch.tensor([3, 9]),
         n_rows=12,
         batch_size=BatchSize(4, key="batch_size"),
         batch_sizes=batch_for_each_core,
-        side=side,
+        partial_results=partial_results,
         saved=None,
         title="counting",
     )

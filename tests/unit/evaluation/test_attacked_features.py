@@ -128,7 +128,7 @@ def test_interruptions_change_no_bit(network: Classifier, data: dict, tmp_path: 
         lambda *a, settings, **k: attacks.append(settings) or original(*a, settings=settings, **k),
     )
     resumed, interruptions = interrupted_until_done(
-        lambda: measure(network, data, side_folder=tmp_path), monkeypatch, every=4
+        lambda: measure(network, data, unfinished_folder=tmp_path), monkeypatch, every=4
     )
     assert interruptions > 2
     for name, values in vars(whole).items():

@@ -169,7 +169,7 @@ def test_an_interruption_keeps_the_momentum_of_each_row(
 ):
     whole = measure(network, images[:3], annealed())
     resumed, interruptions = interrupted_until_done(
-        lambda: measure(network, images[:3], annealed(), side_folder=tmp_path), monkeypatch, every=5
+        lambda: measure(network, images[:3], annealed(), unfinished_folder=tmp_path), monkeypatch, every=5
     )
     assert interruptions > 2
     assert same(resumed, whole)
@@ -249,10 +249,10 @@ def test_other_batch_sizes_agree_on_average(network: Classifier, images: Tensor)
 def test_an_interrupted_run_goes_on_to_the_same_bits(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    plain, path = measure(network, images, settings()), tmp_path / "side"
+    plain, path = measure(network, images, settings()), tmp_path / "partial"
     monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
     saves = 0
-    original = resume.save_side_checkpoint
+    original = resume.save_partial_result
 
     def save_then_die(*arguments):
         nonlocal saves
@@ -261,11 +261,11 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         if saves % 3 == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(resume, "save_side_checkpoint", save_then_die)
+    monkeypatch.setattr(resume, "save_partial_result", save_then_die)
     interruptions = 0
     while True:
         try:
-            resumed = measure(network, images, settings(), side_folder=path)
+            resumed = measure(network, images, settings(), unfinished_folder=path)
             break
         except KeyboardInterrupt:
             interruptions += 1
@@ -280,7 +280,7 @@ def test_an_interruption_keeps_every_finished_row(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ):
-    plain, path = measure(network, images, settings()), tmp_path / "side"
+    plain, path = measure(network, images, settings()), tmp_path / "partial"
     advance, calls = Progress.advance, iter(range(1000))
 
     def interrupt(self: Progress, n: int, note: str = "") -> None:
@@ -290,9 +290,9 @@ def test_an_interruption_keeps_every_finished_row(
 
     monkeypatch.setattr(Progress, "advance", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images, settings(), side_folder=path)
+        measure(network, images, settings(), unfinished_folder=path)
     with caplog.at_level("INFO"):
-        resumed = measure(network, images, settings(), side_folder=path)
+        resumed = measure(network, images, settings(), unfinished_folder=path)
     assert "continuing after an interruption" in caplog.text
     assert same(resumed, plain)
 
@@ -300,25 +300,25 @@ def test_an_interruption_keeps_every_finished_row(
 def test_a_run_that_goes_on_where_rounding_differs_stays_in_order(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    path, features = tmp_path / "side", type(network).features
+    path, features = tmp_path / "partial", type(network).features
     expected = measure(network, images, settings()).clean
     monkeypatch.setattr(Progress, "advance", Mock(side_effect=[None, None, None, KeyboardInterrupt]))
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images, settings(), side_folder=path)
+        measure(network, images, settings(), unfinished_folder=path)
     monkeypatch.undo()
     monkeypatch.setattr(type(network), "features", lambda self, x: features(self, x) * (1 + 1e-5))
-    resumed = measure(network, images, settings(), side_folder=path)
+    resumed = measure(network, images, settings(), unfinished_folder=path)
     assert np.array_equal(resumed.clean, expected)
     assert (resumed.minimum <= resumed.clean).all()
     assert (resumed.clean <= resumed.maximum).all()
 
 
-def test_a_side_checkpoint_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
-    path = tmp_path / "side"
+def test_a_partial_result_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
+    path = tmp_path / "partial"
     path.mkdir()
     torch.save({"key": "another", "kept": {}}, path / "kept.pt")
     torch.save({"key": "another", "rows": {"row": torch.arange(3)}}, path / "finished_00000.pt")
-    got = measure(network, images, settings(), side_folder=path)
+    got = measure(network, images, settings(), unfinished_folder=path)
     assert same(got, measure(network, images, settings()))
     assert (path / "kept.pt.other").exists()
 
@@ -421,7 +421,7 @@ def test_memory_may_run_out_before_the_attack_and_in_other_words(
 def test_a_batch_that_was_halved_stays_so_after_an_interruption(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    path = tmp_path / "side"
+    path = tmp_path / "partial"
     original = FeatureTask.advance
 
     def hungry(task, states):
@@ -432,9 +432,9 @@ def test_a_batch_that_was_halved_stays_so_after_an_interruption(
     monkeypatch.setattr(FeatureTask, "advance", hungry)
     monkeypatch.setattr(Progress, "advance", Mock(side_effect=KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images[:2], settings(steps=4), side_folder=path)
+        measure(network, images[:2], settings(steps=4), unfinished_folder=path)
     monkeypatch.undo()
-    assert measure(network, images[:2], settings(steps=4), side_folder=path).batch_size == 4
+    assert measure(network, images[:2], settings(steps=4), unfinished_folder=path).batch_size == 4
 
 
 def test_another_error_is_not_taken_for_lack_of_memory(
@@ -463,12 +463,12 @@ def test_whoever_stops_listening_stops_the_attack_in_the_middle_of_its_rows(
     steps.clear()
     monkeypatch.setattr(Progress, "advance", Mock(side_effect=[None, KeyboardInterrupt]))
     with pytest.raises(KeyboardInterrupt):
-        measure(network, images[:1], settings(), side_folder=tmp_path)
+        measure(network, images[:1], settings(), unfinished_folder=tmp_path)
     assert 2 <= len(steps) < n_steps
     n_before = len(steps)
     monkeypatch.undo()
     monkeypatch.setattr(FeatureTask, "advance", counted)
-    assert same(measure(network, images[:1], settings(), side_folder=tmp_path), whole)
+    assert same(measure(network, images[:1], settings(), unfinished_folder=tmp_path), whole)
     # Rows in progress go on from the step at which they were interrupted.
     assert len(steps) - n_before <= n_steps - n_before + 2
 

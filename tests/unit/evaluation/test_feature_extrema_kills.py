@@ -20,7 +20,7 @@ KILLS = 20
 def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
     monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.05)
     torch.manual_seed(2)
-    images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "side", tmp_path / "result.npz"
+    images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "partial", tmp_path / "result.npz"
     chosen = settings(restarts=4, steps=10)
 
     advance = Progress.advance
@@ -31,7 +31,7 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
 
     def work() -> None:
         monkeypatch.setattr(Progress, "advance", advance_slowly)  # in a process of its own
-        got = measure(network, images, chosen, side_folder=path)
+        got = measure(network, images, chosen, unfinished_folder=path)
         np.savez(result, clean=got.clean, maximum=got.maximum, minimum=got.minimum, zero_gradient=got.zero_gradient)
 
     rows_done: list[int] = []
@@ -45,4 +45,4 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
     assert rows_done == sorted(rows_done), "no kill may lose what was saved"
     with np.load(result) as arrays:
         assert same(FeatureExtrema(**arrays, batch_size=16), measure(network, images, chosen))
-    assert not list(path.glob("[!.]*.pt.*")), "no side checkpoint was damaged or refused"
+    assert not list(path.glob("[!.]*.pt.*")), "no partial result was damaged or refused"

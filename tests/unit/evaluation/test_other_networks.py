@@ -77,7 +77,7 @@ def test_shards_and_interruptions_change_no_bit(name: str, tmp_path: Path, monke
         for array in ("clean", "maximum", "minimum"):
             assert np.array_equal(getattr(part, array), getattr(whole, array)[rows])
     resumed, interruptions = interrupted_until_done(
-        lambda: measure(network, x, chosen, features=FEATURES, side_folder=tmp_path), monkeypatch, every=5
+        lambda: measure(network, x, chosen, features=FEATURES, unfinished_folder=tmp_path), monkeypatch, every=5
     )
     assert interruptions > 1
     assert same(resumed, whole)

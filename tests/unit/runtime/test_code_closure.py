@@ -11,7 +11,7 @@ import pytest
 from feature_sensitivity.evaluation import feature_extrema
 from feature_sensitivity.runtime import code_closure
 from feature_sensitivity.runtime.code_closure import PACKAGE, source_files
-from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
+from feature_sensitivity.runtime.partial_results import partial_result_key
 from feature_sensitivity.training import construction, train
 from snakemake_runs import ROOT
 
@@ -36,8 +36,8 @@ def test_the_closure_of_a_script_is_what_an_interpreter_imports(
 
 
 @pytest.mark.parametrize("module", [feature_extrema, train, construction], ids=lambda module: module.__name__)
-def test_a_side_checkpoint_is_not_used_after_an_edit_of_the_standardization(module: ModuleType):
-    """Side checkpoints are keyed by these files; the three modules are those that write side checkpoints."""
+def test_a_partial_result_is_not_used_after_an_edit_of_the_standardization(module: ModuleType):
+    """Partial results are keyed by these files; the three modules are those that write partial results."""
     assert PACKAGE / "data/standardization.py" in source_files(Path(module.__file__ or ""))
 
 
@@ -132,13 +132,13 @@ def test_an_edit_is_noticed_by_the_same_process(toy: Path):
     assert source_files(main) == [main, toy / "toy/__init__.py", toy / "toy/low/__init__.py"]
 
 
-def test_an_edit_changes_the_key_of_a_side_checkpoint(toy: Path):
+def test_an_edit_changes_the_key_of_a_partial_result(toy: Path):
     code, a = toy / "toy/high/c.py", toy / "toy/low/a.py"
     code.write_text("from toy.low.a import VALUE\n")
-    before = checkpoint_key(code=code)
-    assert checkpoint_key(code=code) == before
+    before = partial_result_key(code=code)
+    assert partial_result_key(code=code) == before
     a.write_text("VALUE = 2\n")
-    assert checkpoint_key(code=code) != before
+    assert partial_result_key(code=code) != before
 
 
 def test_a_docstring_changes_no_result(toy: Path):

@@ -45,7 +45,7 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
-from feature_sensitivity.runtime.side_checkpoints import save_side_checkpoint
+from feature_sensitivity.runtime.partial_results import save_partial_result
 
 path, noise = Path(sys.argv[1]), np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
 images = np.random.default_rng(0).integers(0, 256, (64, 3, 8, 8), np.uint8)
@@ -64,12 +64,12 @@ except OSError as error:
 @pytest.mark.parametrize(
     "writer",
     [
-        "save_side_checkpoint(path, 'key', {'values': torch.from_numpy(noise)})",
+        "save_partial_result(path, 'key', {'values': torch.from_numpy(noise)})",
         "save_checkpoint(path, network, standardization, {})",
         "write_sensitivity(path, clean=noise, maximum=noise, minimum=noise, weight=noise, **arrays, attributes={})",
         "write_dataset(path, Source({'train': split}, 'noise', ''), standardization)",
     ],
-    ids=["side checkpoint", "checkpoint", "sensitivity", "dataset"],
+    ids=["partial result", "checkpoint", "sensitivity", "dataset"],
 )
 def test_a_full_disk_is_an_oserror_and_leaves_nothing(tmp_path: Path, writer: str):
     """A limit on the size of files stands for the full disk; torch and HDF5 themselves fail otherwise on both."""

@@ -52,7 +52,7 @@ def run(teacher, split, folder, chosen, index=None):
         index=index,
         settings=chosen,
         device=CPU,
-        side_folder=folder,
+        unfinished_folder=folder,
         standardization=STANDARDIZATION,
     )
 
@@ -163,7 +163,7 @@ def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tm
 
     monkeypatch.setattr(ConstructionTask, "advance", counted)
     made, n_interruptions = interrupted_until_done(
-        lambda: run(network, split, tmp_path / "side", chosen), monkeypatch, every=5
+        lambda: run(network, split, tmp_path / "partial", chosen), monkeypatch, every=5
     )
     assert_same(made, expected)
     assert n_interruptions > 4
@@ -175,25 +175,27 @@ def test_a_kill_between_the_two_files_of_a_checkpoint_loses_nothing(network, spl
     expected = run(network, split, tmp_path / "expected", settings())
     monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(resume, "LARGEST_SHARE_OF_TIME", float("inf"))  # even where saving is slow
-    save = resume.save_side_checkpoint
+    save = resume.save_partial_result
 
     def save_or_die(path, key, content):
         if path.name == "in_progress.pt" and (path.parent / "finished_00001.pt").exists():
             raise KeyboardInterrupt
         save(path, key, content)
 
-    monkeypatch.setattr(resume, "save_side_checkpoint", save_or_die)
+    monkeypatch.setattr(resume, "save_partial_result", save_or_die)
     with pytest.raises(KeyboardInterrupt):
-        run(network, split, tmp_path / "side", settings())
-    monkeypatch.setattr(resume, "save_side_checkpoint", save)
-    assert_same(run(network, split, tmp_path / "side", settings()), expected)
+        run(network, split, tmp_path / "partial", settings())
+    monkeypatch.setattr(resume, "save_partial_result", save)
+    assert_same(run(network, split, tmp_path / "partial", settings()), expected)
 
 
 def test_what_other_settings_left_behind_is_not_used(network, split, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
-        run(network, split, tmp_path / "side", settings(steps=1))
-    assert_same(run(network, split, tmp_path / "side", settings()), run(network, split, tmp_path / "new", settings()))
+        run(network, split, tmp_path / "partial", settings(steps=1))
+    assert_same(
+        run(network, split, tmp_path / "partial", settings()), run(network, split, tmp_path / "new", settings())
+    )
 
 
 def test_the_tolerance_stops_an_image_where_it_is_reached_and_changes_no_other(network, split, tmp_path):
@@ -234,9 +236,9 @@ def test_representations_of_digits_are_matched_to_a_fifth_of_their_first_distanc
             seed=0,
         ),
         device=CPU,
-        side_checkpoint=tmp_path / "training.pt",
+        partial_result=tmp_path / "training.pt",
         standardization=STANDARDIZATION,
     )
     chosen = settings(steps=60, step_size=0.2, batch_size=50)
-    made = run(teacher, splits["train"], tmp_path / "side", chosen, np.arange(50))
+    made = run(teacher, splits["train"], tmp_path / "partial", chosen, np.arange(50))
     assert made.details["relative_distance"].mean() < 0.2

@@ -25,7 +25,7 @@ from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run,
 @pytest.mark.parametrize("attack", [None, ATTACK], ids=["normal", "adversarial"])
 def test_training_learns_and_records_each_epoch(digits: tuple[Split, Split], tmp_path: Path, attack: Attack | None):
     settings = replace(SETTINGS, epochs=6, attack=attack)
-    network, history = run(digits, tmp_path / "side.pt", settings)
+    network, history = run(digits, tmp_path / "partial.pt", settings)
     assert history.epoch.tolist() == [1, 2, 3, 4, 5, 6]
     assert history.train_loss.iloc[-1] < 0.5 * history.train_loss.iloc[0]
     assert history.train_accuracy.iloc[-1] > 0.6
@@ -46,7 +46,7 @@ def test_robust_accuracy_is_logged_with_each_epoch(
     accuracies = iter([0.3, 0.5, 0.47])
     monkeypatch.setattr(training, "_robust_accuracy", lambda *_, **__: next(accuracies))
     with caplog.at_level("INFO"):
-        run(digits, tmp_path / "side.pt", replace(SETTINGS, epochs=3, attack=ATTACK))
+        run(digits, tmp_path / "partial.pt", replace(SETTINGS, epochs=3, attack=ATTACK))
     epochs = [record.message for record in caplog.records if record.message.startswith("epoch")]
     assert [epoch.rpartition(", ")[2] for epoch in epochs] == [
         f"under attack {n} %" for n in ("30.00", "50.00", "47.00")
@@ -59,38 +59,38 @@ def test_an_interrupted_training_ends_with_the_same_weights(
 ):
     settings = replace(SETTINGS, schedule=schedule, attack=ATTACK, horizontal_flip=True, crop_padding=2)
     undisturbed, history = run(digits, tmp_path / "undisturbed.pt", settings)
-    save = training.save_side_checkpoint
+    save = training.save_partial_result
 
     def save_then_die(*arguments):
         save(*arguments)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(training, "save_side_checkpoint", save_then_die)
+    monkeypatch.setattr(training, "save_partial_result", save_then_die)
     for _ in range(settings.epochs):
         with pytest.raises(KeyboardInterrupt):
-            run(digits, tmp_path / "side.pt", settings)
+            run(digits, tmp_path / "partial.pt", settings)
     monkeypatch.undo()
-    resumed, resumed_history = run(digits, tmp_path / "side.pt", settings)
+    resumed, resumed_history = run(digits, tmp_path / "partial.pt", settings)
     assert equal(weights(resumed), weights(undisturbed))
     pd.testing.assert_frame_equal(resumed_history.drop(columns="seconds"), history.drop(columns="seconds"))
 
 
-def test_a_side_checkpoint_of_other_settings_is_not_used(digits: tuple[Split, Split], tmp_path: Path):
-    path = tmp_path / "side.pt"
+def test_a_partial_result_of_other_settings_is_not_used(digits: tuple[Split, Split], tmp_path: Path):
+    path = tmp_path / "partial.pt"
     run(digits, path, replace(SETTINGS, epochs=2))
     _, history = run(digits, path, replace(SETTINGS, epochs=2, learning_rate=0.01))
     assert history.learning_rate.tolist() == [0.01, 0.01]
-    assert path.with_name("side.pt.other").exists()
+    assert path.with_name("partial.pt.other").exists()
 
 
-def test_a_damaged_side_checkpoint_is_not_used(digits: tuple[Split, Split], tmp_path: Path):
-    path = tmp_path / "side.pt"
+def test_a_damaged_partial_result_is_not_used(digits: tuple[Split, Split], tmp_path: Path):
+    path = tmp_path / "partial.pt"
     first, _ = run(digits, path, SETTINGS)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0xFF
     path.write_bytes(content)
     again, _ = run(digits, path, SETTINGS)
-    assert path.with_name("side.pt.damaged").exists()
+    assert path.with_name("partial.pt.damaged").exists()
     assert equal(weights(again), weights(first))
 
 
@@ -113,11 +113,11 @@ def test_the_seed_decides(digits: tuple[Split, Split], tmp_path: Path):
 
 def test_divergence_ends_with_a_sentence(digits: tuple[Split, Split], tmp_path: Path):
     with pytest.raises(UserError, match=r"training diverged: .* lower training\.learning_rate"):
-        run(digits, tmp_path / "side.pt", replace(SETTINGS, learning_rate=1e9))
+        run(digits, tmp_path / "partial.pt", replace(SETTINGS, learning_rate=1e9))
 
 
 def test_step_schedule_drops_at_half_and_three_quarters(digits: tuple[Split, Split], tmp_path: Path):
-    _, history = run(digits, tmp_path / "side.pt", replace(SETTINGS, epochs=4, schedule="step"))
+    _, history = run(digits, tmp_path / "partial.pt", replace(SETTINGS, epochs=4, schedule="step"))
     np.testing.assert_allclose(history.learning_rate, [0.05, 0.05, 0.005, 0.0005])
 
 
@@ -150,7 +150,7 @@ def test_mixed_precision_trains(digits: tuple[Split, Split], tmp_path: Path, mon
     """Where the CPU has no bfloat16, PyTorch imitates it, slowly."""
     monkeypatch.setattr(training, "check_options", lambda *_: None)
     settings = replace(SETTINGS, epochs=6, attack=ATTACK, mixed_precision=True)
-    network, history = run(digits, tmp_path / "side.pt", settings)
+    network, history = run(digits, tmp_path / "partial.pt", settings)
     assert history.train_loss.iloc[-1] < 0.6 * history.train_loss.iloc[0]
     assert all(p.dtype == torch.float32 for p in network.parameters())
 
@@ -190,7 +190,7 @@ def test_a_last_batch_of_one_small_image_is_refused_before_any_epoch(digits: tup
     train_split, test_split = digits
     odd = Split(train_split.images[:65], train_split.labels[:65]), test_split
     with pytest.raises(UserError, match=r"batch_size is 64, which leaves one image .* on 8 x 8 pixels; write 65"):
-        run(odd, tmp_path / "side.pt", SETTINGS)
+        run(odd, tmp_path / "partial.pt", SETTINGS)
     larger = Split(odd[0].images.repeat(2, axis=2).repeat(2, axis=3), odd[0].labels)
     training.check_last_batch(ARCHITECTURE, larger, 64)
     training.check_last_batch(ARCHITECTURE, train_split, 64)

@@ -15,7 +15,7 @@ KILLS = 8
 
 def test_kills_at_random_moments_change_nothing(digits: tuple[Split, Split], tmp_path: Path):
     settings = replace(SETTINGS, epochs=12, schedule="one_cycle", horizontal_flip=True, attack=ATTACK)
-    path, result = tmp_path / "side.pt", tmp_path / "result.pt"
+    path, result = tmp_path / "partial.pt", tmp_path / "result.pt"
 
     def work() -> None:
         network, history = run(digits, path, settings)
@@ -31,7 +31,7 @@ def test_kills_at_random_moments_change_nothing(digits: tuple[Split, Split], tmp
     kills = killed_until_done(work, result, kills=KILLS, seconds=(0.1, 0.8), after_each=note)
     assert kills > 0
     assert epochs_done == sorted(epochs_done), "no kill may lose an epoch that was saved"
-    assert not list(tmp_path.glob("side.pt.*")), "no side checkpoint was damaged or refused"
+    assert not list(tmp_path.glob("partial.pt.*")), "no partial result was damaged or refused"
     resumed, history = torch.load(result, weights_only=True)
     undisturbed, expected = run(digits, tmp_path / "undisturbed.pt", settings)
     assert equal(resumed, weights(undisturbed))

@@ -13,7 +13,7 @@ from feature_sensitivity.attacks.row_workers import RowWorkers
 from feature_sensitivity.attacks.slots import RowStates, RowTask, Turn
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.console import Progress
-from feature_sensitivity.runtime.resume import Rows, Saved, SideFolder
+from feature_sensitivity.runtime.resume import PartialResults, Rows, Saved
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def run_rows(
     n_rows: int,
     batch_size: BatchSize,
     batch_sizes: Callable[[int, int, torch.device], list[int]],
-    side: SideFolder,
+    partial_results: PartialResults,
     saved: Saved | None,
     title: str,
 ) -> dict[str, Tensor]:
@@ -39,8 +39,8 @@ def run_rows(
         n_rows: rows are numbered below this.
         batch_size: rows computed at a time; halved when memory runs out.
         batch_sizes: how ``batch_size`` is shared by workers, as :func:`row_workers.batch_for_each_core`.
-        side: where finished rows and rows in progress are saved, several times a minute and on an interruption.
-        saved: what ``side`` held at the start; the run continues from it.
+        partial_results: where rows, finished and in progress, are saved several times a minute and on an interruption.
+        saved: what ``partial_results`` held at the start; the run continues from it.
         title: what the progress bar calls it.
     """
     results = _Results(n_rows)
@@ -63,7 +63,7 @@ def run_rows(
 
     def save() -> None:
         in_progress = workers.in_progress() if workers else None
-        side.save(unsaved, _saved_states(*in_progress) if in_progress else None, batch_size=batch_size.rows)
+        partial_results.save(unsaved, _saved_states(*in_progress) if in_progress else None, batch_size=batch_size.rows)
         unsaved.clear()
 
     def record(turn: Turn[S]) -> None:
@@ -82,7 +82,7 @@ def run_rows(
             for turn in turns:
                 record(turn)
                 bar.advance(turn.n_steps, turn.note)
-                if side.is_due:
+                if partial_results.is_due:
                     save()
     finally:  # on Ctrl-C, too, and when a scheduler ends the job
         for turn in workers.unheard() if workers else ():

@@ -27,8 +27,8 @@ from feature_sensitivity.evaluation.gradient_rows import GradientTask
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.console import Progress
-from feature_sensitivity.runtime.resume import SideFolder
-from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
+from feature_sensitivity.runtime.partial_results import partial_result_key
+from feature_sensitivity.runtime.resume import PartialResults
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def measure_attacked_features(
     attacks: Mapping[str, AccuracySettings],
     batch_size: int | None,
     device: torch.device,
-    side_folder: Path | None = None,
+    unfinished_folder: Path | None = None,
 ) -> AttackedFeatures:
     """Return the chosen features at attacked images, and their gradients at the images themselves.
 
@@ -76,8 +76,8 @@ def measure_attacked_features(
         attacks: by epsilon as spelled in the config, all in one norm. Their ``iterate`` plays no part: see
             :func:`attacked_images`.
         batch_size: images at a time on a GPU or, for gradients, on each core; None fits the device.
-        side_folder: what was computed is saved there, after each epsilon and several times a minute; the same call
-            continues from it.
+        unfinished_folder: what was computed is saved there, after each epsilon and several times a minute; the same
+            call continues from it.
 
     Raises:
         UserError: features are not finite or depend on other images, or memory is too small for one image.
@@ -85,7 +85,7 @@ def measure_attacked_features(
     rows = rows_at_a_time(batch_size, x, device)
     first = next(iter(attacks.values()))
     weights = [value.cpu() for value in network.state_dict().values()]
-    key = checkpoint_key(
+    key = partial_result_key(
         {epsilon: asdict(settings) for epsilon, settings in attacks.items()},
         device.type,
         rows.rows,
@@ -103,8 +103,8 @@ def measure_attacked_features(
     chosen, labels = torch.from_numpy(features).to(device), torch.from_numpy(label).to(device)
     names = torch.from_numpy(image_index).to(device)
     bounds = pixel_box(standardization, device) if first.clip_to_pixel_box else None
-    side = SideFolder(side_folder, key)
-    saved = side.load()
+    partial_results = PartialResults(unfinished_folder, key)
+    saved = partial_results.load()
     found: dict[str, Tensor] = dict(saved.kept) if saved else {}
     if saved:
         rows.rows = saved.batch_size or rows.rows
@@ -112,7 +112,7 @@ def measure_attacked_features(
     def keep(name: str, points: Tensor) -> None:
         found[name] = rows.fit(lambda n: feature_values(folded, points, chosen, n)).cpu()
         found[f"{name}_prediction"] = rows.fit(lambda n: _predictions(folded, points, n)).cpu()
-        side.keep(found)
+        partial_results.keep(found)
 
     if "clean" not in found:
         keep("clean", images)
@@ -132,7 +132,7 @@ def measure_attacked_features(
         n_rows=n_rows,
         batch_size=rows,
         batch_sizes=batch_for_each_core,
-        side=side,
+        partial_results=partial_results,
         saved=saved,
         title="gradients",
     )

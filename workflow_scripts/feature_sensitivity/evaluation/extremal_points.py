@@ -21,7 +21,7 @@ from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, Feat
 from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.resume import SideFolder
+from feature_sensitivity.runtime.resume import PartialResults
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ def find_extremal_points(
         n_rows=n_rows,
         batch_size=batch_size,
         batch_sizes=batch_for_each_core,
-        side=SideFolder(None, ""),
+        partial_results=PartialResults(None, ""),
         saved=None,
         title="extremal images",
     )

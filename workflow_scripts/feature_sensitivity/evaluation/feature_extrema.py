@@ -25,8 +25,8 @@ from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.devices import device_name
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.resume import SideFolder
-from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
+from feature_sensitivity.runtime.partial_results import partial_result_key
+from feature_sensitivity.runtime.resume import PartialResults
 
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
 
@@ -59,7 +59,7 @@ def measure_extrema(
     standardization: Standardization,
     settings: ExtremaSettings,
     device: torch.device,
-    side_folder: Path | None = None,
+    unfinished_folder: Path | None = None,
 ) -> FeatureExtrema:
     """Return the extrema of the chosen features over the ball around each image.
 
@@ -68,7 +68,7 @@ def measure_extrema(
         image_index: each image's index in its dataset [n_images], which names its random starts.
         features: indices of the features to attack [n_features], the columns of the result.
         standardization: gives the pixel box in the units of ``x``.
-        side_folder: where finished rows and rows in progress are saved, several times a minute and on an
+        unfinished_folder: where finished rows and rows in progress are saved, several times a minute and on an
             interruption; the same call continues from there.
 
     Raises:
@@ -81,7 +81,7 @@ def measure_extrema(
         )
     batch_size = rows_at_a_time(settings.batch_size, x, device)
     weights = [value.cpu() for value in network.state_dict().values()]
-    key = checkpoint_key(
+    key = partial_result_key(
         settings,
         device.type,
         batch_size.rows,
@@ -96,15 +96,15 @@ def measure_extrema(
     folded = attack_copy(network, x.to(device))
     images = x.to(device).contiguous(memory_format=torch.channels_last)
     chosen = torch.from_numpy(features).to(device)
-    side = SideFolder(side_folder, key)
-    saved = side.load()
+    partial_results = PartialResults(unfinished_folder, key)
+    saved = partial_results.load()
     if saved:
         # Not computed again: another processor would round it differently than the extrema that started from it.
         clean = saved.kept["clean"].to(device)
         batch_size.rows = saved.batch_size or batch_size.rows
     else:
         clean = batch_size.fit(lambda rows: feature_values(folded, images, chosen, rows))
-        side.keep({"clean": clean.cpu()})
+        partial_results.keep({"clean": clean.cpu()})
     task = FeatureTask(
         network=folded,
         x=images,
@@ -126,7 +126,7 @@ def measure_extrema(
         n_rows=value.numel(),
         batch_size=batch_size,
         batch_sizes=batch_for_each_core,
-        side=side,
+        partial_results=partial_results,
         saved=saved,
         title="sensitivity",
     )

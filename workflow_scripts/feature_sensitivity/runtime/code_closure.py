@@ -1,6 +1,6 @@
 """Which files a result depends on: a source file and all project files that it imports, at any depth.
 
-One answer serves the rules, which rerun when one of these files changes, and side checkpoints, which are not
+One answer serves the rules, which rerun when one of these files changes, and partial results, which are not
 used once one has changed. Imports are read off the syntax tree and resolved by importlib's own rules, so
 every spelling counts: dotted, relative, inside a function. Nothing is executed. Not seen are module names that
 a program computes (``importlib.import_module(name)``) and the ``__all__`` behind ``import *``: this project uses

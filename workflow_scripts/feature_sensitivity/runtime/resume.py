@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from feature_sensitivity.runtime.side_checkpoints import load_side_checkpoint, save_side_checkpoint
+from feature_sensitivity.runtime.partial_results import load_partial_result, save_partial_result
 
 SECONDS_BETWEEN_SAVES = 15.0
 LARGEST_SHARE_OF_TIME = 0.05
@@ -27,8 +27,8 @@ class Saved(NamedTuple):
     batch_size: int | None
 
 
-class SideFolder:
-    """A folder of side checkpoints with one key. Without a folder nothing is saved and nothing is found."""
+class PartialResults:
+    """A folder of partial results with one key. Without a folder nothing is saved and nothing is found."""
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._folder, self._key = folder, key
@@ -39,23 +39,23 @@ class SideFolder:
         """Return what fits the key, if anything."""
         if self._folder is None:
             return None
-        kept = load_side_checkpoint(self._folder / "kept.pt", self._key)
+        kept = load_partial_result(self._folder / "kept.pt", self._key)
         if kept is None:
             for file in self._folder.glob("*.pt"):  # of another run: nothing there fits any more
                 file.unlink()
             return None
         parts: list[Rows] = []
-        while (part := load_side_checkpoint(self._finished_file(len(parts)), self._key)) is not None:
+        while (part := load_partial_result(self._finished_file(len(parts)), self._key)) is not None:
             parts.append(part["rows"])
         self._n_files = len(parts)
         finished = {name: torch.cat([part[name] for part in parts]) for name in parts[0]} if parts else {}
-        state = load_side_checkpoint(self._folder / "in_progress.pt", self._key) or {"rows": {}, "batch_size": None}
+        state = load_partial_result(self._folder / "in_progress.pt", self._key) or {"rows": {}, "batch_size": None}
         return Saved(kept["kept"], finished, state["rows"], state["batch_size"])
 
     def keep(self, kept: Mapping[str, Any]) -> None:
         """Save, before any rows, what they are computed from and another processor might round differently."""
         if self._folder is not None:
-            save_side_checkpoint(self._folder / "kept.pt", self._key, {"kept": dict(kept)})
+            save_partial_result(self._folder / "kept.pt", self._key, {"kept": dict(kept)})
 
     @property
     def is_due(self) -> bool:
@@ -72,11 +72,11 @@ class SideFolder:
         started = time.monotonic()
         if newly_finished:
             rows = {name: torch.cat([part[name] for part in newly_finished]) for name in newly_finished[0]}
-            save_side_checkpoint(self._finished_file(self._n_files), self._key, {"rows": rows})
+            save_partial_result(self._finished_file(self._n_files), self._key, {"rows": rows})
             self._n_files += 1
         if in_progress is not None:
             content = {"rows": in_progress, "batch_size": batch_size}
-            save_side_checkpoint(self._folder / "in_progress.pt", self._key, content)
+            save_partial_result(self._folder / "in_progress.pt", self._key, content)
         ended = time.monotonic()
         self._next_save = ended + max(SECONDS_BETWEEN_SAVES, (ended - started) / LARGEST_SHARE_OF_TIME)
 

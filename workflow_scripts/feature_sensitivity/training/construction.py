@@ -21,8 +21,8 @@ from feature_sensitivity.networks.attack_copy import N_IMAGES, attack_copy
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.resume import SideFolder
-from feature_sensitivity.runtime.side_checkpoints import checkpoint_key
+from feature_sensitivity.runtime.partial_results import partial_result_key
+from feature_sensitivity.runtime.resume import PartialResults
 from feature_sensitivity.training.construction_rows import ConstructionTask
 
 
@@ -57,7 +57,7 @@ def construct(
     standardization: Standardization,
     settings: ConstructionSettings,
     device: torch.device,
-    side_folder: Path,
+    unfinished_folder: Path,
 ) -> Split:
     """Return new images, float32 in [0, 1], for the images ``index`` of ``split``, with their labels.
 
@@ -66,11 +66,11 @@ def construct(
     the image is clipped to [0, 1]. The last iterate is taken. Further arrays of the result are ``start_index``, the
     image of ``split`` that was moved, and ``relative_distance``, the distance at the end divided by that at the start.
 
-    Finished images and those in progress are saved in ``side_folder``, several times a minute and on an
+    Finished images and those in progress are saved in ``unfinished_folder``, several times a minute and on an
     interruption; the same call continues from there.
     """
     weights = [value.cpu() for value in teacher.state_dict().values()]
-    key = checkpoint_key(settings, device.type, standardization, index, split.images, *weights, code=Path(__file__))
+    key = partial_result_key(settings, device.type, standardization, index, split.images, *weights, code=Path(__file__))
     start_index = random_other_images(len(split.labels), settings.seed)[index]
     batch_size = BatchSize(settings.batch_size, key="the dataset's batch_size")
     first_images = standardization.standardize(torch.from_numpy(split.images[:N_IMAGES]).to(device))
@@ -81,8 +81,8 @@ def construct(
         settings=settings,
         device=device,
     )
-    side = SideFolder(side_folder, key)
-    saved = side.load()
+    partial_results = PartialResults(unfinished_folder, key)
+    saved = partial_results.load()
     if saved:
         # Not computed again: another processor would round it differently than the distances that began from it.
         task.target = saved.kept["target"].to(device)
@@ -90,14 +90,14 @@ def construct(
     else:
         originals = split.images[index]
         task.target = batch_size.fit(lambda rows: task.representations(originals, rows))
-        side.keep({"target": task.target.cpu()})
+        partial_results.keep({"target": task.target.cpu()})
     results = run_rows(
         task,
         torch.arange(len(index)),
         n_rows=len(index),
         batch_size=batch_size,
         batch_sizes=batch_for_all_cores,
-        side=side,
+        partial_results=partial_results,
         saved=saved,
         title="construction",
     )

@@ -23,7 +23,7 @@ from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share, every_core
 from feature_sensitivity.runtime.devices import device_name, has_bfloat16
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.side_checkpoints import checkpoint_key, load_side_checkpoint, save_side_checkpoint
+from feature_sensitivity.runtime.partial_results import load_partial_result, partial_result_key, save_partial_result
 from feature_sensitivity.training.adversary import attacked_images
 from feature_sensitivity.training.trainer import Trainer
 
@@ -41,14 +41,14 @@ def train(
     standardization: Standardization,
     settings: TrainingSettings,
     device: torch.device,
-    side_checkpoint: Path,
+    partial_result: Path,
 ) -> tuple[nn.Module, pd.DataFrame]:
     """Return a trained network, and its history with one row per epoch.
 
     In adversarial training the history has ``robust_test_accuracy``, under the attack that is trained on.
 
     The network of the last epoch is returned: choosing one by its test accuracy would leak test
-    data. After each epoch everything is saved to ``side_checkpoint``; when that file fits these
+    data. After each epoch everything is saved to ``partial_result``; when that file fits these
     settings and data, training continues from it and ends with the same weights.
 
     Raises :class:`UserError` when the loss is no longer finite, or an option cannot work on this device or data.
@@ -56,7 +56,7 @@ def train(
     check_options(settings, device)
     check_last_batch(architecture, train_split, settings.batch_size)
     trainer = Trainer(architecture, train_split, standardization, settings, device)
-    key = checkpoint_key(
+    key = partial_result_key(
         settings,
         dict(architecture),
         sha256_of_code(architecture["name"]),
@@ -69,7 +69,7 @@ def train(
         code=Path(__file__),
     )
     history: list[dict[str, Any]] = []
-    if saved := load_side_checkpoint(side_checkpoint, key):
+    if saved := load_partial_result(partial_result, key):
         trainer.load_state(saved)
         history = saved["history"]
         logger.info("continuing after epoch %d of a run that was interrupted", len(history))
@@ -95,7 +95,7 @@ def train(
                 )
             history.append(row)
             logger.info("%s", _epoch_line(row, settings.epochs))
-            save_side_checkpoint(side_checkpoint, key, {**trainer.state(), "history": history})
+            save_partial_result(partial_result, key, {**trainer.state(), "history": history})
     return trainer.trained.eval(), pd.DataFrame(history).astype({"epoch": int})
 
 

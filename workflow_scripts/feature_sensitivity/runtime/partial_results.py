@@ -1,6 +1,6 @@
 """What a long job saves beside its outputs, so that the same command continues after an interruption.
 
-A side checkpoint carries a key made of everything that its content depends on. One with another
+A partial result carries a key made of everything that its content depends on. One with another
 key, or a damaged one, is set aside with a message and never used.
 """
 
@@ -23,7 +23,7 @@ from feature_sensitivity.runtime.tensor_files import save_tensors
 logger = logging.getLogger(__name__)
 
 
-def checkpoint_key(*parts: Any, code: Path) -> str:
+def partial_result_key(*parts: Any, code: Path) -> str:
     """Return a key for settings, arrays, torch and the source of the module ``code`` with all that it imports."""
     digest = hashlib.sha256(torch.__version__.encode())
     for part in parts:
@@ -37,13 +37,13 @@ def checkpoint_key(*parts: Any, code: Path) -> str:
     return digest.hexdigest()
 
 
-def save_side_checkpoint(path: Path, key: str, content: Mapping[str, Any]) -> None:
+def save_partial_result(path: Path, key: str, content: Mapping[str, Any]) -> None:
     """Write tensors and plain builtins, whole or not at all."""
     save_tensors(path, {"key": key, **content})
 
 
-def load_side_checkpoint(path: Path, key: str) -> dict[str, Any] | None:
-    """Return the content of an undamaged side checkpoint with this key, else None."""
+def load_partial_result(path: Path, key: str) -> dict[str, Any] | None:
+    """Return the content of an undamaged partial result with this key, else None."""
     if not path.exists():
         return None
     written = io.BytesIO(path.read_bytes())  # a disk that fails at the moment says so, and the file stays
