@@ -112,6 +112,9 @@ BAD_CALLS = {
     r"shape \[3, 8, 8\]": {"images": np.zeros((3, 8, 8), np.uint8)},
     "from 0 to 255; give uint8, or floats": {"images": np.full((1, 3, 8, 8), 255.0) * np.eye(8)},
     "network has 32; ask for at most": {"features": 33},
+    "device is 'mps'; write cpu": {"device": "mps"},
+    "device is 'gpu'; write one such as cpu": {"device": "gpu"},
+    "device is 'cuda:99', but PyTorch sees": {"device": "cuda:99"},
     "labels must be 3 whole numbers": {"labels": [1, 2]},
     "image_index must be 3 whole numbers": {"image_index": [0.5, 1, 2]},
 }

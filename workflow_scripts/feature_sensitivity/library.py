@@ -41,7 +41,7 @@ from feature_sensitivity.networks.feature_layer import forward
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.measured import MeasuredNetwork, measured
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
-from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.runtime.devices import best_device, make_exact
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.provenance import version_attributes
 
@@ -145,8 +145,8 @@ def measure(
         epsilon: radius of the ball, a number or a fraction such as ``"8/255"``.
         epsilon_unit: ``pixel``, a share of the pixel range; or ``standardized``, in units of (pixel - mean) / std.
         norm: ``linf`` or ``l2``.
-        protocol: ``paper`` (20 steps; Hu et al. 2022), ``fast`` (as far in 7 steps) or ``strong`` (farther, at 15
-            times the cost).
+        protocol: ``paper`` (20 steps; Hu et al. 2022), ``fast`` (as far in 7 steps) or ``strong`` (farther, in
+            300).
         clip_to_pixel_box: keep perturbed images within pixels in [0, 1].
         features: how many, the first ones, or a list of indices from 0. None: all.
         labels: class of each image [n], kept with the result.
@@ -171,7 +171,7 @@ def measure(
     section = _section(epsilon_unit, norm, protocol, clip_to_pixel_box, batch_size, model.network)
     spelled = _epsilon(epsilon)
     settings = ExtremaSettings.from_config(section, epsilon=spelled, seed=seed)
-    used = torch.device(device) if device is not None else _best_device()
+    used = _chosen_device(device) if device is not None else _best_device()
     attacked = with_inputs_in(epsilon_unit, model)
     pixels = _pixels(images, channels=len(model.standardization.mean))
     example = model.standardization.standardize(pixels[:2])
@@ -224,6 +224,19 @@ def feature_table(extrema: xr.Dataset) -> pd.DataFrame:
 @cache
 def _best_device() -> torch.device:
     return best_device()
+
+
+def _chosen_device(device: str | torch.device) -> torch.device:
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise UserError(f"device is {str(device)!r}; write one such as cpu, cuda or cuda:1") from error
+    if chosen.type not in ("cpu", "cuda"):
+        raise UserError(f"device is {str(device)!r}; write cpu, or a CUDA device such as cuda:1")
+    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device is {str(device)!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here")
+    make_exact()
+    return chosen
 
 
 def _section(

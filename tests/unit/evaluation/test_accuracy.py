@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from accuracy_cases import N, correct
+from accuracy_cases import STANDARDIZATION, N, correct
 from feature_sensitivity.evaluation import accuracy as module
 from feature_sensitivity.networks.classifier import Classifier
 
@@ -63,6 +63,22 @@ def test_attacked_points_stay_in_ball_and_box(network: Classifier, data: dict, m
     correct(network, data, 0.2, batch_size=N)
     assert (final[-1] - clean).abs().max() <= 0.2 * (1 + 1e-5)
     assert final[-1].abs().max() > 2.01
+
+
+def test_where_memory_runs_out_batches_are_halved(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):
+    expected, original = correct(network, data, 0.1, batch_size=N), module.input_gradient
+    one_step = {"split": data["split"], "standardization": STANDARDIZATION}
+    options = {"network": network, "norm": "linf", "epsilons": [0.1], "device": torch.device("cpu"), "batch_size": N}
+    expected_one_step, _ = module.correct_under_one_step(**one_step, **options)
+
+    def with_little_memory(objective, x):
+        if len(x) > N // 3:
+            raise torch.OutOfMemoryError
+        return original(objective, x)
+
+    monkeypatch.setattr(module, "input_gradient", with_little_memory)
+    np.testing.assert_array_equal(correct(network, data, 0.1, batch_size=N), expected)
+    np.testing.assert_array_equal(module.correct_under_one_step(**one_step, **options)[0], expected_one_step)
 
 
 def test_an_image_is_attacked_from_the_same_start_in_any_batch(network: Classifier, data: dict):

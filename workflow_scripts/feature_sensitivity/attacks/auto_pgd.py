@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from feature_sensitivity.attacks.projection import pixel_box
-from feature_sensitivity.data.batches import batches
+from feature_sensitivity.data.batches import Batch, in_fitting_batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
@@ -86,14 +86,21 @@ def correct_under_apgd(
         for loss in LOSSES[: 1 if n_classes < 3 else 2]
     ]
     np.random.seed(seed)  # ART draws its starts from NumPy's global generator
+
+    def survivors(batch: Batch) -> NDArray[np.bool_]:
+        images, labels = np.ascontiguousarray(batch.x.cpu().numpy()), batch.y.cpu().numpy()
+        standing = np.ones(len(labels), dtype=bool)
+        for attack in attacks:
+            if standing.any():
+                attacked = torch.from_numpy(attack.generate(images[standing], labels[standing])).to(device)
+                standing[standing] = is_correct(network, attacked, batch.y[torch.from_numpy(standing)]).cpu().numpy()
+        return standing
+
     correct = np.ones(len(split.labels), dtype=bool)
     with Progress(f"APGD at epsilon {epsilon:g}", total=len(correct), unit="images") as bar:
-        for rows, x, y in batches(split, standardization, device=device, batch_size=batch_size):
-            images, labels = np.ascontiguousarray(x.cpu().numpy()), y.cpu().numpy()
-            for attack in attacks:
-                standing = correct[rows]
-                if standing.any():
-                    attacked = torch.from_numpy(attack.generate(images[standing], labels[standing])).to(device)
-                    correct[rows[standing]] = is_correct(network, attacked, y[torch.from_numpy(standing)]).cpu()
+        for rows, standing in in_fitting_batches(
+            survivors, split, standardization, device=device, batch_size=batch_size
+        ):
+            correct[rows] = standing
             bar.advance(len(rows))
     return correct

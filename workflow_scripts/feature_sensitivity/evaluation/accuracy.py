@@ -14,7 +14,7 @@ from feature_sensitivity.attacks.random_starts import random_image_start
 from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
-from feature_sensitivity.data.batches import batches
+from feature_sensitivity.data.batches import Batch, in_fitting_batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.attack_copy import N_IMAGES, attack_copy
@@ -44,30 +44,37 @@ def correct_under_attack(
         standardization: of the images; epsilon is in its units, and 0 means no attack.
         settings: an image's random start depends on (seed, its index, the restart) alone.
     """
-    attack, labels = settings.attack, split.labels
+    attack = settings.attack
     network = network.to(device, memory_format=network.memory_format).eval()  # type: ignore[call-overload]
     attacked = attack_copy(network, _first_images(split, standardization, device))
     bounds = pixel_box(standardization, device) if settings.clip_to_pixel_box else None
-    correct = torch.zeros(len(labels), dtype=torch.bool)
+
+    def survivors(batch: Batch) -> Tensor:
+        rows, x, y = batch
+        index = torch.from_numpy(image_index)[rows].to(device)
+        standing = torch.ones_like(y, dtype=torch.bool)
+        if attack.epsilon == 0 or settings.iterate == "any":
+            standing = is_correct(network, x, y)
+        for restart in range(settings.restarts if attack.epsilon > 0 else 0):
+            left = standing.nonzero()[:, 0] if settings.iterate == "any" else torch.arange(len(y), device=device)
+            start = random_image_start(
+                seed=settings.seed,
+                image=index[left],
+                restart=restart,
+                shape=x.shape[1:],
+                epsilon=attack.epsilon,
+                norm=attack.norm,
+            )
+            standing[left] &= _survives(
+                network, attacked, x[left], y[left], start, attack=attack, iterate=settings.iterate, bounds=bounds
+            )
+        return standing
+
+    correct = torch.zeros(len(split.labels), dtype=torch.bool)
     with Progress(f"accuracy at epsilon {attack.epsilon:g}", total=len(correct), unit="images") as bar:
-        for rows, x, y in batches(split, standardization, device=device, batch_size=batch_size):
-            index = torch.from_numpy(image_index)[rows].to(device)
-            standing = torch.ones_like(y, dtype=torch.bool)
-            if attack.epsilon == 0 or settings.iterate == "any":
-                standing = is_correct(network, x, y)
-            for restart in range(settings.restarts if attack.epsilon > 0 else 0):
-                left = standing.nonzero()[:, 0] if settings.iterate == "any" else torch.arange(len(y), device=device)
-                start = random_image_start(
-                    seed=settings.seed,
-                    image=index[left],
-                    restart=restart,
-                    shape=x.shape[1:],
-                    epsilon=attack.epsilon,
-                    norm=attack.norm,
-                )
-                standing[left] &= _survives(
-                    network, attacked, x[left], y[left], start, attack=attack, iterate=settings.iterate, bounds=bounds
-                )
+        for rows, standing in in_fitting_batches(
+            survivors, split, standardization, device=device, batch_size=batch_size
+        ):
             correct[rows] = standing.cpu()
             bar.advance(len(rows))
     return correct.numpy()
@@ -96,15 +103,25 @@ def correct_under_one_step(
     network = network.to(device, memory_format=network.memory_format).eval()  # type: ignore[call-overload]
     attacked = attack_copy(network, _first_images(split, standardization, device))
     bounds = pixel_box(standardization, device) if clip_to_pixel_box else None
-    correct = torch.zeros(len(epsilons), len(split.labels), dtype=torch.bool)
-    zero_gradient = torch.zeros(len(split.labels), dtype=torch.bool)
-    for rows, x, y in batches(split, standardization, device=device, batch_size=batch_size):
+
+    def survivors(batch: Batch) -> tuple[list[Tensor], Tensor]:
+        _, x, y = batch
         _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x)
-        zero_gradient[rows] = (gradient.flatten(1).abs().amax(1) == 0).cpu()
-        for i, epsilon in enumerate(epsilons):
+        standing = []
+        for epsilon in epsilons:
             step = Attack(norm=norm, epsilon=epsilon, steps=1, step_size=epsilon)
             moved = take_step(torch.zeros_like(x), gradient, x, length=epsilon, attack=step, bounds=bounds)
-            correct[i, rows] = is_correct(network, x + moved, y).cpu()
+            standing.append(is_correct(network, x + moved, y))
+        return standing, gradient.flatten(1).abs().amax(1) == 0
+
+    correct = torch.zeros(len(epsilons), len(split.labels), dtype=torch.bool)
+    zero_gradient = torch.zeros(len(split.labels), dtype=torch.bool)
+    for rows, (standing, has_none) in in_fitting_batches(
+        survivors, split, standardization, device=device, batch_size=batch_size
+    ):
+        zero_gradient[rows] = has_none.cpu()
+        for i, stands in enumerate(standing):
+            correct[i, rows] = stands.cpu()
     return correct.numpy(), zero_gradient.numpy()
 
 

@@ -22,16 +22,14 @@ from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, Feat
 from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.batch_size import BatchSize
-from feature_sensitivity.runtime.devices import device_name
+from feature_sensitivity.runtime.batch_size import BatchSize, fitting_rows
+from feature_sensitivity.runtime.devices import device_name, has_bfloat16
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.partial_results import partial_result_key
 from feature_sensitivity.runtime.resume import PartialResults
 
 BATCH_SIZES = {"cpu": 64, "cuda": 1024}
-
-SMALL = 32 * 32
-"""Pixels of images of which a core takes so many; of larger ones it takes fewer, as a CPU's memory ends unasked."""
+"""Rows at a time of a core and of a GPU."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +73,7 @@ def measure_extrema(
         UserError: features are not finite or depend on other images, memory is too small for one image, or a GPU lacks
             bfloat16.
     """
-    if settings.search_dtype == "bfloat16" and device.type == "cuda" and not torch.cuda.is_bf16_supported():
+    if settings.search_dtype == "bfloat16" and device.type == "cuda" and not has_bfloat16(device):
         raise UserError(
             f"sensitivity.search_dtype is bfloat16, which {device_name(device)} does not have; write float32"
         )
@@ -149,6 +147,5 @@ def rows_at_a_time(wanted: int | None, x: Tensor, device: torch.device) -> Batch
 
     A core takes fewer of larger images, at least 8.
     """
-    rows = BATCH_SIZES[device.type]
-    fitting = rows if device.type == "cuda" else max(8, min(rows, rows * SMALL // (x.shape[2] * x.shape[3])))
+    fitting = fitting_rows(BATCH_SIZES[device.type], x.shape[2:], device)
     return BatchSize(wanted or fitting, key="sensitivity.batch_size")

@@ -5,7 +5,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from feature_sensitivity.data.batches import batches
+from feature_sensitivity.data.batches import in_fitting_batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 
@@ -23,5 +23,11 @@ def clean_accuracy(
 ) -> float:
     """Return the share of unperturbed images that are classified correctly."""
     network.eval()
-    tested = batches(split, standardization, device=device, batch_size=BATCH_SIZE)
-    return sum(int(is_correct(network, x, y).sum()) for _, x, y in tested) / len(split.labels)
+    tested = in_fitting_batches(
+        lambda batch: int(is_correct(network, batch.x, batch.y).sum()),
+        split,
+        standardization,
+        device=device,
+        batch_size=BATCH_SIZE,
+    )
+    return sum(n_correct for _, n_correct in tested) / len(split.labels)

@@ -1,7 +1,8 @@
 """What to do when memory runs out: continue with half the batch."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+import math
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -20,14 +21,25 @@ OUT_OF_MEMORY = (
 )
 """Texts by which an error message shows that memory ran out."""
 
+SMALL = 32 * 32
+"""Pixels of an image that a CPU takes as many of as is asked."""
+
+
+def fitting_rows(rows: int, size: Sequence[int], device: torch.device) -> int:
+    """Return how many images of a height and width are computed at a time where small ones are ``rows``.
+
+    On a CPU there are fewer of larger images, at least 8: where its memory ends, the system ends the process unasked.
+    """
+    return rows if device.type == "cuda" else max(min(8, rows), min(rows, rows * SMALL // math.prod(size)))
+
 
 class BatchSize:
     """How many rows are computed at a time; halved whenever memory runs out.
 
-    ``key`` is the entry of the config that sets it, for messages.
+    ``key`` is the entry of the config that sets it, if there is one, for messages.
     """
 
-    def __init__(self, rows: int, *, key: str) -> None:
+    def __init__(self, rows: int, *, key: str | None = None) -> None:
         self.rows = rows
         self._key = key
 
@@ -57,9 +69,5 @@ class BatchSize:
                 f"there is too little memory for a single image; free some, or use another device ({error})"
             ) from error
         self.rows //= 2
-        logger.warning(
-            "out of memory: continuing with %d rows at a time; write %s: %d to start with that",
-            self.rows,
-            self._key,
-            self.rows,
-        )
+        advice = f"; write {self._key}: {self.rows} to start with that" if self._key else ""
+        logger.warning("out of memory: continuing with %d rows at a time%s", self.rows, advice)

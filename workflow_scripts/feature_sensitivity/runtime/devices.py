@@ -23,11 +23,9 @@ _held: list[IO[str]] = []
 def best_device() -> torch.device:
     """Set up the visible CUDA device on which the fewest other jobs of this user run, or else the CPU, and log which.
 
-    Float32 means float32 on both: TensorFloat-32 is switched off. cuDNN uses deterministic algorithms.
+    As :func:`make_exact` says, float32 means float32 on it.
     """
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
+    make_exact()
     if torch.cuda.is_available():
         names = [str(torch.cuda.get_device_properties(i).uuid) for i in range(torch.cuda.device_count())]
         chosen = take_free_device(names, Path(tempfile.gettempdir()) / f"feature_sensitivity_{os.getuid()}")
@@ -43,6 +41,13 @@ def best_device() -> torch.device:
     _keep_freed_memory()
     logger.info("on %s", device_name(torch.device("cpu")))
     return torch.device("cpu")
+
+
+def make_exact() -> None:
+    """Switch TensorFloat-32 off, so that float32 means float32 on a GPU, too, and let cuDNN be deterministic."""
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
 
 
 def take_free_device(names: Sequence[str], folder: Path) -> int:
@@ -92,5 +97,5 @@ def device_name(device: torch.device) -> str:
 def has_bfloat16(device: torch.device) -> bool:
     """Return whether the device computes with bfloat16 in hardware: a GPU, or a CPU with AMX or AVX-512 BF16."""
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported()
+        return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(present for name, present in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
