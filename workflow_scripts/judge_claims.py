@@ -20,9 +20,11 @@ from feature_sensitivity.runtime.errors import UserError
 REFIT_HEADS = ("normal as trained", "adversarial as trained")
 
 
-def read_refit(path: Path) -> pd.DataFrame:
-    """Return the table of the study last_layer_refit, or raise :class:`UserError`."""
-    table = read_table(path, texts=("head",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"))
+def read_refit(path: Path) -> pd.DataFrame | None:
+    """Return the table of the study last_layer_refit, None if it has no rows, or raise :class:`UserError`."""
+    table = read_table(path, texts=("head",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), may_be_empty=True)
+    if table.empty:
+        return None
     attacked = table[table.epsilon > 0]
     if len(attacked) <= len(REFIT_HEADS) or not set(REFIT_HEADS) <= {*attacked["head"]}:
         raise UserError(f"{path} lacks rows of the networks that it compares; {ADVICE}")

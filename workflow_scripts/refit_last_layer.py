@@ -17,9 +17,11 @@ from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
-from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.studies.last_layer_refit.measurement import measure_heads, refitted_heads
+
+COLUMNS = ("head", "n_features", "epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high")
 
 
 def refit_last_layer(
@@ -37,7 +39,7 @@ def refit_last_layer(
     seed: int,
     output: Path,
 ) -> None:
-    """Write the accuracy of the normal model with other last layers.
+    """Write the accuracy of the normal model with other last layers; no rows where it has no linear layer.
 
     Args:
         normal: checkpoint of the model; ``adversarial``: of the one beside which it is shown.
@@ -54,6 +56,12 @@ def refit_last_layer(
     ).read()
     attack = Attack.from_config(training, study["epsilon"])
     loaded, test_split = load_checkpoint(normal), read_split(evaluation, "test")
+    if loaded.network.last_layer is None:
+        logger.warning(
+            "normal has no linear layer directly behind its features, so none is fitted again; claim S6 stays undecided"
+        )
+        write_table(output, pd.DataFrame(columns=COLUMNS))
+        return
     model = with_inputs_in(attack.unit, loaded)
     heads = refitted_heads(
         normal=model,

@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
+from feature_sensitivity.attacks.pgd import Objective
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.training import last_layer
 from feature_sensitivity.training.last_layer import (
     fit_last_layer,
     fit_last_layer_adversarially,
@@ -64,6 +68,43 @@ def test_a_fitted_layer_uses_its_features_only_and_leaves_the_network_alone():
     with torch.no_grad():
         predicted = fitted.fc(torch.from_numpy(features)).argmax(1).numpy()
     assert (predicted == labels).mean() > 0.9
+
+
+@pytest.mark.parametrize(("n_outputs", "classes"), [(2, [0, 1]), (6, [1, 4]), (6, [0, 2, 5])])
+def test_a_layer_is_fitted_for_two_classes_and_where_some_have_no_images(n_outputs: int, classes: list[int]):
+    rng = np.random.default_rng(0)
+    features = rng.normal(size=(300, 6)).astype(np.float32)
+    labels = np.array(classes)[features[:, : len(classes)].argmax(axis=1)]
+    network = Classifier()
+    network.fc = torch.nn.Linear(6, n_outputs, bias=len(classes) != 3)
+    fitted = fit_last_layer(network, features, labels, np.arange(6))
+    with torch.no_grad():
+        probabilities = torch.softmax(fitted.fc(torch.from_numpy(features)), dim=1).numpy()
+    assert (probabilities.argmax(axis=1) == labels).mean() > 0.9
+    expected = LogisticRegression(max_iter=1000).fit(features / features.std(axis=0), labels)
+    expected_probabilities = expected.predict_proba(features / features.std(axis=0))
+    np.testing.assert_allclose(probabilities[:, classes], expected_probabilities, atol=1e-3)
+
+
+def test_a_smaller_batch_of_the_attack_changes_no_fit(
+    binary: Classifier, split: Split, monkeypatch: pytest.MonkeyPatch
+):
+    attack = Attack(norm="linf", epsilon=0.1, steps=2, step_size=0.05)
+    settings = {"attack": attack, "epochs": 2, "learning_rate": 0.05, "seed": 0, "device": CPU}
+    whole = fit_last_layer_adversarially(binary, split, UNIT, **settings)
+    attacked, tried = last_layer.run_pgd, []
+
+    def with_little_memory(objective: Objective, x: Tensor, start: Tensor, *, attack: Attack) -> Tensor:
+        tried.append(len(x))
+        if len(x) > 20:
+            raise torch.OutOfMemoryError
+        return attacked(objective, x, start, attack=attack)
+
+    monkeypatch.setattr(last_layer, "run_pgd", with_little_memory)
+    again = fit_last_layer_adversarially(binary, split, UNIT, **settings)
+    assert max(tried) == 60
+    assert max(tried[4:]) <= 16
+    torch.testing.assert_close(again.fc.weight, whole.fc.weight)
 
 
 def test_adversarial_fitting_changes_the_last_layer_only(binary: Classifier, split: Split):

@@ -13,8 +13,10 @@ from feature_sensitivity.runtime.files import whole_file
 ADVICE = "delete it and run the same command again"
 
 
-def read_table(path: Path, *, texts: Sequence[str] = (), numbers: Sequence[str], finite: bool = True) -> pd.DataFrame:
-    """Return the rows of a file, which has at least one and these columns; ``numbers`` are ``finite`` or may be NaN.
+def read_table(
+    path: Path, *, texts: Sequence[str] = (), numbers: Sequence[str], finite: bool = True, may_be_empty: bool = False
+) -> pd.DataFrame:
+    """Return the rows of a file, which has these columns; ``numbers`` are ``finite`` or may be NaN.
 
     Raises :class:`UserError` when it is damaged, empty, or another table.
     """
@@ -29,6 +31,8 @@ def read_table(path: Path, *, texts: Sequence[str] = (), numbers: Sequence[str],
     missing = [name for name in (*texts, *numbers) if name not in table]
     if missing:
         raise UserError(f"{path} lacks the columns {', '.join(missing)}; {ADVICE}")
+    if table.empty and may_be_empty:
+        return table
     if table.empty:
         raise UserError(f"{path} has no rows; {ADVICE}")
     for name in numbers:

@@ -56,13 +56,18 @@ class Classifier(nn.Module):
 
 
 def require_last_layer(network: Classifier) -> nn.Linear:
-    """Return the linear layer whose inputs the features are; :class:`UserError` where there is none, or no bias."""
+    """Return the linear layer whose inputs the features are; :class:`UserError` where there is none.
+
+    One without a bias gets one of zeros, which changes no logit.
+    """
     layer = network.last_layer
-    if layer is None or layer.bias is None:
+    if layer is None:
         raise UserError(
-            "this needs a linear layer with a bias directly behind the features, which the network does not have "
-            "there; leave this study out for it, or write layer: null"
+            "this needs a linear layer directly behind the features, which the network does not have there; "
+            "leave this study out for it, or write layer: null"
         )
+    if layer.bias is None:
+        layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_features))
     return layer
 
 

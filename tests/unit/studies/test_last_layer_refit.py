@@ -1,0 +1,31 @@
+"""The networks that the study of new linear layers compares."""
+
+import numpy as np
+import pytest
+import torch
+
+from accuracy_cases import STANDARDIZATION, N, correct
+from feature_sensitivity.config.attack import Attack
+from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.studies.last_layer_refit.measurement import Head, measure_heads
+
+SETTINGS = AccuracySettings(attack=Attack(norm="linf", epsilon=0.1, steps=5, step_size=0.025))
+
+
+def test_each_network_gets_images_as_it_was_trained_on_them(network: Classifier, data: dict):
+    heads = {
+        "normal as trained": Head(network, STANDARDIZATION, 32),
+        "adversarial as trained": Head(network, Standardization((0.0,) * 3, (1.0,) * 3), 32),
+    }
+    table = measure_heads(
+        heads,
+        test_split=data["split"],
+        image_index=np.arange(N),
+        settings=SETTINGS,
+        device=torch.device("cpu"),
+    ).set_index(["head", "epsilon"])
+    clean = correct(network, data, 0.0).mean()
+    assert table.accuracy["normal as trained", 0.0] == pytest.approx(clean)
+    assert table.accuracy["adversarial as trained", 0.0] != pytest.approx(clean)
