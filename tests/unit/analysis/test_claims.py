@@ -14,6 +14,7 @@ from feature_sensitivity.analysis.claims import CLAIMS, judge
 from feature_sensitivity.analysis.estimates import Estimate
 from feature_sensitivity.analysis.run import MODELS, Run, run_from
 from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, every
+from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.claims import claims_table
 
@@ -215,6 +216,33 @@ def test_a_run_is_the_mean_of_its_replicates() -> None:
     # Student's t of two values, 12.706, times their standard error, 1.
     assert run.sensitivity_of("normal", 0.1).high == pytest.approx(2 + 12.706, abs=1e-3)
     assert run.sensitivity_ratio(("normal", 0.2), ("normal", 0.1)) == pytest.approx((1, 1, 1))
+
+
+def test_a_run_without_a_linear_layer_is_judged_all_the_same() -> None:
+    headless = [replace(file(model, 0.2, 1.0), weight=np.ones((0, 3), np.float32)) for model in MODELS]
+    accuracy = pd.DataFrame(
+        {"model": MODELS, "epsilon": 0.2, "n_correct": 4, "accuracy": 0.4, "ci_low": 0.3, "ci_high": 0.5}
+    )
+    only_headless = run_from(accuracy, headless, definition="max_abs", normalization="none")
+    assert only_headless.n_classes == 1, "the label of each of the four images is 0"
+    assert [judgement.claim.name for judgement in judge(only_headless)] == list(CASES)
+    beside_others = run_from(
+        accuracy, [*headless[:2], file("robust_dataset", 0.2, 1.0)], definition="max_abs", normalization="none"
+    )
+    assert beside_others.n_classes == 2
+
+
+def test_the_other_unit_of_an_epsilon_is_left_out_where_models_differ_in_it() -> None:
+    def recorded(**epsilon_255: float) -> dict[str, float]:
+        files = [file(model, 0.08, 1.0) for model in epsilon_255]
+        for each, value in zip(files, epsilon_255.values(), strict=True):
+            each.attributes["epsilon_255"] = value
+        run = run_from(pd.DataFrame(columns=["model", "epsilon"]), files, definition="max_abs", normalization="none")
+        return dict(run.recorded[0.08])
+
+    assert in_both_units([recorded(normal=4.1, adversarial=4.1)]) == "0.08 (4.1/255)"
+    assert in_both_units([recorded(normal=4.1, adversarial=20.4)]) == "0.08"
+    assert in_both_units([recorded(normal=4.1, adversarial=20.4, robust_dataset=4.1)]) == "0.08"
 
 
 def file(model: str, epsilon: float, movement: float) -> SensitivityFile:

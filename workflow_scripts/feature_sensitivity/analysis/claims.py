@@ -209,8 +209,9 @@ def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
     """Almost all features of `normal` are sensitive, so re-arranging its linear layer cannot make it robust."""
     if run.last_layer_refit is None:
         raise MissingError(
-            "the last layer was not fitted again; that takes the models `normal`, with training data of this run, and "
-            "`adversarial`, sensitivity.features: null, and studies.last_layer_refit.epsilon among the epsilons"
+            "the last layer was not fitted again; that takes the models `normal`, with a linear layer behind its "
+            "features and training images of this run, and `adversarial`, sensitivity.features: null, and "
+            "studies.last_layer_refit.epsilon among the epsilons"
         )
     attacked = run.last_layer_refit[run.last_layer_refit.epsilon > 0]
     accuracy: dict[str, Estimate] = {row["head"]: accuracy_estimate(row) for row in attacked.to_dict("records")}

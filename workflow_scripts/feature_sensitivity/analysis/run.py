@@ -34,8 +34,8 @@ class Run:
     ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``movement``: (model,
     epsilon) to how far each image moves each feature, weighted, [n_seeds, n_images, n_features], for the same
     images everywhere. ``last_layer_refit``: the table of the study of that name, if it was made. ``recorded``:
-    an epsilon to what a measurement records of it. ``robust_share``: (model, epsilon) to the share of features that
-    are robustly useful, if they were counted.
+    an epsilon to what a measurement records of it, NaN where models differ. ``robust_share``: (model, epsilon) to the
+    share of features that are robustly useful, if they were counted.
     """
 
     accuracy: Mapping[tuple[str, float], Estimate]
@@ -150,18 +150,31 @@ def run_from(
         moved = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)[np.isin(file.image_index, shared)]
         key = model_of(file.attributes["model"]), float(file.attributes["epsilon"])
         movement.setdefault(key, []).append(moved * weight_factor(file.weight, normalization=normalization))
-    recorded = {
-        float(row["epsilon"]): {name: float(row[name]) for name in COLUMNS if name in row}
-        for row in (file.attributes for file in files)
-    }
     pooled = accuracy_over_seeds(accuracy)
     return Run(
         accuracy={(row["model"], float(row["epsilon"])): accuracy_estimate(row) for row in pooled.to_dict("records")},
         movement={key: np.stack(seeds) for key, seeds in movement.items()},
-        n_classes=len(files[0].weight),
+        n_classes=_number_of_classes(files),
         last_layer_refit=last_layer_refit,
-        recorded=recorded,
+        recorded=_recorded_epsilons(files),
     )
+
+
+def _number_of_classes(files: Sequence[SensitivityFile]) -> int:
+    """Return the outputs of a linear layer behind the features, or else how many classes the images show."""
+    return next((len(file.weight) for file in files if len(file.weight)), 0) or max(
+        int(file.label.max()) + 1 for file in files
+    )
+
+
+def _recorded_epsilons(files: Sequence[SensitivityFile]) -> dict[float, dict[str, float]]:
+    """Return what the files record of each epsilon; NaN for the other unit where models differ in it."""
+    recorded: dict[float, dict[str, float]] = {}
+    for attributes in (file.attributes for file in files):
+        columns = {name: float(attributes[name]) for name in COLUMNS if name in attributes}
+        known = recorded.setdefault(columns["epsilon"], columns)
+        known.update({name: np.nan for name, value in columns.items() if not np.isclose(value, known[name])})
+    return recorded
 
 
 def accuracy_estimate(row: Mapping[Any, Any]) -> Estimate:

@@ -6,6 +6,7 @@ of the pixel range, it is the same for every model. A measurement records ``epsi
 have different std, the other unit is that of their average.
 """
 
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -69,11 +70,13 @@ def own_unit(recorded: Mapping[Any, Any]) -> str:
     return f"{255 * recorded['epsilon']:g}/255" if unit_of(recorded) == "pixel" else f"{recorded['epsilon']:g}"
 
 
-def other_unit(recorded: Mapping[Any, Any]) -> str:
-    """Return a measurement's epsilon as text in the other unit, such as ``4.1/255`` or ``0.156 standardized``."""
-    if unit_of(recorded) == "pixel":
-        return f"{recorded['epsilon_standardized']:.3g} standardized"
-    return f"{recorded['epsilon_255']:.1f}/255"
+def other_unit(recorded: Mapping[Any, Any]) -> str | None:
+    """Return an epsilon as text in the other unit, such as ``4.1/255`` or ``0.156 standardized``; None for NaN."""
+    pixel = unit_of(recorded) == "pixel"
+    number = recorded["epsilon_standardized" if pixel else "epsilon_255"]
+    if math.isnan(number):
+        return None
+    return f"{number:.3g} standardized" if pixel else f"{number:.1f}/255"
 
 
 def in_both_units(recorded: Iterable[Mapping[Any, Any]], *, spelled: str | None = None) -> str:
@@ -85,4 +88,4 @@ def in_both_units(recorded: Iterable[Mapping[Any, Any]], *, spelled: str | None 
     measurements = list(recorded)
     first = spelled or own_unit(measurements[0])
     others = {other_unit(measurement) for measurement in measurements}
-    return f"{first} ({others.pop()})" if len(others) == 1 else first
+    return f"{first} ({others.pop()})" if len(others) == 1 and None not in others else first
