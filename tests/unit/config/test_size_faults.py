@@ -77,6 +77,16 @@ def test_a_study_names_what_it_lacks():
         "the study norms puts linf beside l2, but accuracy.norm is 'l2'",
         "the study norms puts linf beside l2, but sensitivity.norm is 'l2'",
     ]
+    some = merged(PAPER, {"sensitivity": {"features": 64}, "models": {"adversarial": {"layer": "layer3"}}})
+    assert [fault.split(";")[0] for fault in study_faults("error_bounds", some)] == [
+        "the study error_bounds needs every input of the last linear layer of normal, but there features is 64",
+        "the study error_bounds needs every input of the last linear layer of adversarial, but there layer is 'layer3'",
+        "the study error_bounds needs every input of the last linear layer of robust_dataset, but there features is 64",
+    ]
+    assert "linear layer of normal, but there features is 64" in next(study_faults("last_layer_refit", some))
+    test_only = merged(PAPER, {"datasets": {"mine": {"source": "npz", "test": "mine.npz"}}})
+    test_only["models"]["normal"] = {"dataset": "mine", "weights": "mine.pt"}
+    assert "training images, but datasets.mine has none" in next(study_faults("last_layer_refit", test_only))
     pixels = merged(PAPER, {"epsilon_unit": "pixel"})
     assert "studies.last_layer_refit.epsilon has '0.08', but epsilon_unit" in next(
         study_faults("last_layer_refit", pixels)

@@ -22,6 +22,9 @@ def test_a_dataset_file_gives_back_what_was_written(tmp_path: Path):
         assert file.attrs["std"].tolist() == [0.2, 0.3, 0.4]
         assert file["train/labels"].dtype == np.int64
     assert load_hdf5(path).splits.keys() == {"train", "test"}
+    with h5py.File(path, "a") as file:
+        del file["train"]
+    assert load_hdf5(path).splits.keys() == {"test"}
 
 
 def split(images: np.ndarray, labels: np.ndarray) -> Source:

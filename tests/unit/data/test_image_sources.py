@@ -1,5 +1,6 @@
 """Images of any size, channels and number of classes, from every kind of source, with as little memory as one part."""
 
+import struct
 import tracemalloc
 from pathlib import Path
 
@@ -125,6 +126,18 @@ def test_a_dataset_of_torchvision_by_name(tmp_path: Path):
     assert source.splits.keys() == {"train", "test"}
     np.testing.assert_array_equal(source.splits["test"].images[:], images)
     assert source.splits["test"].labels.tolist() == [0, 99, 2, 3]
+
+
+def test_a_dataset_of_torchvision_whose_labels_are_a_tensor(tmp_path: Path):
+    raw = tmp_path / "FashionMNIST/raw"
+    raw.mkdir(parents=True)
+    images = noise(4, 28, 28)
+    for part in ("train", "t10k"):
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, 4, 28, 28) + images.tobytes())
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 4) + bytes([9, 0, 2, 3]))
+    source = load_torchvision("FashionMNIST", tmp_path, download=False, fit=Fit(n_channels=1, **AS_IT_IS))
+    np.testing.assert_array_equal(source.splits["test"].images[:][:, 0], images)
+    assert source.splits["train"].labels.tolist() == [9, 0, 2, 3]
 
 
 def test_a_name_that_torchvision_does_not_know(tmp_path: Path):

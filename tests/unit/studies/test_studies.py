@@ -75,6 +75,14 @@ def norms() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def test_norms_without_the_models_of_the_paper_still_have_an_answer():
+    frame = norms()
+    assert STUDIES["norms"].answer(frame).startswith("Gain of robust_dataset over normal, averaged over the epsilons: ")
+    assert STUDIES["norms"].answer(frame[frame.model == "adversarial"]) == (
+        "Accuracy, averaged over the epsilons: under linf 70.0 % of adversarial; under l2 60.0 % of adversarial."
+    )
+
+
 def crossing(*ratios: float) -> pd.DataFrame:
     epsilon = 0.1 * np.arange(1, len(ratios) + 1)
     ratio = np.array(ratios)

@@ -18,6 +18,7 @@ from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
 from feature_sensitivity.training.adversary import attackable, attacked_images
+from feature_sensitivity.training.learning_rate import learning_rate_schedule
 from feature_sensitivity.training.trainer import Trainer, random_crops
 from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run, weights
 
@@ -119,6 +120,20 @@ def test_divergence_ends_with_a_sentence(digits: tuple[Split, Split], tmp_path: 
 def test_step_schedule_drops_at_half_and_three_quarters(digits: tuple[Split, Split], tmp_path: Path):
     _, history = run(digits, tmp_path / "partial.pt", replace(SETTINGS, epochs=4, schedule="step"))
     np.testing.assert_allclose(history.learning_rate, [0.05, 0.05, 0.005, 0.0005])
+
+
+def test_a_single_epoch_begins_at_the_learning_rate_of_the_settings(digits: tuple[Split, Split], tmp_path: Path):
+    settings = replace(SETTINGS, epochs=1, schedule="step", batch_size=len(digits[0].labels))
+    _, history = run(digits, tmp_path / "partial.pt", settings)
+    np.testing.assert_allclose(history.learning_rate, [0.05])
+    optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.05)
+    schedule = learning_rate_schedule(optimizer, settings, batches_per_epoch=8)
+    rates = []
+    for _ in range(8):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        schedule.step()
+    np.testing.assert_allclose(rates, [0.05] * 4 + [0.005] * 2 + [0.0005] * 2)
 
 
 @pytest.mark.parametrize("batchnorm", ["eval", "train"])

@@ -9,7 +9,7 @@ from feature_sensitivity.config.measures import measure_faults
 from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
 from feature_sensitivity.config.replicates import SEED, model_of, with_seed
 from feature_sensitivity.config.schema_faults import schema_faults
-from feature_sensitivity.config.size_faults import size_faults
+from feature_sensitivity.config.size_faults import TWO_PATHS, size_faults
 from feature_sensitivity.config.unit_faults import unit_faults
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.used_datasets import ancestors, used_datasets
@@ -128,10 +128,10 @@ def _dataset_faults(config: Config) -> Iterator[str]:
             yield f"datasets.{name} has neither path nor urls; give one of them"
         if settings["source"] == "construction":
             yield from _construction_faults(config, name)
-    trained_on = {model["dataset"] for model in config["models"].values() if not model.get("weights")}
+    trained_on = {model["dataset"] for model in config["models"].values() if not is_imported(model)}
     for part, names in (("train", trained_on), ("test", {config["evaluation_dataset"]})):
         for name in names & datasets.keys():
-            if datasets[name]["source"] in ("npz", "image_folder") and not datasets[name].get(part):
+            if datasets[name]["source"] in TWO_PATHS and not datasets[name].get(part):
                 yield f"datasets.{name} has no {part} images, which this run needs; add {part} and their path"
     if datasets.get(config["evaluation_dataset"], {}).get("source") in ("release", "construction"):
         yield (

@@ -10,6 +10,9 @@ from feature_sensitivity.config.network_costs import is_known, n_features
 
 Config = Mapping[str, Any]
 
+TWO_PATHS = ("npz", "image_folder")
+"""Sources of datasets that have a path for training and one for test images."""
+
 LARGEST_MEMORY = 1e12
 """Bytes; more than any machine has for one job."""
 
@@ -48,6 +51,14 @@ def split_sizes(dataset: Mapping[str, Any]) -> tuple[int | None, int | None]:
     if dataset["source"] == "hdf5":
         return _sizes_in_file(Path(dataset["path"]))
     return IMAGES.get(dataset["source"], (None, None))
+
+
+def lacks_training_images(dataset: Mapping[str, Any]) -> bool:
+    """Return whether a dataset of the config is known to have test images only."""
+    if dataset["source"] in TWO_PATHS:
+        return not dataset.get("train")
+    n_train, n_test = split_sizes(dataset)
+    return n_train is None and n_test is not None
 
 
 def _sizes_in_file(path: Path) -> tuple[int | None, int | None]:

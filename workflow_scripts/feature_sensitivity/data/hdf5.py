@@ -12,7 +12,7 @@ from feature_sensitivity.runtime.files import sha256_of_file
 
 
 def load_hdf5(path: Path, *, resize: int | None = None, center_crop: int | None = None) -> Source:
-    """Read the train split of a dataset file, and its test split if it has one; their images stay in the file.
+    """Read the splits of a dataset file, ``train``, ``test`` or both; their images stay in the file.
 
     ``resize`` and ``center_crop`` as of :func:`.lazy_images.fitted`.
 
@@ -22,12 +22,18 @@ def load_hdf5(path: Path, *, resize: int | None = None, center_crop: int | None 
         raise UserError(
             f"{path}, named in the config, does not exist; name an HDF5 file with train/images and train/labels"
         )
-    splits = {"train": read_split(path, "train", lazy=True)}
-    with h5py.File(path, "r") as file:  # which read_split has found sound
-        has_test = "test" in file
-    if has_test:
-        splits["test"] = read_split(path, "test", lazy=True)
-    for name, split in splits.items():
+    splits = {}
+    for name in _split_names(path):
+        split = read_split(path, name, lazy=True)
         images = fitted(split.images, resize=resize, center_crop=center_crop)
         splits[name] = Split(images, split.labels, split.details)
     return Source(splits, path.name, sha256_of_file(path))
+
+
+def _split_names(path: Path) -> list[str]:
+    try:
+        with h5py.File(path, "r") as file:
+            found = [name for name in ("train", "test") if name in file]
+    except OSError:  # reading the split says what is wrong
+        found = []
+    return found or ["train"]

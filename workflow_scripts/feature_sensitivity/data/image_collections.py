@@ -129,7 +129,7 @@ def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Sour
                 f"torchvision's {name} is not in {root} ({str(error).splitlines()[0]}); correct path, or write "
                 "download: true"
             ) from error
-        labels = [int(label) for label in getattr(data, "targets", None) or getattr(data, "labels", [])]
+        labels = [int(label) for label in getattr(data, "targets", getattr(data, "labels", []))]
         labels = labels or [int(data[i][1]) for i in range(len(data))]
         splits[split] = split_of(partial(_first, data), labels, fit, f"torchvision's {name}, {split}")
         digest.update(repr(labels).encode())

@@ -11,7 +11,7 @@ def learning_rate_schedule(
     """Return the schedule of the settings."""
     total = settings.epochs * batches_per_epoch
     if settings.schedule == "step":
-        milestones = [settings.epochs // 2 * batches_per_epoch, settings.epochs * 3 // 4 * batches_per_epoch]
+        milestones = [batch for batch in (total // 2, total * 3 // 4) if batch > 0]
         return lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)
     if settings.schedule == "cosine":
         return lr_scheduler.CosineAnnealingLR(optimizer, total)

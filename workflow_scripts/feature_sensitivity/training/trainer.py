@@ -77,6 +77,7 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict(),
             "random": self._generator.get_state(),
+            "dropout": self._dropout_generator().get_state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -85,6 +86,12 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._scheduler.load_state_dict(state["scheduler"])
         self._generator.set_state(state["random"])
+        self._dropout_generator().set_state(state["dropout"])
+
+    def _dropout_generator(self) -> torch.Generator:
+        """Return torch's own generator, from which layers such as dropout draw."""
+        index = self._images.device.index
+        return torch.default_generator if index is None else torch.cuda.default_generators[index]
 
     def run_epoch(self, epoch: int, *, share: Share, bar: Progress) -> tuple[float, float]:
         """Train on every image once; return the mean loss, and the accuracy on the images as trained on.

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL, ROBUST
+from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
@@ -32,14 +32,24 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def answer(frame: pd.DataFrame) -> str:
-    """Return the robust dataset's gain as a share of the adversarial model's, under each norm."""
-    parts = []
-    for norm, rows in frame.groupby("norm", sort=False):
-        mean = rows.groupby("model").accuracy.mean()
-        gain, other = mean[ROBUST] - mean[NORMAL], mean[ADVERSARIAL] - mean[NORMAL]
-        share = f", {percent(gain / other)} % of the adversarial model's {100 * other:.1f}" if other > 0 else ""
-        parts.append(f"under {norm} {100 * gain:+.1f} points{share}")
-    return f"Gain of {ROBUST} over {NORMAL}, averaged over the epsilons: {'; '.join(parts)}."
+    """Return the robust dataset's gain as a share of the adversarial model's, or else accuracies, under each norm."""
+    compares = set(MODELS) <= set(frame.model)
+    stated = _gain if compares else _accuracies
+    means = (
+        (norm, rows.groupby("model", sort=False).accuracy.mean()) for norm, rows in frame.groupby("norm", sort=False)
+    )
+    under_each = "; ".join(f"under {norm} {stated(mean)}" for norm, mean in means)
+    return f"{f'Gain of {ROBUST} over {NORMAL}' if compares else 'Accuracy'}, averaged over the epsilons: {under_each}."
+
+
+def _gain(mean: pd.Series) -> str:
+    gain, other = mean[ROBUST] - mean[NORMAL], mean[ADVERSARIAL] - mean[NORMAL]
+    share = f", {percent(gain / other)} % of the adversarial model's {100 * other:.1f}" if other > 0 else ""
+    return f"{100 * gain:+.1f} points{share}"
+
+
+def _accuracies(mean: pd.Series) -> str:
+    return ", ".join(f"{percent(share)} % of {model}" for model, share in mean.items())
 
 
 def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
