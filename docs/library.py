@@ -41,7 +41,8 @@ for _ in range(60):
 model = wrap(network, images, mean=[0.3], std=[0.4])  # features: the input of the last linear layer
 earlier = wrap(network, images, mean=[0.3], std=[0.4], layer="3")  # the output of a module, averaged over positions
 
-# %% How far each feature can be moved, up and down, at each image: an xarray.Dataset
+# %% How far each feature can be moved, up and down, at each image: an xarray.Dataset. Epsilon is a share of the pixel
+# range; epsilon_unit="standardized" gives the unit that is the workflow's default
 extrema = measure(model, images[1500:1532], labels=labels[1500:1532], epsilon="8/255", clip_to_pixel_box=True)
 print(extrema)
 

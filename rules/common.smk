@@ -162,7 +162,7 @@ FETCHED = [dataset for dataset in used_datasets(config) if dataset not in CONSTR
 
 # Measures with a figure of their own, and its title.
 DRAWN_MEASURES = {
-    "used_share": "What an attack on the class uses of each feature",
+    "used_share": "What an attack on the classifier uses of each feature",
     "linearity": "How linear each feature is in the ball",
 }
 DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASURES)]

@@ -22,7 +22,7 @@ LABELS: Mapping[str, str] = {
 """What the axis of a measure's figure shows."""
 
 NOTES: Mapping[str, str] = {
-    "used_share": "movement under the attack on the class over the largest one; at 1 it is as large as under the "
+    "used_share": "movement under the attack on the classifier over the largest one; at 1 it is as large as under the "
     "attack on the feature itself",
     "linearity": "at 1 a feature moves as far as a linear one with the same gradient",
 }

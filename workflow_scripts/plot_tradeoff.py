@@ -32,7 +32,7 @@ def plot_tradeoff(
         sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
         svg: the file to write.
         models: in the order of their colours.
-        accuracy_protocol: states the attack on the decision.
+        accuracy_protocol: states the attack on the classifier.
         sensitivity_protocol: states the attack on features and the definition.
         bars: says what the error bars are.
     """

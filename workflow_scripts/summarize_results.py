@@ -51,7 +51,7 @@ def summarize_results(
         text: the same without the settings.
         definition: of sensitivity, as in the config.
         normalization: of weights, as in the config.
-        accuracy_protocol: states the attack on the decision.
+        accuracy_protocol: states the attack on the classifier.
         sensitivity_protocol: states the attack on features and the definition.
         spread: says what the intervals, or the spread over seeds, are.
     """

@@ -1,5 +1,6 @@
 """Each rule is given data that make its claim reproduced, not reproduced and undecided."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -17,6 +18,7 @@ from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UN
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.claims import claims_table
+from snakemake_runs import ROOT
 
 EPSILONS = (0.04, 0.06, 0.08, 0.2)
 N_IMAGES, N_FEATURES = 40, 400
@@ -262,6 +264,11 @@ def file(model: str, epsilon: float, movement: float) -> SensitivityFile:
         feature_index=np.arange(3),
         attributes={"model": model, "epsilon": epsilon},
     )
+
+
+def test_the_page_of_claims_has_the_sentence_and_the_rule_of_each() -> None:
+    rows = re.findall(r"^\| ([A-Z]\d) \| (.*) \| (.*) \|$", (ROOT / "docs/claims.md").read_text(), re.MULTILINE)
+    assert rows == [(claim.name, claim.sentence, claim.rule) for claim in CLAIMS]
 
 
 def test_equal_sensitivities_have_no_shape() -> None:

@@ -47,7 +47,7 @@ BY_HAND = {
     "switch_off_share": 0.25,
     "gradient_norm": 1.5,
     "linearity": 1.5 / (0.5 * 1.5),
-    # Under the attack on the class it moves by 0.5, 0, 2, 0.5.
+    # Under the attack on the classifier it moves by 0.5, 0, 2, 0.5.
     "neuron_sensitivity": 0.75,
     "used_share": 0.75 / 1.5,
     # Active above 1 % of the largest value.

@@ -17,12 +17,12 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MeasuredFeatures:
-    """Features of the same images without attack, at their extremes, and where the attack on the class ends.
+    """Features of the same images without attack, at their extremes, and where the attack on the classifier ends.
 
     Attributes:
         clean: without attack, [n_images, n_features].
         maximum: largest values found in the ball; ``minimum`` likewise, the smallest.
-        attacked: where the attack on the classification ends; ``attacked_from`` are the clean values computed beside
+        attacked: where the attack on the classifier ends; ``attacked_from`` are the clean values computed beside
             them, which may differ from ``clean`` by rounding.
         gradient_norm: dual norms of the gradients at the images.
         label: classes of the images, int64 [n_images].

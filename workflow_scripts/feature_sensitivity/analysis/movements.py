@@ -108,5 +108,5 @@ def neuron_sensitivity(features: MeasuredFeatures) -> Floats:
 
 
 def used_share(features: MeasuredFeatures) -> Floats:
-    """Return :func:`neuron_sensitivity` over the mean larger movement: what the attack on the class uses of it."""
+    """Return :func:`neuron_sensitivity` over the mean larger movement: what the attack on the classifier uses of it."""
     return ratio(neuron_sensitivity(features), features.largest_movement.mean(axis=0))

@@ -117,12 +117,12 @@ def construct_dataset(job: Job) -> float:
 
 
 def measure_accuracy(job: Job) -> float:
-    """Return the cost of the attacks on the decision at every epsilon."""
+    """Return the cost of the attacks on the classifier at every epsilon."""
     return len(job.config["epsilons"]) * accuracy_steps(job) * job.attack_step
 
 
 def accuracy_steps(job: Job) -> float:
-    """Return the steps of the attacks on the decision at one epsilon, over all images.
+    """Return the steps of the attacks on the classifier at one epsilon, over all images.
 
     Auto-PGD, the stronger attack, takes 100 steps for each of two losses, each with one forward pass more.
     """
@@ -140,7 +140,7 @@ def measure_sensitivity(job: Job) -> float:
 
 
 def measure_attacked_features(job: Job) -> float:
-    """Return the cost of the attacks on the decision on the images of the sensitivities, and of one gradient each."""
+    """Return the cost of the attacks on the classifier on the images of the sensitivities, and of one gradient each."""
     settings, attack = sensitivity_settings_of(job.config, model_of(job.wildcards["model"])), job.config["accuracy"]
     steps = len(job.config["epsilons"]) * attack["steps"] * attack["restarts"]
     return settings["images"] * (steps + n_measured(job, settings["features"])) * job.attack_step

@@ -1,4 +1,4 @@
-"""Features at the images that an attack on the classification finds, and their gradients at the clean images.
+"""Features at the images that an attack on the classifier finds, and their gradients at the clean images.
 
 Neither is an attack on a feature: they say how much of its movement the attack that matters uses (Zhang et al. 2019;
 Madaan et al. 2020), and how far a linear function would move.
@@ -33,7 +33,7 @@ from feature_sensitivity.runtime.resume import PartialResults
 
 @dataclass(frozen=True)
 class AttackedFeatures:
-    """What an attack on the classification does to features.
+    """What an attack on the classifier does to features.
 
     Attributes:
         clean: features of the images, float32 [n_images, n_features].

@@ -23,7 +23,7 @@ def joined(*parts: str) -> str:
 
 
 def accuracy_attack(settings: Settings) -> str:
-    """Return the attack on the decision; ``settings`` is the config's section ``accuracy``."""
+    """Return the attack on the classifier; ``settings`` is the config's section ``accuracy``."""
     return f"{_pgd(settings, on=' on the cross-entropy')}, {_pixel_box(settings)}"
 
 

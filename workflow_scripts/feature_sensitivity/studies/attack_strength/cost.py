@@ -5,7 +5,7 @@ from feature_sensitivity.studies.attack_strength.settings import accuracy_change
 
 
 def measure_accuracy_by_protocol(job: Job) -> float:
-    """Return the cost of a protocol's attacks on the decision at every epsilon."""
+    """Return the cost of a protocol's attacks on the classifier at every epsilon."""
     changed = {**job.config["accuracy"], **accuracy_changes(job.config, job.wildcards["protocol"])}
     return measure_accuracy(Job(wildcards=job.wildcards, config={**job.config, "accuracy": changed}))
 

@@ -32,7 +32,7 @@ def measure_bounds(
 ) -> dict[str, Any]:
     """Return a row of the study: errors of a model without and under attack, and their bounds.
 
-    The images are those of the sensitivities ``file``. ``settings``: of the attack on the decision, in the very ball
+    The images are those of the sensitivities ``file``. ``settings``: of the attack on the classifier, in the very ball
     in which the features were attacked.
 
     Raises :class:`UserError` when the file lacks features.

@@ -4,7 +4,7 @@ from feature_sensitivity.config.costs import Job, accuracy_steps, measure_sensit
 
 
 def measure_accuracy_l2(job: Job) -> float:
-    """Return the cost of the attacks on the decision at every l2 epsilon."""
+    """Return the cost of the attacks on the classifier at every l2 epsilon."""
     return len(job.config["studies"]["norms"]["epsilons"]) * accuracy_steps(job) * job.attack_step
 
 
