@@ -1,4 +1,4 @@
-"""Re-fits of the last layer on the features of a trained network, whose other layers stay as they are."""
+"""Refits of the last layer on the features of a trained network, whose other layers stay as they are."""
 
 import copy
 from functools import partial

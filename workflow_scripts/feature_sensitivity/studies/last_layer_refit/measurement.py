@@ -1,4 +1,4 @@
-"""Re-fits of the last layer of the normal model, and their accuracy under attack."""
+"""Refits of the last layer of the normal model, and their accuracy under attack."""
 
 import logging
 from collections.abc import Mapping
