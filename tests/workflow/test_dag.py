@@ -220,8 +220,8 @@ def test_the_reference_run_takes_the_networks_that_are_there(workflow: Path):
     shutil.copytree(ROOT / "docs", workflow / "docs")
     profile, own = "profiles/cifar10_cpu", "docs/reference.yaml"
     plan = planned(workflow, "--profile", profile, "--configfile", f"{profile}/config.yaml", own, "--", "reference")
-    assert plan["import_model"] == 3
-    assert plan["measure_sensitivity"] == 14, "those of two models at one more epsilon for the crossing"
+    assert plan["import_model"] == 10, "three seeds of three models, and a second architecture"
+    assert plan["measure_sensitivity"] == 42, "those of the crossing at one more epsilon, of one seed"
     assert plan["report_study"] == 7
     assert plan["write_reference"] == 1
     assert "train_model" not in plan
