@@ -107,11 +107,12 @@ def remove_lock_of_a_dead_run():
         )
 
 
-if not workflow.dryrun:
-    remove_lock_of_a_dead_run()
-
-START_JOB = [sys.executable, str(BASE / "rules/start_job.py")]
-shell.prefix(f"set -euo pipefail; {shlex.join([*START_JOB, str(RUN_LOCK)])} ")
+# In a workflow that takes this one as a module, the prefix would stand before the commands of its own rules, too.
+if Path(workflow.main_snakefile) == BASE / "Snakefile":
+    if not workflow.dryrun:
+        remove_lock_of_a_dead_run()
+    START_JOB = [sys.executable, str(BASE / "rules/start_job.py"), str(RUN_LOCK)]
+    shell.prefix(f"set -euo pipefail; {shlex.join(START_JOB)} ")
 
 # What follows relies on a configuration without faults.
 stop_at_config_faults()

@@ -76,7 +76,6 @@ def refit_last_layer(
     n_test = len(test_split.labels)
     table = measure_heads(
         heads,
-        normal=model,
         test_split=test_split,
         image_index=random_test_images(n_test, accuracy["images"] or n_test, seed=seed, key="accuracy.images"),
         settings=AccuracySettings.from_config(accuracy, epsilon=study["epsilon"], seed=seed),

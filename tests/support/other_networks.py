@@ -34,6 +34,30 @@ class DenseGELU(nn.Module):
         return self.head(self.drop(F.gelu(self.second(F.gelu(self.first(x))))))
 
 
+class TwoExits(nn.Module):
+    """Keeps what its layers compute on itself, as networks with several exits do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+        self.head = nn.Linear(16, N_CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.low = F.relu(self.first(x))
+        self.exits = {"high": F.relu(self.second(self.low))}
+        return self.head(torch.cat([self.low.mean(dim=(2, 3)), self.exits["high"].mean(dim=(2, 3))], dim=1))
+
+
+def _two_exits() -> Case:
+    net = TwoExits()
+
+    def features(x: Tensor) -> Tensor:
+        low = F.relu(net.first(x))
+        return torch.cat([low.mean(dim=(2, 3)), F.relu(net.second(low)).mean(dim=(2, 3))], dim=1)
+
+    return Case(net, 16, features)
+
+
 def _dense() -> Case:
     net = DenseGELU()
     return Case(net, 8, lambda x: F.gelu(net.second(F.gelu(net.first(x.flatten(1))))))
@@ -109,6 +133,7 @@ def _wideresnet() -> Case:
 
 CASES = {
     "GELU MLP": _dense,
+    "two exits": _two_exits,
     "ViT": _vit,
     "MobileNetV3": _mobilenet,
     "EfficientNet": _efficientnet,

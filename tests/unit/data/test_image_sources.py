@@ -105,6 +105,28 @@ def test_a_damaged_image_is_named(folder: Path):
         split.images[:]
 
 
+def test_image_files_keep_their_channels_and_are_of_8_bits(tmp_path: Path):
+    for name in ("train", "deep"):
+        (tmp_path / name / "cat").mkdir(parents=True)
+    pixels = noise(6, 5, 4)
+    Image.fromarray(pixels, "RGBA").save(tmp_path / "train/cat/0.png")
+    split = load_image_folder({"train": tmp_path / "train"}, Fit(n_channels=4, **AS_IT_IS)).splits["train"]
+    np.testing.assert_array_equal(split.images[:][0], np.moveaxis(pixels, 2, 0))
+    Image.fromarray(noise(6, 5).astype(np.uint16) * 250).save(tmp_path / "deep/cat/0.png")
+    with pytest.raises(UserError, match="image 0 has more than 8 bits per channel"):
+        load_image_folder({"train": tmp_path / "deep"}, Fit(n_channels=1, **AS_IT_IS))
+
+
+def test_an_npz_that_is_damaged_among_its_images_is_told(tmp_path: Path):
+    path = tmp_path / "train.npz"
+    np.savez_compressed(path, images=noise(50, 3, 16, 16), labels=np.zeros(50, np.int64))
+    content = bytearray(path.read_bytes())
+    content[20_000:20_300] = bytes(300)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.npz is damaged among its images"):
+        load_npz({"train": path}, **AS_IT_IS).splits["train"].images[:]
+
+
 def test_image_files_have_1_3_or_4_channels(folder: Path):
     with pytest.raises(UserError, match=r"standardization\.mean has 5 numbers"):
         load_image_folder({"train": folder}, Fit(n_channels=5, **AS_IT_IS))

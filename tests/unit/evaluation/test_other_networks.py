@@ -65,6 +65,20 @@ def test_the_engine_agrees_with_a_plain_loop(name: str):
     assert difference.sum() <= 0.02 * moved.sum()
 
 
+def test_a_network_that_keeps_values_between_its_layers_mixes_no_threads():
+    made = case("two exits")
+    x = images(made, 12)
+    network, chosen = measured(made.network, x), settings(epsilon=0.1, steps=4, batch_size=8)
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(1)
+        alone = measure(network, x, chosen, features=FEATURES)
+        torch.set_num_threads(4)
+        assert same(measure(network, x, chosen, features=FEATURES), alone)
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("name", ["ViT", "WideResNet", "GELU MLP", "MobileNetV3"])
 def test_shards_and_interruptions_change_no_bit(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     made = case(name)

@@ -165,9 +165,41 @@ def test_a_prefix_of_the_network_is_found_and_classes_are_read_off(tmp_path: Pat
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(got(x), theirs.eval()(x))
     wrapped = nn.Sequential(nn.Identity(), theirs)
-    match = matched(theirs.state_dict(), wrapped.state_dict())
+    match = matched(theirs.state_dict(), wrapped)
     assert match.fits
     assert match.weights.keys() == wrapped.state_dict().keys()
+
+
+def test_names_of_the_network_itself_come_before_those_of_other_codes():
+    """``fc`` and ``linear`` at one level, and parts that others store without use."""
+    network = nn.ModuleDict({"fc": nn.Linear(2, 3), "linear": nn.Linear(3, 4), "sub_block1": nn.Linear(4, 5)})
+    match = matched({f"module.{name}": tensor for name, tensor in network.state_dict().items()}, network)
+    assert match.fits
+    assert not match.left_out
+    wrapped = nn.ModuleDict({"fc": nn.Linear(2, 3)})
+    stored = {"linear.weight": torch.zeros(3, 2), "linear.bias": torch.zeros(3), "sub_block1.weight": torch.zeros(1)}
+    assert matched(stored, wrapped).fits
+
+
+def test_a_missing_weight_that_is_called_as_a_constant_is_missing():
+    network = nn.Linear(2, 2)
+    network.mu = nn.Parameter(torch.zeros(3))
+    network.register_buffer("sigma", torch.ones(3))
+    match = matched({"weight": torch.zeros(2, 2), "bias": torch.zeros(2)}, network)
+    assert match.missing == ["mu"]
+
+
+def test_a_layer_of_noise_is_no_normalization():
+    class Noise(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mean, self.std = 0.0, 0.1
+
+    class Normalize(Noise):
+        pass
+
+    assert normalization_inside(nn.Sequential(Noise(), nn.Flatten()), 3) is None
+    assert normalization_inside(nn.Sequential(Normalize(), nn.Flatten()), 3) == "0 (mean, std)"
 
 
 def test_a_normalization_of_the_file_is_kept_in_front_of_the_network(network: Classifier):

@@ -117,6 +117,30 @@ def test_imports_of_an_init_count_and_a_circle_ends(toy: Path):
     assert closure_of("main.py", toy) == LOW | A | {"toy/low/b.py"}
 
 
+def test_a_package_beside_the_user_s_file_is_followed(tmp_path: Path):
+    """As torch codes are laid out: ``make.py`` beside a package that imports relatively and by its own name."""
+    (tmp_path / "models/blocks").mkdir(parents=True)
+    for name, source in {
+        "make.py": "from models import resnet\n",
+        "models/__init__.py": "from .resnet import *\n",
+        "models/resnet.py": "from ..elsewhere import x\nfrom .blocks.basic import Block\nimport models.heads\n",
+        "models/heads.py": "import settings\n",
+        "models/blocks/basic.py": "from ..heads import Head\n",
+        "settings.py": "VALUE = 1\n",
+        "unused.py": "VALUE = 2\n",
+    }.items():
+        (tmp_path / name).write_text(source)
+    found = {str(path.relative_to(tmp_path)) for path in code_closure.code_closure(tmp_path / "make.py")}
+    assert found == {
+        "make.py",
+        "models/__init__.py",
+        "models/resnet.py",
+        "models/heads.py",
+        "models/blocks/basic.py",
+        "settings.py",
+    }
+
+
 def test_an_edit_is_noticed_by_the_same_process(toy: Path):
     main, a = toy / "main.py", toy / "toy/low/a.py"
     main.write_text("import toy.low.a\n")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import torchvision
 from numpy.typing import NDArray
+from PIL import Image
 from torchvision.transforms.v2 import functional as F
 
 from feature_sensitivity.data.lazy_images import LazyImages
@@ -27,12 +28,19 @@ class Fit:
     def __init__(self, *, n_channels: int, resize: int | None, center_crop: int | None) -> None:
         self.n_channels, self.resize, self.center_crop = n_channels, resize, center_crop
 
-    def __call__(self, image: Any) -> NDArray[np.uint8]:
-        """Return an image as uint8 [channels, height, width]: the shorter side is resized, then the center cut out."""
+    def require_channels(self) -> None:
+        """Raise :class:`UserError` when image files never have as many channels."""
         if self.n_channels not in MODES:
             raise UserError(
                 f"standardization.mean has {self.n_channels} numbers, but image files have 1, 3 or 4 channels; "
                 "write as many, or use source: hdf5 or npz"
+            )
+
+    def __call__(self, image: Any) -> NDArray[np.uint8]:
+        """Return an image as uint8 [channels, height, width]: the shorter side is resized, then the center cut out."""
+        if image.mode.startswith(("I", "F")):
+            raise UserError(
+                f"has more than 8 bits per channel (mode {image.mode}); write 8-bit files, or use source: hdf5 or npz"
             )
         image = image.convert(MODES[self.n_channels])
         if self.resize is not None:
@@ -51,15 +59,22 @@ def split_of(item: Callable[[int], Any], labels: Sequence[int], fit: Fit, where:
     """
     if not len(labels):
         raise UserError(f"{where} has no images; correct the path")
-    shape = fit(item(0)).shape
+    fit.require_channels()
+
+    def read_one(place: int) -> NDArray[np.uint8]:
+        try:
+            return fit(item(place))
+        except UserError as error:
+            raise UserError(f"{where}: image {place} {error}") from error
+        except (OSError, Image.DecompressionBombError) as error:
+            raise UserError(f"{where}: image {place} cannot be read ({error}); replace or remove it") from error
+
+    shape = read_one(0).shape
 
     def read(places: NDArray[np.int64]) -> NDArray[Any]:
         rows = np.empty((len(places), *shape), np.uint8)
         for row, place in enumerate(places.tolist()):
-            try:
-                image = fit(item(place))
-            except OSError as error:
-                raise UserError(f"{where}: image {place} cannot be read ({error}); replace or remove it") from error
+            image = read_one(place)
             if image.shape != shape:
                 raise UserError(
                     f"{where}: image {place} has {image.shape[1]} x {image.shape[2]} pixels, the first one "
@@ -70,6 +85,13 @@ def split_of(item: Callable[[int], Any], labels: Sequence[int], fit: Fit, where:
 
     images: Any = LazyImages(read, (len(labels), *shape), np.uint8)
     return Split(images, np.asarray(labels, np.int64))
+
+
+def _opened(path: str) -> Image.Image:
+    """Return an image with the channels that its file has, where torchvision would make it RGB."""
+    with Image.open(path) as image:
+        image.load()
+    return image
 
 
 def _first(data: Any, place: int) -> Any:
@@ -88,7 +110,7 @@ def load_image_folder(paths: Mapping[str, Path], fit: Fit) -> Source:
     splits, classes, digest = {}, None, hashlib.sha256()
     for name, path in paths.items():
         try:
-            folder = torchvision.datasets.ImageFolder(str(path))
+            folder = torchvision.datasets.ImageFolder(str(path), loader=_opened)
         except (OSError, RuntimeError) as error:
             raise UserError(
                 f"{path} is not a folder with a folder of images for each class ({error}); correct it"

@@ -1,6 +1,7 @@
 """Images and labels in NumPy's .npz, read in parts."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def load_npz(paths: dict[str, Path], *, resize: int | None, center_crop: int | N
     return Source(splits, ", ".join(path.name for path in paths.values()), sha256)
 
 
-def _images(path: Path) -> LazyImages:
+def _images(path: Path) -> Any:
     """Return the images of a file, of which only the parts that are asked for are unpacked into memory."""
     member = "images.npy"
     with zipfile.ZipFile(path) as archive, archive.open(member) as handle:
@@ -54,10 +55,15 @@ def _images(path: Path) -> LazyImages:
 
     def read(places: NDArray[np.int64]) -> NDArray[Any]:
         rows = np.empty((len(places), *shape[1:]), dtype)
-        with zipfile.ZipFile(path) as archive, archive.open(member) as handle:
-            for row, place in enumerate(places.tolist()):
-                handle.seek(start + place * size)
-                rows[row] = np.frombuffer(handle.read(size), dtype).reshape(shape[1:])
+        try:
+            with zipfile.ZipFile(path) as archive, archive.open(member) as handle:
+                for row, place in enumerate(places.tolist()):
+                    handle.seek(start + place * size)
+                    rows[row] = np.frombuffer(handle.read(size), dtype).reshape(shape[1:])
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+            raise UserError(f"{path} is damaged among its images ({error}); {ADVICE}") from error
         return rows
 
-    return LazyImages(read, shape, dtype) if len(shape) == 4 else np.load(path)["images"]  # refused by check_split
+    if len(shape) != 4:
+        return np.load(path)["images"]  # refused by check_split
+    return LazyImages(read, shape, dtype)

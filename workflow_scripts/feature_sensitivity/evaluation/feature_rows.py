@@ -1,6 +1,5 @@
 """One attack on one feature of one image, as a row of a batch: where it starts, a step, its result."""
 
-import copy
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +13,7 @@ from feature_sensitivity.attacks.slots import RowStates, row_indices
 from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.copies import ThreadCopies, copied
 
 MAXIMIZE, MINIMIZE = 0, 1
 
@@ -62,7 +62,6 @@ class FeatureTask:
         bounds: Bounds | None,
         settings: ExtremaSettings,
     ) -> None:
-        self._network = self._search_network = network
         self._x = x
         self._image_index = image_index
         self._features = features
@@ -71,8 +70,10 @@ class FeatureTask:
         self._settings = settings
         self._low_precision = settings.search_dtype == "bfloat16"
         self._search_dtype = torch.bfloat16 if self._low_precision else torch.float32
+        self._networks = self._search_networks = ThreadCopies(network)
         if self._low_precision:
-            self._search_network = copy.deepcopy(network).to(self._search_dtype)
+            self._search_networks = ThreadCopies(copied(network).to(self._search_dtype))
+        self._feature_minimum = network.feature_minimum
         attack = settings.attack
         lengths = step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule)
         self._lengths = torch.tensor([*lengths, 0.0, 0.0], device=x.device)
@@ -118,8 +119,9 @@ class FeatureTask:
         """Take one step of every row that has not ended."""
         n_surrogate = self._settings.surrogate_steps
         surrogate = states.step < n_surrogate
+        network = self._search_networks.mine()
         values, gradient = input_gradient(
-            lambda points: self._search_network.selected_features(
+            lambda points: network.selected_features(
                 points.to(self._search_dtype), states.feature, surrogate_relu=surrogate if n_surrogate else False
             ).float(),
             states.x + states.perturbation,
@@ -132,7 +134,7 @@ class FeatureTask:
         # Without a direction of its own gradient a row stays where it is for good.
         states.ended |= fixed & ~surrogate
         if self._settings.iterate == "best":
-            states.ended |= (states.sign < 0) & (values <= self._network.feature_minimum)
+            states.ended |= (states.sign < 0) & (values <= self._feature_minimum)
         states.evaluated |= states.ended & (not self._low_precision)
         self._move(states, velocity)
         states.ended |= states.step >= self.steps
@@ -166,7 +168,7 @@ class FeatureTask:
         """Take the float32 value of each row's last point into account, or that of the best one found."""
         perturbation = states.perturbation if states.candidate is None else states.candidate
         points = (states.x + perturbation).contiguous(memory_format=torch.channels_last)
-        signed = states.sign * self._network.selected_features(points, states.feature)
+        signed = states.sign * self._networks.mine().selected_features(points, states.feature)
         states.best = torch.maximum(states.best, signed) if self._settings.iterate == "best" else signed
         states.evaluated[:] = True
 

@@ -10,6 +10,7 @@ from feature_sensitivity.attacks.dual_norm import dual_norms
 from feature_sensitivity.attacks.pgd import input_gradient
 from feature_sensitivity.attacks.slots import RowStates, row_indices
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.copies import ThreadCopies
 
 
 @dataclass
@@ -36,7 +37,7 @@ class GradientTask:
     steps = 1
 
     def __init__(self, *, network: Classifier, x: Tensor, features: Tensor, norm: str) -> None:
-        self._network, self._x, self._features, self._norm = network, x, features, norm
+        self._networks, self._x, self._features, self._norm = ThreadCopies(network), x, features, norm
         self.device = x.device
         self.shape = (len(x), len(features))
 
@@ -57,7 +58,8 @@ class GradientTask:
         """Compute the gradients, unless this was done: between two looks a batch is advanced several times."""
         if bool(states.ended.all()):
             return
-        _, gradient = input_gradient(lambda points: self._network.selected_features(points, states.feature), states.x)
+        network = self._networks.mine()
+        _, gradient = input_gradient(lambda points: network.selected_features(points, states.feature), states.x)
         states.gradient_norm = dual_norms(gradient, self._norm)
         states.step += ~states.ended
         states.ended[:] = True

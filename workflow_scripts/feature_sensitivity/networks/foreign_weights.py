@@ -1,7 +1,7 @@
 """Weights of a network that was trained elsewhere, put into a network of that architecture."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,7 +64,7 @@ def network_with(
     Raises :class:`UserError`, naming ``path``, when the weights are of another architecture, or not all finite.
     """
     description, network = _network_for(tensors, architecture, path)
-    match = matched(tensors, network.state_dict())
+    match = matched(tensors, network)
     if not match.fits:
         raise UserError(
             f"{path} does not fit the architecture {description['name']}: {match.describe()}{_advice(tensors, path)}"
@@ -107,34 +107,49 @@ def _network_for(
     return description, network
 
 
-def matched(tensors: Mapping[str, Tensor], state: Mapping[str, Tensor]) -> Match:
-    """Return the tensors that a network's ``state`` asks for, whatever stands before their names there or here."""
-    mine = {_renamed(name): name for name in state}
-    theirs = {_renamed(name): name for name in tensors}
-    theirs = {name: stored for name, stored in theirs.items() if not any(part in name for part in UNUSED)}
+def matched(tensors: Mapping[str, Tensor], network: nn.Module) -> Match:
+    """Return the tensors that a network asks for, whatever stands before their names there or here.
+
+    They have the network's own names, or else those that common codes give to the same parts.
+    """
+    exact = _matched(tensors, network, renamed=str)
+    return exact if exact.fits else _matched(tensors, network, renamed=_renamed)
+
+
+def _matched(tensors: Mapping[str, Tensor], network: nn.Module, *, renamed: Callable[[str], str]) -> Match:
+    state = network.state_dict()
+    trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+    mine = {renamed(name): name for name in state}
+    theirs = {renamed(name): name for name in tensors}
+    unused = [part for part in UNUSED if not any(part in name for name in mine)]
+    theirs = {name: stored for name, stored in theirs.items() if not any(part in name for part in unused)}
     (n_in_file, in_file), (n_in_network, in_network) = _prefix(theirs, mine), _prefix(mine, theirs)
     if n_in_file >= n_in_network:
         in_network = ""
     else:
         in_file = ""
     found = {
-        name: theirs[in_file + renamed.removeprefix(in_network)]
-        for renamed, name in mine.items()
-        if renamed.startswith(in_network) and in_file + renamed.removeprefix(in_network) in theirs
+        name: theirs[in_file + own.removeprefix(in_network)]
+        for own, name in mine.items()
+        if own.startswith(in_network) and in_file + own.removeprefix(in_network) in theirs
     }
     weights = {name: tensors[stored] for name, stored in found.items()}
     absent = [name for name in state if name not in weights]
     # What a network counts or standardizes with it has already.
-    kept = [name for name in absent if name.endswith("num_batches_tracked") or is_normalization(name)]
+    kept = [
+        name
+        for name in absent
+        if name.endswith("num_batches_tracked") or (is_normalization(name) and name not in trained)
+    ]
     used = set(found.values())
     left = [stored for stored in theirs.values() if stored not in used]
-    short_names = tuple(renamed.removeprefix(in_network) for renamed in mine)
+    short_names = tuple(own.removeprefix(in_network) for own in mine)
     foreign = [
         stored
         for stored in left
-        if _renamed(stored).startswith(in_file)
+        if renamed(stored).startswith(in_file)
         and not is_normalization(stored)
-        and not _renamed(stored).endswith(short_names)
+        and not renamed(stored).endswith(short_names)
     ]
     return Match(
         weights={**weights, **{name: state[name] for name in kept}},
@@ -208,6 +223,6 @@ def _candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
 def _fits(tensors: Mapping[str, Tensor], name: str) -> bool:
     try:
         arguments = built_in_arguments(name, _named_as_built_in(tensors))
-        return matched(tensors, build({"name": name, **arguments}).state_dict()).fits
+        return matched(tensors, build({"name": name, **arguments})).fits
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError, UserError):
         return False

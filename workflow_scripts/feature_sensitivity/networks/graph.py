@@ -1,6 +1,5 @@
 """What the graph of a network shows of its structure, where torch.fx can trace it."""
 
-import copy
 import math
 from functools import partial
 from typing import Any
@@ -10,6 +9,8 @@ import torch
 import torch.fx
 from torch import nn
 from torch.nn import functional as F
+
+from feature_sensitivity.networks.copies import copied
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
@@ -42,7 +43,7 @@ def graph_of(network: nn.Module) -> torch.fx.Graph | None:
     """Return the graph of a network's forward pass; None where it cannot be traced."""
     if network not in _graphs:
         try:
-            _graphs[network] = _Tracer().trace(copy.deepcopy(network).eval())
+            _graphs[network] = _Tracer().trace(copied(network).eval())
         except Exception:  # whatever the code of a network does with values that are not there yet
             _graphs[network] = None
     return _graphs[network]

@@ -26,12 +26,17 @@ def is_normalization(name: str) -> bool:
 def normalization_inside(network: nn.Module, n_channels: int) -> str | None:
     """Return the name of the part of a network that normalizes its images by constants, if there is one.
 
-    That is a module with a pair of constants for each channel, such as ``mean`` and ``std``.
+    That is a module with a pair of constants for each channel, such as ``mean`` and ``std``, or with a pair of numbers
+    if it is called so: layers that add noise have these, too.
     """
     for name, module in network.named_modules():
         held: dict[str, Any] = {**vars(module), **module._buffers, **module._parameters}
+        is_called_so = module is network or "norm" in f"{name} {type(module).__name__}".lower()
         for pair in NAMES:
-            if all(_is_constant(held.get(key), n_channels) for key in pair):
+            constants = [held.get(key) for key in pair]
+            if all(_is_constant(value, n_channels) for value in constants) and (
+                is_called_so or not any(_is_single(value, n_channels) for value in constants)
+            ):
                 return f"{name or 'the network'} ({', '.join(pair)})"
     return None
 
@@ -82,6 +87,13 @@ def _is_constant(value: Any, n_channels: int) -> bool:
     if isinstance(value, list | tuple):
         return len(value) in (1, n_channels) and all(isinstance(number, int | float) for number in value)
     return isinstance(value, Tensor) and value.numel() in (1, n_channels) and value.is_floating_point()
+
+
+def _is_single(value: Any, n_channels: int) -> bool:
+    """Return whether this is one number where there are several channels, or a bare number."""
+    if isinstance(value, float):
+        return True
+    return n_channels > 1 and (value.numel() if isinstance(value, Tensor) else len(value)) == 1
 
 
 def _numbers(value: Tensor, n_channels: int) -> tuple[float, ...]:

@@ -25,10 +25,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         content = _read_safetensors(path)
     else:
         content = load_tensors(path, where=str(path), advice=ADVICE)
-    while isinstance(content, Mapping) and (
-        entry := next((e for e in ENTRIES if isinstance(content.get(e), Mapping)), None)
-    ):
-        content = content[entry]
+    for _ in ENTRIES:
+        entry = next((e for e in ENTRIES if isinstance(content, Mapping) and isinstance(content.get(e), Mapping)), None)
+        content = content[entry] if entry else content
     if not isinstance(content, Mapping):
         raise UserError(f"{path} holds a {type(content).__name__} in place of weights by name; {ADVICE}")
     tensors = {str(name): tensor for name, tensor in content.items() if isinstance(tensor, Tensor)}

@@ -30,19 +30,20 @@ def source_files(file: Path) -> list[Path]:
 
 def code_closure(file: Path) -> frozenset[Path]:
     """Return ``file`` and every file of this project that it imports, directly or through others."""
+    root = file.resolve().parent
     found: set[Path] = set()
     waiting = [file.resolve()]
     while waiting:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imported_files(path)
+            waiting += _imported_files(path, root)
     return frozenset(found)
 
 
-def _imported_files(file: Path) -> set[Path]:
-    names = _imported_names(file.read_bytes(), _package_of(file))
-    return {path for name in names if (path := _project_file(name, file))}
+def _imported_files(file: Path, root: Path) -> set[Path]:
+    names = _imported_names(file.read_bytes(), _package_of(file, root))
+    return {path for name in names if (path := _project_file(name, file, root))}
 
 
 # What is cached depends on its arguments alone: a file that is edited is read again.
@@ -63,27 +64,30 @@ def _names_in(node: ast.AST, package: str) -> Iterator[str]:
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
         relative = "." * node.level + (node.module or "")
-        base = importlib.util.resolve_name(relative, package) if node.level else relative
+        try:
+            base = importlib.util.resolve_name(relative, package) if node.level else relative
+        except ImportError:  # from outside of the package: importing says so
+            return
         yield base
         yield from (f"{base}.{alias.name}" for alias in node.names)
 
 
-def _project_file(name: str, importer: Path) -> Path | None:
-    """Return the file of a module of the package, or of a script beside ``importer``; None for any other name."""
+def _project_file(name: str, importer: Path, root: Path) -> Path | None:
+    """Return the file of a module of the package, or of one in the folder of the script; None for any other name."""
     first, *rest = name.split(".")
     if first == PACKAGE.name:
         path = PACKAGE.joinpath(*rest)
-    elif _package_of(importer):
+    elif importer.is_relative_to(PACKAGE):
         return None
     else:
-        path = importer.parent.joinpath(first, *rest)
+        path = root.joinpath(first, *rest)
     return next((file for file in (path / "__init__.py", path.with_suffix(".py")) if file.is_file()), None)
 
 
-def _package_of(file: Path) -> str:
-    """Return the package relative to which ``file`` imports; a script belongs to none."""
+def _package_of(file: Path, root: Path) -> str:
+    """Return the package relative to which ``file`` imports; a script in ``root`` belongs to none."""
     if not file.is_relative_to(PACKAGE):
-        return ""
+        return ".".join(file.parent.relative_to(root).parts)
     return ".".join([PACKAGE.name, *file.parent.relative_to(PACKAGE).parts])
 
 

@@ -1,6 +1,5 @@
 """The attack inside adversarial training (Madry et al. 2018)."""
 
-import copy
 from collections.abc import Callable
 
 import torch
@@ -11,6 +10,7 @@ from feature_sensitivity.attacks.pgd import run_pgd
 from feature_sensitivity.attacks.projection import per_row, row_norms
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.training import TrainingSettings
+from feature_sensitivity.networks.copies import copied
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.cpu_workers import Share
 
@@ -20,7 +20,7 @@ def attackable(network: nn.Module, settings: TrainingSettings) -> nn.Module:
     if settings.attack_batchnorm == "eval":
         return folded_copy(network)
     # A copy, so that the attack leaves the running statistics alone.
-    return copy.deepcopy(network).train().requires_grad_(False)
+    return copied(network).train().requires_grad_(False)
 
 
 def attacked_images(

@@ -15,6 +15,7 @@ from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.copies import ThreadCopies
 
 
 @dataclass
@@ -50,7 +51,7 @@ class ConstructionTask:
         settings: ConstructionSettings,
         device: torch.device,
     ) -> None:
-        self._network = network
+        self._networks = ThreadCopies(network)
         self._starts = starts
         self._standardization = standardization
         self._settings = settings
@@ -78,7 +79,7 @@ class ConstructionTask:
 
     def _features(self, pixels: Tensor) -> Tensor:
         """Return the teacher's features of images in [0, 1], with the surrogate gradient: [n, n_features]."""
-        return self._network.features(self._standardization.standardize(pixels), surrogate_relu=True)
+        return self._networks.mine().features(self._standardization.standardize(pixels), surrogate_relu=True)
 
     def begin(self, rows: Tensor) -> ConstructionRows:
         """Return images as they start."""

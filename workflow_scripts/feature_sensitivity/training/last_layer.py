@@ -1,6 +1,5 @@
 """Refits of the last layer on the features of a trained network, whose other layers stay as they are."""
 
-import copy
 from functools import partial
 
 import numpy as np
@@ -16,6 +15,7 @@ from feature_sensitivity.data.batches import batches, in_fitting_batches
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier, require_last_layer
+from feature_sensitivity.networks.copies import copied
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime.batch_size import BatchSize, fitting_rows
 from feature_sensitivity.runtime.console import Progress
@@ -57,8 +57,8 @@ def fit_last_layer(
     """
     from sklearn.linear_model import LogisticRegression
 
-    copied = copy.deepcopy(network)
-    layer = require_last_layer(copied)
+    refitted = copied(network)
+    layer = require_last_layer(refitted)
     # In units of its standard deviation each feature is regularized alike.
     scale = features[:, columns].std(axis=0).astype(np.float64)
     scale[scale == 0] = 1
@@ -71,7 +71,7 @@ def fit_last_layer(
         layer.bias.fill_(LOGIT_OF_NO_CLASS)
         layer.weight[np.ix_(fit.classes_, columns)] = torch.from_numpy(weight).float()
         layer.bias[fit.classes_] = torch.from_numpy(bias).float()
-    return copied
+    return refitted
 
 
 def fit_last_layer_adversarially(
@@ -112,11 +112,11 @@ def fit_last_layer_adversarially(
                 optimizer.step()
                 scheduler.step()
                 bar.advance(len(y), f"loss {loss.item():.3f}")
-    copied = copy.deepcopy(network)
-    require_last_layer(copied).load_state_dict(
+    refitted = copied(network)
+    require_last_layer(refitted).load_state_dict(
         {name: value.detach().cpu() for name, value in layer.state_dict().items()}
     )
-    return copied
+    return refitted
 
 
 def _attacked_features(network: Classifier, x: Tensor, y: Tensor, start: Tensor, attack: Attack, n_rows: int) -> Tensor:

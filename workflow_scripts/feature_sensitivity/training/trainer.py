@@ -1,7 +1,7 @@
 """A network in training: its weights, optimizer, schedule and random numbers, an epoch at a time."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.copies import ThreadCopies
 from feature_sensitivity.networks.measured import fitting_memory_format
 from feature_sensitivity.networks.pixel_inputs import inputs_in
 from feature_sensitivity.runtime.console import Progress
@@ -58,7 +59,7 @@ class Trainer:
         self._generator = torch.Generator(device).manual_seed(settings.seed)
         self._attacked = attackable(self.network, settings)
         self._call = _called(self.network, settings, device)
-        self._attacked_call = _called(self._attacked, settings, device)
+        self._attacked_call = _called(self._attacked, settings, device, in_threads=True)
 
     def _fitting_memory_format(self) -> torch.memory_format:
         if isinstance(self.network, Classifier):
@@ -153,10 +154,20 @@ def random_crops(images: Tensor, padding: int, generator: torch.Generator) -> Te
     return F.pad(images, (padding,) * 4)[image, :, rows, columns].permute(0, 3, 1, 2)
 
 
-def _called(network: nn.Module, settings: TrainingSettings, device: torch.device) -> Callable[[Tensor], Tensor]:
+def _called(
+    network: nn.Module, settings: TrainingSettings, device: torch.device, *, in_threads: bool = False
+) -> Callable[[Tensor], Tensor]:
     """Return what computes the network's logits, in float32, as the settings say."""
-    # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
-    call = torch.compile(network, dynamic=False) if settings.compile else network
+    call: Callable[[Tensor], Tensor] = network
+    if settings.compile:
+        # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
+        call = torch.compile(network, dynamic=False)
+    elif in_threads:
+        copies = ThreadCopies(network)
+
+        def call(x: Tensor) -> Tensor:
+            return cast("Tensor", copies.mine()(x))
+
     if not settings.mixed_precision:
         return call
 
