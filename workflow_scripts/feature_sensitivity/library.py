@@ -37,6 +37,7 @@ from feature_sensitivity.evaluation.feature_extrema import measure_extrema
 from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import sensitivity_dataset
 from feature_sensitivity.networks.checkpoints import Checkpoint, classifier_of, load_checkpoint
+from feature_sensitivity.networks.constants import register_constants
 from feature_sensitivity.networks.feature_layer import forward
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.measured import MeasuredNetwork, measured
@@ -74,6 +75,7 @@ def wrap(
     pixels = _pixels(images)
     standardization = _standardization(mean, std, pixels)
     example = standardization.standardize(pixels[:2])
+    register_constants(network)
     return Checkpoint(measured(network, example, layer=layer, positions=positions), standardization, {})
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks.random_starts import random_start
 from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.networks.constants import register_constants
 from feature_sensitivity.networks.measured import measured
+from feature_sensitivity.runtime.errors import UserError
 from interruptions import interrupted_until_done
 from other_networks import CASES, Case, case
 
@@ -63,6 +65,35 @@ def test_the_engine_agrees_with_a_plain_loop(name: str):
     difference = np.abs(np.stack([got.maximum - got.clean, got.clean - got.minimum]) - moved)
     assert np.mean(difference <= 0.02 * moved + 1e-5) >= 0.8
     assert difference.sum() <= 0.02 * moved.sum()
+
+
+class Shifted(nn.Module):
+    """Standardizes by a plain tensor, which PyTorch does not move with the network."""
+
+    def __init__(self, *, float32_inside: bool = False) -> None:
+        super().__init__()
+        self.shift, self.float32_inside = torch.full((3, 1, 1), 0.5), float32_inside
+        self.layer, self.head = nn.Linear(3 * 8 * 8, 12), nn.Linear(12, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shifted = (x - self.shift).flatten(1)
+        return self.head(torch.relu(self.layer(shifted.float() if self.float32_inside else shifted)))
+
+
+def test_constants_of_a_network_follow_its_type():
+    x = torch.rand(3, 3, 8, 8)
+    network = Shifted()
+    register_constants(network)
+    assert "shift" not in network.state_dict()
+    chosen = settings(epsilon=0.05, steps=3, search_dtype="bfloat16")
+    assert np.isfinite(measure(measured(network, x), x, chosen).maximum).all()
+
+
+def test_a_network_that_cannot_be_computed_in_bfloat16_is_told():
+    x = torch.rand(3, 3, 8, 8)
+    chosen = settings(epsilon=0.05, steps=3, search_dtype="bfloat16")
+    with pytest.raises(UserError, match=r"search_dtype is bfloat16, in which this network cannot be computed"):
+        measure(measured(Shifted(float32_inside=True), x), x, chosen)
 
 
 def test_a_network_that_keeps_values_between_its_layers_mixes_no_threads():

@@ -175,13 +175,16 @@ class Slots(Generic[S]):
     def in_progress(self) -> tuple[Tensor, S] | None:
         """Return the rows in progress, int64 [n], and a copy of their states; None after a step that failed."""
         self._somebody_waits.set()
-        with self._lock:
+        try:
+            with self._lock:
+                self._somebody_waits.clear()
+                if not self._is_between_steps:
+                    return None
+                busy = self._row >= 0
+                rows = torch.cat([self._row[busy], self._waiting_row])
+                return rows, self._states.at(busy).joined(self._waiting)
+        finally:  # after Ctrl-C, too, or the worker would wait for ever
             self._somebody_waits.clear()
-            if not self._is_between_steps:
-                return None
-            busy = self._row >= 0
-            rows = torch.cat([self._row[busy], self._waiting_row])
-            return rows, self._states.at(busy).joined(self._waiting)
 
     def _refill(self, queue: RowQueue, resumed: dict[int, S]) -> None:
         free = (self._row < 0).nonzero()[:, 0]

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from feature_sensitivity.config.user_code import file_of, no_such_function
+from feature_sensitivity.networks.constants import register_constants
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_parts
 
@@ -29,6 +30,7 @@ def network_of_function(name: str, arguments: dict[str, Any]) -> nn.Module:
     network = _called(name, lambda: function(**arguments))
     if not isinstance(network, nn.Module):
         raise UserError(f"{name} returns a {type(network).__name__}; it must return a torch.nn.Module")
+    register_constants(network)
     return network
 
 
