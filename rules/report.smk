@@ -61,6 +61,7 @@ rule plot_sensitivity:
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
         spread=protocol.spread("lines, with bands and bars", several_seeds()),
+        pooled=protocol.pooled(several_seeds()),
     message:
         "Figure 2: histograms of the features' sensitivities."
     script:
@@ -342,6 +343,7 @@ rule plot_measures:
             "class": protocol.accuracy_attack(attack_on_the_class()),
         },
         spread=protocol.counts_spread(several_seeds()),
+        pooled=protocol.pooled(several_seeds()),
     message:
         "Useful and robust features, and measures of all features."
     script:

@@ -38,6 +38,7 @@ def plot_measures(
     measurements: Keys,
     protocols: Mapping[str, str],
     spread: str,
+    pooled: str,
 ) -> None:
     """Draw the counts and the measures; write each SVG and, beside it, a PNG and a CSV.
 
@@ -49,7 +50,8 @@ def plot_measures(
         models: in the order of their rows.
         measurements: (replicate, epsilon as spelled in the config) of the run.
         protocols: ``features`` and ``class`` to what states the attack on each.
-        spread: says what numbers are over seeds; empty for one seed.
+        spread: says what counts are over seeds; empty for one seed.
+        pooled: says that boxes are of the features of all seeds; empty for one seed.
     """
     counted = read_counts(counts, measurements)
     titles = epsilon_titles(counted, measurements)
@@ -73,6 +75,7 @@ def plot_measures(
             f"Features: {protocols['features']}",
             of_class,
             sample,
+            pooled,
             "boxes: middle half of the features and median, whiskers: 5 to 95 %",
             NOTES[measure],
         )
@@ -103,4 +106,5 @@ if "snakemake" in globals():
             measurements=[tuple(key) for key in snakemake.params.measurements],
             protocols=snakemake.params.protocols,
             spread=snakemake.params.spread,
+            pooled=snakemake.params.pooled,
         )

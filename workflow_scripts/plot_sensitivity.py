@@ -22,6 +22,7 @@ def plot_sensitivity(
     normalization: str,
     protocol: str,
     spread: str,
+    pooled: str,
 ) -> None:
     """Draw histograms of sensitivities; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
 
@@ -33,13 +34,14 @@ def plot_sensitivity(
         normalization: of weights, as in the config.
         protocol: states the attack and the definition.
         spread: says what shows the spread over seeds; empty for one seed.
+        pooled: says that boxes are of the features of all seeds; empty for one seed.
     """
     files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
     figure, numbers = sensitivity_figure(
         {key: file.sensitivity for key, file in files.items()},
         models=models,
         epsilons=epsilon_titles(files),
-        caption=joined(protocol, sensitivity_sample(list(files.values())), marks(models, spread=spread)),
+        caption=joined(protocol, sensitivity_sample(list(files.values())), marks(models, spread=spread, pooled=pooled)),
     )
     save_figure(figure, svg, numbers)
 
@@ -55,4 +57,5 @@ if "snakemake" in globals():
             **snakemake.params.derivation,
             protocol=snakemake.params.protocol,
             spread=snakemake.params.spread,
+            pooled=snakemake.params.pooled,
         )

@@ -7,10 +7,14 @@ import pandas as pd
 
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
-from feature_sensitivity.reporting.style import save_figure
+from feature_sensitivity.reporting.style import empty_figure, save_figure
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.studies.expected_rows import Scope, check_rows
 from feature_sensitivity.studies.registry import STUDIES
+from feature_sensitivity.studies.study import NOTHING
+
+MAY_BE_EMPTY = ("last_layer_refit",)
+"""Studies that leave their table without rows where a network has no linear layer directly behind its features."""
 
 
 def report_study(
@@ -37,13 +41,20 @@ def report_study(
     study = STUDIES[name]
     frames = []
     for path, scope in tables.items():
-        frames.append(read_table(path, texts=study.texts, numbers=study.numbers, finite=False))
-        check_rows(name, frames[-1], scope, path=path)
+        may_be_empty = name in MAY_BE_EMPTY
+        frame = read_table(path, texts=study.texts, numbers=study.numbers, finite=False, may_be_empty=may_be_empty)
+        if not (frame.empty and may_be_empty):
+            check_rows(name, frame, scope, path=path)
+        frames.append(frame)
     frame = pd.concat(frames, ignore_index=True)
-    logger.info("%s", study.answer(frame))
     document = study.document(frame, protocol=protocol)
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
+    if frame.empty:
+        logger.warning("%s", NOTHING)
+        save_figure(empty_figure(NOTHING), svg)
+        return
+    logger.info("%s", study.answer(frame))
     save_figure(study.figure(frame, models=models, caption=protocol), svg)
 
 

@@ -1,6 +1,7 @@
 """Every script of the report as a notebook would call it, on a small run made here."""
 
 from dataclasses import replace
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from derive_measures import derive_measures
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
@@ -28,7 +30,7 @@ from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.provenance import version_attributes
 from feature_sensitivity.studies.expected_rows import Scope
-from judge_claims import judge_claims
+from judge_claims import judge_claims, read_refit
 from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
 from plot_construction import plot_construction
@@ -37,6 +39,7 @@ from plot_measures import plot_measures
 from plot_quantiles import plot_quantiles
 from plot_sensitivity import plot_sensitivity
 from plot_tradeoff import plot_tradeoff
+from refit_last_layer import COLUMNS as REFIT_COLUMNS
 from report_study import report_study
 from summarize_results import summarize_results
 from tabulate_benchmarks import tabulate_benchmarks
@@ -187,7 +190,7 @@ def test_plot_accuracy(files: Files, tmp_path: Path):
     assert len(pd.read_csv(svg.with_suffix(".csv"))) == 9
 
 
-@pytest.mark.parametrize("plot", [plot_sensitivity, plot_quantiles])
+@pytest.mark.parametrize("plot", [partial(plot_sensitivity, pooled=""), plot_quantiles])
 def test_plots_of_sensitivities(plot, files: Files, tmp_path: Path):
     svg = tmp_path / "figure.svg"
     plot(
@@ -346,6 +349,7 @@ def draw(files: Files, folder: Path, features: Path, counts: Path, **changes) ->
         "measurements": list(files.sensitivity.paths),
         "protocols": {"features": "FEATURES", "class": "CLASS"},
         "spread": "SPREAD",
+        "pooled": "POOLED",
     }
     plot_measures(**{**arguments, **changes})
 
@@ -512,6 +516,24 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
     assert markdown.endswith("\n\nPROTOCOL\n")
     assert "<strong>Gain of robust_dataset" in (tmp_path / "norms.html").read_text(encoding="utf-8")
     assert "PROTOCOL" in text_of(tmp_path / "norms.svg")
+
+
+def test_a_study_without_numbers_says_so(tmp_path: Path):
+    table = tmp_path / "last_layer_refit.csv"
+    write_table(table, pd.DataFrame(columns=REFIT_COLUMNS))
+    settings = {"shares": [10], "epsilon": "0.08"}
+    report_study(
+        "last_layer_refit",
+        tables={table: Scope(MODELS, EPSILONS, settings)},
+        markdown=tmp_path / "refit.md",
+        page=tmp_path / "refit.html",
+        svg=tmp_path / "refit.svg",
+        models=MODELS,
+        protocol="PROTOCOL",
+    )
+    assert "No numbers: the log of the rule" in (tmp_path / "refit.md").read_text()
+    assert "No numbers" in text_of(tmp_path / "refit.svg")
+    assert read_refit(table) is None
 
 
 def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):

@@ -77,6 +77,14 @@ WRONG = {
         {"models": {"net_seed1": {"dataset": "cifar10", "training": "normal"}}},
         ["models.net_seed1 is a name for replicates; write one that does not end in _seed and a number"],
     ),
+    "name that a table reads as a missing number": (
+        {"models": {"nan": {"dataset": "cifar10", "training": "normal"}}},
+        ["models.nan is a name that tables cannot tell from a number"],
+    ),
+    "measures of classes alone": (
+        {"measures": ["class_usefulness"]},
+        ["measures has nothing but measures for each class, which explorer.html cannot draw; add sensitivity"],
+    ),
     "measures that there are not": (
         {"measures": ["usefulnes", "sensitivity", "x"]},
         [

@@ -92,6 +92,16 @@ def test_with_several_seeds_no_bar_of_figure_1_hides_another(accuracy: pd.DataFr
     assert other == first
 
 
+@pytest.mark.parametrize("n", [1, 3, 5, 7])
+def test_a_single_panel_has_room_beside_its_legend_and_caption(n: int):
+    models = [f"model_{number}" for number in range(n)]
+    values = {(model, "0.1"): np.linspace(0, 1, 9) for model in models}
+    figure, _ = sensitivity_figure(values, models=models, epsilons={"0.1": "0.1"}, caption="a setting; " * 40)
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    assert axes.get_position().height * figure.get_figheight() > 1.2
+
+
 def test_more_models_than_colours_have_rows_in_figure_1(accuracy: pd.DataFrame):
     models = [f"model_{i}" for i in range(MOST_CURVES + 1)]
     table = pd.concat([accuracy[accuracy.model == "normal"].assign(model=model) for model in models])
@@ -117,8 +127,8 @@ def test_more_models_than_colours_have_rows_in_figure_2():
     medians = [line.get_xdata()[0] for line in axes.lines if line.get_linewidth() == 2.5]
     np.testing.assert_allclose(medians, [(i + 1) / 2 for i in range(len(models))])
     assert numbers.groupby("model").n_features.sum().tolist() == [21] * len(models)
-    assert "boxes" in marks(models, spread="a band")
-    assert marks(models[:2], spread="a band") == "vertical lines: means; a band"
+    assert marks(models, spread="a band", pooled="of 2 seeds").endswith("95 %; of 2 seeds")
+    assert marks(models[:2], spread="a band", pooled="of 2 seeds") == "vertical lines: means; a band"
 
 
 def test_figure_2_counts_features_in_whole_numbers():

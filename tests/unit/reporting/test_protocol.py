@@ -53,6 +53,20 @@ def test_a_study_states_its_settings_without_quotes_and_null_as_in_the_config(pa
     assert protocol.study("definitions", paper).startswith("Accuracy: ")
 
 
+def test_the_error_bounds_state_their_own_attack(paper: dict[str, Any]):
+    paper["accuracy"]["norm"] = "l2"
+    text = protocol.study("error_bounds", paper)
+    assert "Accuracy: linf PGD on the cross-entropy" in text
+    assert "5 restarts, any iterate" in text
+    assert "the images of the sensitivities" in text
+
+
+def test_fewer_images_than_the_most_are_stated(paper: dict[str, Any]):
+    paper["sensitivity"]["target_relative_error"] = 0.01
+    assert "at most 512 test images" in protocol.study("definitions", paper)
+    assert "sensitivity on at most 512" in protocol.measured(paper)
+
+
 def test_a_study_states_the_unit_of_epsilon(paper: dict[str, Any]):
     assert "Epsilon in standardized units; times 51.2 in 255ths of the pixel range." in protocol.study("norms", paper)
     paper["epsilon_unit"] = "pixel"

@@ -92,6 +92,12 @@ def test_an_interpretation_is_read(tmp_path: Path):
         ("claim = {}", "is no interpretation"),
         ('[[published]]\nmodel = "normal"', "is no interpretation"),
         ('claims = "A1"', "is no interpretation"),
+        ('introduction = "Hello"', "introduction is a list of texts"),
+        ("claims = {A1 = 3}", "each claim has a text"),
+        (
+            '[[published]]\nmodel = "normal"\nepsilon = "0,04"\naccuracy = "1"\nsource = "x"',
+            "epsilon '0,04' is no number",
+        ),
         ('[claims]\nA9 = "Yes."', "interprets A9; the claims are A1"),
     ],
 )

@@ -76,6 +76,8 @@ def _sensitivity_faults(config: Config) -> Iterator[str]:
 
 def _model_faults(config: Config) -> Iterator[str]:
     for model, settings in config["models"].items():
+        if model in READ_AS_NUMBERS:
+            yield f"models.{model} is a name that tables cannot tell from a number or a missing one; write another"
         if model_of(model) != model:
             yield f"models.{model} is a name for replicates; write one that does not end in _seed and a number"
         yield from _weights_faults(config, model)
@@ -156,6 +158,8 @@ def _construction_faults(config: Config, name: str) -> Iterator[str]:
             "write a teacher that is trained on other data"
         )
 
+
+READ_AS_NUMBERS = ("nan", "null", "inf", "infinity", "true", "false", "none", "na")
 
 CHECKS = (
     _standardization_faults,

@@ -57,8 +57,10 @@ MOST_CLASSES = 20
 
 
 def measure_faults(config: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each name in ``measures`` that no measure has."""
+    """Yield a sentence for each name in ``measures`` that no measure has, and for measures of classes alone."""
     known = (*MEASURES, *CLASS_MEASURES)
+    if config["measures"] and set(config["measures"]) <= set(CLASS_MEASURES):
+        yield "measures has nothing but measures for each class, which explorer.html cannot draw; add sensitivity"
     for name in config["measures"] or ():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)

@@ -16,7 +16,7 @@ VERDICTS = (
     "A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, and undecided "
     "when an interval leaves it open. Intervals are at 95 %: Wilson's for accuracies; bootstrap over images for mean "
     "sensitivities, over features for the shape of their distribution; Student's t over images for shares of useful "
-    "features, for all features and classes together."
+    "features, for all features and classes together; Bonett and Wright's for rank correlations over models."
 )
 ONE_SEED = "They hold for these trained models: how much the models of other seeds would differ is not in them."
 SEVERAL_SEEDS = (

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.units import exact
 from feature_sensitivity.runtime.errors import UserError
 
 
@@ -40,6 +41,14 @@ def read_interpretation(path: Path, *, claims: Sequence[str]) -> Interpretation:
             f"{path} is no interpretation: {error}; it has introduction = [paragraphs], a table [claims] of sentences "
             "by name, and tables [[published]] with model, epsilon, accuracy, source, remark"
         ) from error
+    texts = [*found.introduction, *found.claims.values()]
+    if isinstance(found.introduction, str) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{path}: introduction is a list of texts, and each claim has a text; correct it")
+    for row in found.published:
+        try:
+            exact(row.epsilon)
+        except (ValueError, ZeroDivisionError) as error:
+            raise UserError(f"{path}: epsilon {row.epsilon!r} is no number; write one such as 0.08 or 8/255") from error
     if unknown := set(found.claims) - set(claims):
         raise UserError(f"{path} interprets {', '.join(sorted(unknown))}; the claims are {', '.join(claims)}")
     return found

@@ -71,6 +71,11 @@ def counts_spread(seeds: str) -> str:
     return f"counts: means over {seeds}, which the ranges cover, too" if seeds else ""
 
 
+def pooled(seeds: str) -> str:
+    """Return that features of all replicates are taken together; nothing for one seed."""
+    return f"features of {seeds} together" if seeds else ""
+
+
 def accuracy_bars(seeds: str) -> str:
     """Return what the error bars of accuracies are."""
     return spread("points and bars", seeds) or "bars: 95 % Wilson intervals"
@@ -87,7 +92,7 @@ def measured(config: Settings) -> str:
     models, images = config["models"], config["accuracy"]["images"]
     return (
         f"Measured: {', '.join(f'`{model}`' for model in models)}, on test images of `{config['evaluation_dataset']}`, "
-        f"accuracy on {images or 'all'} and sensitivity on {config['sensitivity']['images']}."
+        f"accuracy on {images or 'all'} and sensitivity on {_n_images(config['sensitivity'])}."
     )
 
 
@@ -98,7 +103,7 @@ OF_PROTOCOLS = ("convergence", "attack_strength")
 def study(name: str, config: Settings) -> str:
     """Return the settings of a study and of the attacks that it rests on; ``config`` is the whole config."""
     own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
-    attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(config)
+    attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(name, config)
     studied = f"Study: {own}. " if own else ""
     return f"{studied}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {_units(config)}."
 
@@ -125,12 +130,22 @@ def _units(config: Settings) -> str:
     )
 
 
-def _attacks(config: Settings) -> str:
+def _attacks(study: str, config: Settings) -> str:
     accuracy, sensitivity = config["accuracy"], config["sensitivity"]
+    images = f"{accuracy['images'] or 'all'} test images"
+    if study == "error_bounds":  # the classifier is attacked in the ball of the features, on their images
+        same = {key: sensitivity[key] for key in ("norm", "clip_to_pixel_box")}
+        accuracy = {**accuracy, **same, "iterate": "any", "restarts": config["studies"][study]["restarts"]}
+        images = "the images of the sensitivities"
     return (
-        f"Accuracy: {accuracy_attack(accuracy)}; {accuracy['images'] or 'all'} test images. "
-        f"Sensitivity: {sensitivity_attack(sensitivity)}; {sensitivity['images']} test images."
+        f"Accuracy: {accuracy_attack(accuracy)}; {images}. "
+        f"Sensitivity: {sensitivity_attack(sensitivity)}; {_n_images(sensitivity)} test images."
     )
+
+
+def _n_images(sensitivity: Settings) -> str:
+    """Return on how many images sensitivities are measured; with a target they may be fewer."""
+    return f"{'at most ' if sensitivity['target_relative_error'] else ''}{sensitivity['images']}"
 
 
 def _protocols(config: Settings) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 from feature_sensitivity.config.units import exact, in_both_units
 from feature_sensitivity.reporting.interpretation import Interpretation, Published
 from feature_sensitivity.reporting.summary import accuracy_text
+from feature_sensitivity.runtime.console import logger
 
 GENERATED = (
     "Written by the rule `write_reference` from the run's own files, except for what stands under *Interpretation* and "
@@ -94,6 +95,10 @@ def _beside_literature(summary: pd.DataFrame, published: Sequence[Published]) ->
 def _literature_rows(summary: pd.DataFrame, published: Sequence[Published]) -> Iterator[dict[str, str]]:
     for entry in published:
         same = (summary.model == entry.model) & np.isclose(summary.epsilon, float(exact(entry.epsilon)))
+        if not same.any():
+            logger.warning(
+                "a published accuracy is left out: this run has none of %s at epsilon %s", entry.model, entry.epsilon
+            )
         for _, row in summary[same].iterrows():
             yield {
                 "model": entry.model,

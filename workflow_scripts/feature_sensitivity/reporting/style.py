@@ -42,6 +42,9 @@ CHARACTERS_PER_INCH = 13
 INCHES_PER_ROW = 0.19
 """Of a legend, by which a figure grows."""
 
+NARROW, INCHES_PER_LINE = 5.0, 0.1
+"""A narrow figure grows with each line of its caption, which fills little of a wide one."""
+
 
 def save_figure(figure: Figure, svg: Path, numbers: pd.DataFrame | None = None) -> None:
     """Write ``svg``, beside it the same as ``.png``, and the ``numbers`` it shows as ``.csv``.
@@ -59,6 +62,13 @@ def single_panel(width: float, height: float) -> tuple[Figure, Axes]:
     """Return a figure of this size in inches with one panel."""
     figure = Figure(figsize=(width, height), layout="constrained")
     return figure, figure.subplots()
+
+
+def empty_figure(reason: str) -> Figure:
+    """Return a figure that says why it shows nothing."""
+    figure = Figure(figsize=(6.0, 1.0), layout="constrained")
+    figure.supxlabel(textwrap.fill(reason, 80), fontsize=9)
+    return figure
 
 
 def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
@@ -79,15 +89,17 @@ def add_legend(figure: Figure, axes: Axes, *, title: str = "model", columns: int
     # A single panel is too narrow for a row.
     columns = columns or (min(len(labels), max(1, fitting)) if len(figure.axes) > 1 else 1)
     rows = -(-len(labels) // columns)
-    if rows > 1 and len(figure.axes) > 1:
+    if rows > 1:
         figure.set_figheight(figure.get_figheight() + INCHES_PER_ROW * (rows - 1))
     figure.legend(handles, labels, loc="outside upper center", ncols=columns, title=title)
 
 
 def add_caption(figure: Figure, caption: str) -> None:
     """Write the settings in small print below the panels."""
-    characters = round(21 * figure.get_figwidth())
-    figure.supxlabel(textwrap.fill(caption, characters), fontsize=6.5, color="#444444")
+    text = textwrap.fill(caption, round(21 * figure.get_figwidth()))
+    if figure.get_figwidth() < NARROW:
+        figure.set_figheight(figure.get_figheight() + INCHES_PER_LINE * text.count("\n"))
+    figure.supxlabel(text, fontsize=6.5, color="#444444")
 
 
 def line_style(number: int) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.reporting.documents import Document, Note
 
+NOTHING = "No numbers: the log of the rule that measures them says what this run's networks lack for it."
+"""In place of the answer, where a table has no rows."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
@@ -26,7 +29,8 @@ class Study:
 
     def document(self, frame: pd.DataFrame, *, protocol: str) -> Document:
         """Return the question, the answer and the table; ``protocol`` states the settings."""
-        return Document(self.title, [self.question, f"**{self.answer(frame)}**", self.table(frame), Note(protocol)])
+        found = [f"**{self.answer(frame)}**", self.table(frame)] if len(frame) else [f"**{NOTHING}**"]
+        return Document(self.title, [self.question, *found, Note(protocol)])
 
 
 def percent(share: float) -> str:

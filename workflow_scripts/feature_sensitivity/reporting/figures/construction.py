@@ -7,8 +7,8 @@ import h5py
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
+from feature_sensitivity.reporting.image_pictures import Picture, picture_of
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 MOST_CLASSES = 10
@@ -16,11 +16,11 @@ MOST_CLASSES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """An image of a constructed dataset and the two it was made from, each [height, width, channels] in [0, 1]."""
+    """An image of a constructed dataset and the two it was made from."""
 
-    original: NDArray[np.floating]
-    start: NDArray[np.floating]
-    result: NDArray[np.floating]
+    original: Picture
+    start: Picture
+    result: Picture
     label: int
     start_label: int
     relative_distance: float
@@ -35,9 +35,9 @@ def read_examples(constructed: h5py.File, original: h5py.File) -> list[Example]:
         start = constructed["train/start_index"][index]
         examples.append(
             Example(
-                original=_read_pixels(original["train/images"], index),
-                start=_read_pixels(original["train/images"], start),
-                result=_read_pixels(constructed["train/images"], index),
+                original=_picture(original["train/images"], index),
+                start=_picture(original["train/images"], start),
+                result=_picture(constructed["train/images"], index),
                 label=int(labels[index]),
                 start_label=int(original["train/labels"][start]),
                 relative_distance=float(constructed["train/relative_distance"][index]),
@@ -65,8 +65,7 @@ def construction_figure(examples: Sequence[Example], *, teacher: str, caption: s
             )
             for place, (title, pixels, text) in enumerate(pictures):
                 axes = figure.add_subplot(grid[row, 4 * column + place])
-                gray = pixels.shape[2] == 1
-                axes.imshow(pixels.repeat(3, axis=2) if gray else pixels, interpolation="nearest")
+                axes.imshow(pixels, interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_visible(False)
                 axes.set_xlabel(text, labelpad=2)
@@ -77,7 +76,6 @@ def construction_figure(examples: Sequence[Example], *, teacher: str, caption: s
     return figure
 
 
-def _read_pixels(images: h5py.Dataset, index: int) -> NDArray[np.floating]:
-    """Return an image [height, width, channels] in [0, 1]."""
+def _picture(images: h5py.Dataset, index: int) -> Picture:
     image = images[index]
-    return np.moveaxis(image / 255 if image.dtype == np.uint8 else image, 0, 2)
+    return picture_of((image / 255 if image.dtype == np.uint8 else image).astype(np.float32))

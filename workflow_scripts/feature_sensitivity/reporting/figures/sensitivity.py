@@ -59,10 +59,13 @@ def sensitivity_figure(
     return figure, pd.concat(numbers, ignore_index=True)
 
 
-def marks(models: Sequence[str], *, spread: str) -> str:
-    """Return for the caption what :func:`sensitivity_figure` draws; ``spread`` says what shows that over seeds."""
+def marks(models: Sequence[str], *, spread: str, pooled: str) -> str:
+    """Return for the caption what :func:`sensitivity_figure` draws.
+
+    ``spread`` says what shows the spread over seeds, ``pooled`` that boxes are of the features of all seeds.
+    """
     if len(models) > MOST_CURVES:
-        return "boxes: the middle half of the features and their median; whiskers from 5 to 95 %"
+        return joined("boxes: the middle half of the features and their median; whiskers from 5 to 95 %", pooled)
     return joined("vertical lines: means", spread)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -65,4 +66,6 @@ def _title(rows: pd.DataFrame) -> str:
     if len(rows) < FEWEST:
         return epsilon
     found = rank_correlation(rows.sensitivity_mean, rows.accuracy)
+    if np.isnan(found.value):  # all accuracies are equal
+        return epsilon
     return f"{epsilon}\nSpearman's $\\rho$ = {found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
