@@ -24,7 +24,7 @@ lint: .venv/dev
 
 .venv/%: envs/pip/%.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12")'
-	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< || { \
 	    echo 'The packages could not be installed, for the reason above. Behind a proxy, set HTTPS_PROXY; with an index of' \
 	    'your own, PIP_INDEX_URL. Then type the same again.' >&2; exit 1; }

@@ -108,7 +108,7 @@ def remove_lock_of_a_dead_run():
 
 
 # In a workflow that takes this one as a module, the prefix would stand before the commands of its own rules, too.
-if Path(workflow.main_snakefile) == BASE / "Snakefile":
+if Path(workflow.main_snakefile).resolve() == (BASE / "Snakefile").resolve():
     if not workflow.dryrun:
         remove_lock_of_a_dead_run()
     START_JOB = [sys.executable, str(BASE / "rules/start_job.py"), str(RUN_LOCK)]
