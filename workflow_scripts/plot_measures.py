@@ -70,7 +70,7 @@ def plot_measures(
     table = read_features(features, measurements)
     table["model"] = table.model.map(model_of)
     for measure, svg in measure_svgs.items():
-        of_class = f"class: {protocols['class']}" if measure == "used_share" else ""
+        of_class = f"classifier: {protocols['class']}" if measure == "used_share" else ""
         caption = joined(
             f"Features: {protocols['features']}",
             of_class,

@@ -358,7 +358,7 @@ def test_plot_measures(files: Files, tmp_path: Path):
     features, counts = derive(files, tmp_path)
     draw(files, tmp_path, features, counts)
     assert "FEATURES; 5 test images, 24 features, seed 0; blue lines" in text_of(tmp_path / "useful_features.svg")
-    assert "class: CLASS" in text_of(tmp_path / "used_share.svg")
+    assert "classifier: CLASS" in text_of(tmp_path / "used_share.svg")
     assert "CLASS" not in text_of(tmp_path / "linearity.svg")
     numbers = pd.read_csv(tmp_path / "used_share.csv")
     assert len(numbers) == 6
