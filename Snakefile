@@ -94,7 +94,6 @@ rule models:
 
 onstart:
     run_lock.sign(RUN_LOCK)
-    lift_default_job_rate()
     print_start_banner()
 
 

@@ -107,17 +107,6 @@ def remove_lock_of_a_dead_run():
         )
 
 
-def lift_default_job_rate():
-    """Lift Snakemake's default limit of 100 jobs a second; one that the user gave stays.
-
-    For its sake Snakemake 9 looks for jobs to start a second after each search, and after each job that has ended: with
-    many jobs ready, a hundred times a second after a hundred jobs, which takes a third of a core.
-    """
-    limiter = workflow.scheduler.job_rate_limiter
-    if limiter and (limiter.max_jobs, limiter.timespan) == (100, 1):
-        workflow.scheduler.job_rate_limiter = None
-
-
 # In a workflow that takes this one as a module, the prefix would stand before the commands of its own rules, too.
 if Path(workflow.main_snakefile).resolve() == (BASE / "Snakefile").resolve():
     if not workflow.dryrun:
