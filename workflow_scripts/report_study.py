@@ -13,9 +13,6 @@ from feature_sensitivity.studies.expected_rows import Scope, check_rows
 from feature_sensitivity.studies.registry import STUDIES
 from feature_sensitivity.studies.study import NOTHING
 
-MAY_BE_EMPTY = ("last_layer_refit",)
-"""Studies that leave their table without rows where a network has no linear layer directly behind its features."""
-
 
 def report_study(
     name: str,
@@ -41,9 +38,9 @@ def report_study(
     study = STUDIES[name]
     frames = []
     for path, scope in tables.items():
-        may_be_empty = name in MAY_BE_EMPTY
-        frame = read_table(path, texts=study.texts, numbers=study.numbers, finite=False, may_be_empty=may_be_empty)
-        if not (frame.empty and may_be_empty):
+        columns = {"texts": study.texts, "numbers": study.numbers}
+        frame = read_table(path, **columns, finite=False, may_be_empty=study.may_be_empty)
+        if not frame.empty:
             check_rows(name, frame, scope, path=path)
         frames.append(frame)
     frame = pd.concat(frames, ignore_index=True)

@@ -22,7 +22,6 @@ from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, Feat
 from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.copies import copied
 from feature_sensitivity.runtime.batch_size import BatchSize, fitting_rows
 from feature_sensitivity.runtime.devices import device_name, has_bfloat16
 from feature_sensitivity.runtime.errors import UserError
@@ -94,8 +93,6 @@ def measure_extrema(
     )
     folded = attack_copy(network, x.to(device))
     images = x.to(device).contiguous(memory_format=torch.channels_last)
-    if settings.search_dtype == "bfloat16":
-        _require_bfloat16(folded, images[:1])
     chosen = torch.from_numpy(features).to(device)
     partial_results = PartialResults(unfinished_folder, key)
     saved = partial_results.load()
@@ -143,19 +140,6 @@ def measure_extrema(
         zero_gradient=zero_gradient[:, :, MAXIMIZE].all(dim=2).numpy(),
         batch_size=batch_size.rows,
     )
-
-
-@torch.no_grad()
-def _require_bfloat16(network: Classifier, image: Tensor) -> None:
-    """Raise :class:`UserError` when a network does not compute with bfloat16, as one that makes float32 tensors."""
-    first = torch.zeros(1, dtype=torch.int64, device=image.device)
-    try:
-        copied(network).to(torch.bfloat16).selected_features(image.bfloat16(), first)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"sensitivity.search_dtype is bfloat16, in which this network cannot be computed ({reason}); write float32"
-        ) from error
 
 
 def rows_at_a_time(wanted: int | None, x: Tensor, device: torch.device) -> BatchSize:

@@ -14,6 +14,7 @@ from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.copies import ThreadCopies, copied
+from feature_sensitivity.runtime.errors import UserError
 
 MAXIMIZE, MINIMIZE = 0, 1
 
@@ -72,7 +73,7 @@ class FeatureTask:
         self._search_dtype = torch.bfloat16 if self._low_precision else torch.float32
         self._networks = self._search_networks = ThreadCopies(network)
         if self._low_precision:
-            self._search_networks = ThreadCopies(copied(network).to(self._search_dtype))
+            self._search_networks = ThreadCopies(_in_bfloat16(network, x[:1]))
         self._feature_minimum = network.feature_minimum
         attack = settings.attack
         lengths = step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule)
@@ -179,3 +180,20 @@ class FeatureTask:
     def note(self, states: FeatureRows, busy: Tensor) -> str:
         """Return nothing: a row is too short for a remark."""
         return ""
+
+
+@torch.no_grad()
+def _in_bfloat16(network: Classifier, image: Tensor) -> Classifier:
+    """Return a copy that computes in bfloat16.
+
+    Raises :class:`UserError` where the network does not compute in it, as one that makes float32 tensors.
+    """
+    made = copied(network).to(torch.bfloat16)
+    try:
+        made.selected_features(image.bfloat16(), torch.zeros(1, dtype=torch.int64, device=image.device))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"sensitivity.search_dtype is bfloat16, in which this network cannot be computed ({reason}); write float32"
+        ) from error
+    return made

@@ -16,7 +16,8 @@ NOTHING = "No numbers: the log of the rule that measures them says what this run
 class Study:
     """``table``, ``answer`` and ``figure`` take the study's CSV; ``figure`` also the models in order and a caption.
 
-    ``texts`` and ``numbers`` are the columns of the CSV that they use.
+    ``texts`` and ``numbers`` are the columns of the CSV that they use. ``may_be_empty``: it has
+    no rows where a network lacks what the study needs.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Study:
     figure: Callable[..., Figure]
     texts: Sequence[str]
     numbers: Sequence[str]
+    may_be_empty: bool = False
 
     def document(self, frame: pd.DataFrame, *, protocol: str) -> Document:
         """Return the question, the answer and the table; ``protocol`` states the settings."""

@@ -66,4 +66,5 @@ STUDY = Study(
     figure=figure,
     texts=("head",),
     numbers=("n_features", "epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high"),
+    may_be_empty=True,  # without a linear layer directly behind the features of normal
 )
