@@ -97,7 +97,7 @@ def test_a_model_of_the_workflow(network: Classifier, images: np.ndarray, tmp_pa
     save_checkpoint(tmp_path / "model.pt", network, constants, {"architecture": architecture})
     results = [
         measure(model, images, epsilon="4/255", features=3, device="cpu")
-        for model in (load_checkpoint(tmp_path / "model.pt"), wrap(network, images, **CONSTANTS))
+        for model in (load_checkpoint(str(tmp_path / "model.pt")), wrap(network, images, **CONSTANTS))
     ]
     assert results[0].identical(results[1])
 

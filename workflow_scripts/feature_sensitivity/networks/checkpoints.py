@@ -39,7 +39,7 @@ def save_checkpoint(
     save_tensors(path, {"state_dict": state, **standardization.as_lists(), **metadata})
 
 
-def load_checkpoint(path: Path, *, layer: str | None = None, positions: str | None = None) -> Checkpoint:
+def load_checkpoint(path: str | Path, *, layer: str | None = None, positions: str | None = None) -> Checkpoint:
     """Return the network that a file holds, such as ``results/models/normal.pt``.
 
     ``layer``: name of the module whose output has the features; None: the input of the last linear layer.
@@ -49,7 +49,7 @@ def load_checkpoint(path: Path, *, layer: str | None = None, positions: str | No
     Raises :class:`UserError` when the file cannot be read, does not fit its own architecture, or holds numbers that
     are not finite, when there is no such layer, or when the user's code that makes the network has changed.
     """
-    content = load_tensors(path, where=str(path), advice=ADVICE)
+    content = load_tensors(Path(path), where=str(path), advice=ADVICE)
     try:
         architecture = content["architecture"]
         if content.get("code_sha256") != sha256_of_code(architecture["name"]):
