@@ -46,10 +46,11 @@ def show(name: str, stages: Sequence[Stage]) -> None:
     print(f"| {name} | {total / HOUR:.0f} | {shards} |" + "".join(f" {time / HOUR:.1f} h |" for time in times))
 
 
-def configured(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return config.yaml with these changes."""
+def configured(*changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return config.yaml with these changes, each on top of the one before."""
     config = yaml.safe_load((Path(__file__).parents[1] / "config.yaml").read_text())
-    update_config(config, dict(changes))
+    for change in changes:
+        update_config(config, dict(change))
     config = with_protocols(config)
     return {**config, **sections_with_unit(config)}
 

@@ -5,20 +5,16 @@ Takes the configuration files that the run took, in their order, and reads the b
 
 import argparse
 import re
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import yaml
-from snakemake.utils import update_config
+from plan import configured
 
+from feature_sensitivity.analysis.benchmark_table import costs_by_rule, rule_of
 from feature_sensitivity.config.costs import CORE
-from feature_sensitivity.config.protocols import with_protocols
-from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.studies.costs import COSTS, job_seconds
 
-EPSILON_AT_THE_END = re.compile(r"(.+?)(?:_(\d[\d.]*))?")
+EPSILON_AT_THE_END = re.compile(r"(.+?)(?:_(\d[\d.-]*))?")
 
 
 def main() -> None:
@@ -26,40 +22,28 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="results folder of the run")
     parser.add_argument("configfiles", type=Path, nargs="*", help="what the run took besides config.yaml")
     arguments = parser.parse_args()
-    config = configured([Path(__file__).parents[1] / "config.yaml", *arguments.configfiles])
-    benchmarks = arguments.results / "benchmarks"
-    jobs = pd.DataFrame([took(path, benchmarks, config) for path in sorted(benchmarks.rglob("*.tsv"))])
-    jobs["rule"] = jobs["rule"].where(jobs["rule"].isin(COSTS), "the others")
-    jobs["jobs"] = 1
-    rules = jobs.groupby("rule").sum()
-    rules = rules.sort_values("measured", ascending=False)
-    rules = pd.concat([rules.drop("the others"), rules.loc[["the others"]]])
-    rules.loc["all"] = rules.sum()
+    config = configured(*(yaml.safe_load(path.read_text()) for path in arguments.configfiles))
+    folder = arguments.results / "benchmarks"
+    files = sorted(folder.rglob("*.tsv"))
+    rules = costs_by_rule(folder, files).set_index("rule")[["jobs", "minutes in all"]]
+    rules["predicted"] = 0.0
+    for path in files:
+        rule = rule_of(path, folder)
+        rules.loc[rule, "predicted"] += job_seconds(rule, wildcards_of(path), config, CORE) / 60
+    costly = rules.index.isin(COSTS)
+    rows = {rule: rules.loc[rule] for rule in rules.index[costly]}
+    rows |= {"the others": rules[~costly].sum(), "all": rules.sum()}
     print("| rule | jobs | minutes | predicted / measured |\n|---|---|---|---|")
-    for rule, row in rules.iterrows():
-        print(f"| {rule} | {row.jobs:.0f} | {row.measured / 60:.1f} | {row.predicted / row.measured:.2f} |")
+    for rule, row in rows.items():
+        minutes = row["minutes in all"]
+        print(f"| {rule} | {row['jobs']:.0f} | {minutes:.1f} | {row['predicted'] / minutes:.2f} |")
 
 
-def configured(configfiles: Sequence[Path]) -> dict[str, Any]:
-    """Return the configuration that these files give, each on top of the one before."""
-    config: dict[str, Any] = {}
-    for path in configfiles:
-        update_config(config, yaml.safe_load(path.read_text()))
-    config = with_protocols(config)
-    return {**config, **sections_with_unit(config)}
-
-
-def took(path: Path, benchmarks: Path, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a job's rule, and the seconds that it took and that the estimate says."""
-    rule = path.relative_to(benchmarks).parts[0].removesuffix(".tsv")
+def wildcards_of(path: Path) -> dict[str, str]:
+    """Return those of a job, by the path of its benchmark file."""
     name = EPSILON_AT_THE_END.fullmatch(path.stem)
     assert name
-    wildcards = {"model": name[1], "eps": name[2], "protocol": path.parent.name}
-    return {
-        "rule": rule,
-        "measured": float(pd.read_csv(path, sep="\t")["s"].iloc[0]),
-        "predicted": job_seconds(rule, wildcards, config, CORE),
-    }
+    return {"model": name[1], "eps": name[2], "protocol": path.parent.name}
 
 
 if __name__ == "__main__":

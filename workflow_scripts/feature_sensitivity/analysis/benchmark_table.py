@@ -11,10 +11,7 @@ def costs_by_rule(folder: Path, files: Sequence[Path]) -> pd.DataFrame:
 
     The last attempt of a job counts. A job that ended before its memory was measured has none.
     """
-    jobs = pd.concat(
-        pd.read_csv(path, sep="\t", na_values="-").assign(rule=path.relative_to(folder).parts[0].removesuffix(".tsv"))
-        for path in files
-    )
+    jobs = pd.concat(pd.read_csv(path, sep="\t", na_values="-").assign(rule=rule_of(path, folder)) for path in files)
     rules = jobs.groupby("rule")
     table = pd.DataFrame(
         {
@@ -26,3 +23,8 @@ def costs_by_rule(folder: Path, files: Sequence[Path]) -> pd.DataFrame:
         }
     )
     return table.sort_values("minutes in all", ascending=False).reset_index()
+
+
+def rule_of(path: Path, folder: Path) -> str:
+    """Return the rule of a benchmark file."""
+    return path.relative_to(folder).parts[0].removesuffix(".tsv")
