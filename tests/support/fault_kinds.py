@@ -174,7 +174,8 @@ def two_at_once(bench: Bench) -> Outcome:
     """
     first, second = bench.start(), bench.start()
     outputs = [process.communicate()[0] for process in (first, second)]
-    tracebacks = [last_lines(output) for output in outputs if "Traceback" in output and "_delete_locks" not in output]
+    others = [[text for text in output.split("Traceback")[1:] if "_delete_locks" not in text] for output in outputs]
+    tracebacks = [last_lines(output) for output, found in zip(outputs, others, strict=True) if found]
     statuses = (first.returncode, second.returncode)
     if tracebacks or all(statuses):
         return Outcome(False, f"statuses {statuses}", "; ".join(tracebacks) or last_lines(outputs[1]))
