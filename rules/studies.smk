@@ -5,6 +5,18 @@ from feature_sensitivity.studies.attack_strength.settings import sensitivity_cha
 # What the study of norms changes in the settings of sensitivities.
 L2 = {"norm": "l2", "images": STUDY["norms"]["images"]}
 CROSSING = ["normal", "robust_dataset"]
+# What the study of convergence takes from the settings of sensitivities; attacks, images and features are its own.
+OF_CONVERGENCE = (
+    "norm",
+    "epsilon_unit",
+    "iterate",
+    "clip_to_pixel_box",
+    "layer",
+    "positions",
+    "definition",
+    "search_dtype",
+    "batch_size",
+)
 BY_PROTOCOL = "<results>/studies/attack_strength/{protocol}"
 
 
@@ -88,11 +100,9 @@ rule measure_convergence:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         study=STUDY["convergence"],
-        # The protocols' numbers are compared, so the run's own play no part.
         settings=lambda wildcards: {
-            key: value
-            for key, value in sensitivity_settings_of(config, wildcards.model).items()
-            if key not in {"protocol", *PROTOCOLS["paper"]}
+            name: sensitivity_settings_of(config, wildcards.model)[name]
+            for name in OF_CONVERGENCE
         },
         seed=SEED,
     message:

@@ -68,21 +68,25 @@ def test_fewer_images_than_the_most_are_stated(paper: dict[str, Any]):
 
 
 def test_a_study_states_the_unit_of_epsilon(paper: dict[str, Any]):
-    assert "Epsilon in standardized units; times 51.2 in 255ths of the pixel range." in protocol.study("norms", paper)
+    assert "Epsilon in standardized units; for 255ths of the pixel range multiply by 51.2." in protocol.study(
+        "norms", paper
+    )
     paper["epsilon_unit"] = "pixel"
-    assert "Epsilon as a share of the pixel range; divided by 0.2009 in" in protocol.study("norms", paper)
+    assert "Epsilon as a share of the pixel range; for standardized units divide by 0.2009." in protocol.study(
+        "norms", paper
+    )
 
 
 def test_a_study_states_the_unit_for_each_standardization(paper: dict[str, Any]):
     own = {"standardization": {"mean": [0.5] * 3, "std": [0.5] * 3}}
     paper["models"] |= {"mine": {"weights": "a.pt", **own}, "other": {"weights": "b.pt"}}
-    expected = "51.2 for normal, adversarial, robust_dataset, other; 127.5 for mine"
-    by_itself = "255.0 for a network that normalizes its images by itself"
-    assert units_of(paper) == f"{expected}; {by_itself} in 255ths of the pixel range."
+    expected = "51.2 for normal, adversarial, robust_dataset, other, by 127.5 for mine"
+    by_itself = "by 255.0 for a network that normalizes its images by itself"
+    assert units_of(paper) == f"{expected}, {by_itself}."
 
 
 def units_of(config: dict[str, Any]) -> str:
-    return protocol.study("norms", config).rpartition("times ")[2]
+    return protocol.study("norms", config).rpartition("multiply by ")[2]
 
 
 def test_training_states_both_kinds(paper: dict[str, Any]):

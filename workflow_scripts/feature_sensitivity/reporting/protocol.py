@@ -68,7 +68,7 @@ def spread(shown: str, seeds: str) -> str:
 
 def counts_spread(seeds: str) -> str:
     """Return what counts of features and their ranges are over several seeds; nothing for one."""
-    return f"counts: means over {seeds}, which the ranges cover, too" if seeds else ""
+    return f"counts: means over {seeds}; their ranges cover the spread over seeds, too" if seeds else ""
 
 
 def pooled(seeds: str) -> str:
@@ -121,13 +121,12 @@ def _units(config: Settings) -> str:
         several = len(models_by_std) > 1
         found = [text(std) + (f" for {', '.join(names)}" if several else "") for std, names in models_by_std.items()]
         found += [f"{text(1.0)} for a network that normalizes its images by itself"] if by_itself else []
-        return "; ".join(found)
+        return ", by ".join(found)
 
     if config["epsilon_unit"] == "pixel":
-        return f"Epsilon as a share of the pixel range; divided by {factors('{:.4f}'.format)} in standardized units"
-    return (
-        f"Epsilon in standardized units; times {factors(lambda std: f'{255 * std:.1f}')} in 255ths of the pixel range"
-    )
+        return f"Epsilon as a share of the pixel range; for standardized units divide by {factors('{:.4f}'.format)}"
+    in_255ths = factors(lambda std: f"{255 * std:.1f}")
+    return f"Epsilon in standardized units; for 255ths of the pixel range multiply by {in_255ths}"
 
 
 def _attacks(study: str, config: Settings) -> str:

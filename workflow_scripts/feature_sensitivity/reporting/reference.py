@@ -12,8 +12,8 @@ from feature_sensitivity.reporting.summary import accuracy_text
 from feature_sensitivity.runtime.console import logger
 
 GENERATED = (
-    "Written by the rule `write_reference` from the run's own files, except for what stands under *Interpretation* and "
-    "for the literature's numbers."
+    "Written by the rule `write_reference` from the run's own files, except for what stands above and under "
+    "*Interpretation*, and for the literature's numbers."
 )
 
 
