@@ -50,20 +50,34 @@ def test_intervals_are_students_for_all_classes_together():
     clean, label = rng.normal(size=(30, 4)), rng.integers(0, 3, 30)
     features = measured(clean, up=rng.uniform(size=(30, 4)), down=rng.uniform(size=(30, 4)), label=label, n_classes=3)
     found = usefulness_of(features)
-    scale = clean.std(axis=0)
-    for c in range(3):
-        own = (label == c)[:, None]
-        low, high = (values - clean.mean(axis=0) for values in (features.minimum, features.maximum))
-        robust = np.where(own, low, -high) / scale
-        expected = stats.ttest_1samp(robust, 0).confidence_interval(1 - 0.05 / 3)
-        for end, interval in zip(found.gamma.interval(3), expected, strict=True):
-            np.testing.assert_allclose(end[c], interval)
+    half = stats.t.ppf(1 - 0.05 / 3 / 2, df=29) * found.gamma.error
+    for end, sign in zip(found.gamma.interval(3), (-1, 1), strict=True):
+        np.testing.assert_allclose(end, found.gamma.mean + sign * half)
     assert found.gamma.n_judged == 3
     best = module.robust_usefulness(features)
     assert np.array_equal(best, found.gamma.mean.max(axis=0))
     assert np.array_equal(module.robustly_useful_class(features), found.gamma.mean.argmax(axis=0))
     assert (module.robust_usefulness_low(features) < best).all()
     assert (best < module.robust_usefulness_high(features)).all()
+
+
+def test_standard_errors_are_those_of_the_jackknife():
+    """Leaving out one image at a time standardizes the feature again, which a plain mean's error would miss."""
+    rng = np.random.default_rng(3)
+    n_images = 300
+    label = rng.integers(0, 5, n_images)
+    clean = rng.exponential(size=(n_images, 2)) + np.outer(label == 2, [0, 2])
+    up, down = rng.uniform(size=(2, n_images, 2))
+
+    def of(rows) -> Usefulness:
+        return usefulness_of(measured(clean[rows], up=up[rows], down=down[rows], label=label[rows], n_classes=5))
+
+    found = of(np.arange(n_images))
+    without = [of(np.arange(n_images) != image) for image in range(n_images)]
+    for name in ("rho", "gamma"):
+        means = np.array([getattr(one, name).mean for one in without])
+        jackknife = np.sqrt((n_images - 1) * means.var(axis=0))
+        np.testing.assert_allclose(getattr(found, name).error, jackknife, rtol=0.05)
 
 
 def test_a_constant_feature_and_an_absent_class_say_nothing():

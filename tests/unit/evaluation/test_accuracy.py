@@ -47,6 +47,16 @@ def test_images_that_were_fooled_leave_the_attack(network: Classifier, data: dic
     assert sizes == sorted(sizes, reverse=True)
 
 
+def test_the_network_never_gets_an_empty_batch(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):
+    """Networks that flatten with ``view`` refuse one."""
+    sizes = []
+    original = module.is_correct
+    monkeypatch.setattr(module, "is_correct", lambda network, x, y: sizes.append(len(x)) or original(network, x, y))
+    right = correct(network, data, 0.1, iterate="any", batch_size=1)
+    assert not right.all()
+    assert min(sizes) == 1
+
+
 def test_attacked_points_stay_in_ball_and_box(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):
     clean = (torch.from_numpy(data["split"].images).float() / 255 - 0.5) / 0.25
     final = []

@@ -6,8 +6,9 @@ it stays under attack. The infimum is the stored minimum where y is 1 and the ne
 extremes are less far out than the true ones, so gamma is overestimated: some features that count as robustly useful
 are not.
 
-Each is a mean over images and has Student's t interval. It is judged for every class, so each interval is widened to
-hold for all classes together (Bonferroni). The standardization is taken as known: its error is of a smaller order.
+Each is a mean over images and has Student's t interval, with the standard error of its influence function (Hampel
+1974), since the mean and the standard deviation that standardize a feature are estimates, too. It is judged for every
+class, so each interval is widened to hold for all classes together (Bonferroni).
 """
 
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.class_means import class_sums
 from feature_sensitivity.analysis.estimates import CONFIDENCE
 from feature_sensitivity.analysis.measured_features import MeasuredFeatures
 
@@ -114,27 +114,27 @@ def usefulness_of(features: MeasuredFeatures) -> Usefulness:
     mean, std = features.clean.mean(axis=0), features.clean.std(axis=0)
     scale = np.where(std > 0, std, np.nan)
     clean, low, high = ((values - mean) / scale for values in (features.clean, features.minimum, features.maximum))
-    label, n_classes = features.label, features.n_classes
-    return Usefulness(rho=signed_means(clean, clean, label, n_classes), gamma=signed_means(low, high, label, n_classes))
+    signs = np.where(features.label == np.arange(features.n_classes)[:, None], 1.0, -1.0)
+    return Usefulness(rho=signed_means(clean, clean, clean, signs), gamma=signed_means(low, high, clean, signs))
 
 
-def signed_means(low: Floats, high: Floats, label: NDArray[np.int64], n_classes: int) -> ClassMeans:
-    """Return, for each class, the mean over images of ``low`` at its own images and of -``high`` at all others.
+def signed_means(low: Floats, high: Floats, clean: Floats, signs: Floats) -> ClassMeans:
+    """Return, for each class, the mean over images of ``low`` where its sign is 1 and of -``high`` where it is -1.
 
-    ``low``, ``high``: [n_images, n_features].
+    ``low``, ``high``, ``clean``: standardized features under attack and without, [n_images, n_features]. ``signs``:
+    [n_classes, n_images].
     """
-    n_images = len(label)
-
-    def mean(own: Floats, other: Floats) -> Floats:
-        others = other.sum(axis=0) - class_sums(other, label, n_classes)
-        return (class_sums(own, label, n_classes) + others) / n_images
-
-    means, squares = mean(low, -high), mean(low**2, high**2)
-    # Of equal numbers the difference is 0 but for rounding.
-    variance = (squares - means**2).clip(min=0) / max(n_images - 1, 1)
-    absent = np.bincount(label, minlength=n_classes) == 0
-    means[absent] = np.nan
-    return ClassMeans(means, np.sqrt(variance), n_images)
+    n_images = clean.shape[0]
+    means, errors = (np.full((len(signs), clean.shape[1]), np.nan) for _ in range(2))
+    for c, sign in enumerate(signs):
+        if (sign < 0).all():
+            continue
+        values = np.where(sign[:, None] > 0, low, -high)
+        means[c] = values.mean(axis=0)
+        # An image moves the mean and the standard deviation of the feature, and with them the values at all images.
+        influence = values - means[c] - sign.mean() * clean - means[c] / 2 * (clean**2 - 1)
+        errors[c] = np.sqrt((influence**2).mean(axis=0) / max(n_images - 1, 1))
+    return ClassMeans(means, errors, n_images)
 
 
 def usefulness(features: MeasuredFeatures) -> Floats:

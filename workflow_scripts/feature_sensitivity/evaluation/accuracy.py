@@ -57,6 +57,8 @@ def correct_under_attack(
             standing = is_correct(network, x, y)
         for restart in range(settings.restarts if attack.epsilon > 0 else 0):
             left = standing.nonzero()[:, 0] if settings.iterate == "any" else torch.arange(len(y), device=device)
+            if len(left) == 0:
+                break
             start = random_image_start(
                 seed=settings.seed,
                 image=index[left],
