@@ -283,6 +283,12 @@ def attacked_settings(replicate):
     return {name: settings[name] for name in OF_ATTACKED_FEATURES}
 
 
+def steps_of_accuracy():
+    """Return the steps of the attack of accuracy, which another rule takes in another ball."""
+    names = ("epsilon_unit", "steps", "relative_step_size", "schedule", "momentum")
+    return {name: config["accuracy"][name] for name in names}
+
+
 def attack_on_the_class():
     """Return the attack of features at attacked images: that of accuracy, to its last step, in the features' ball."""
     ball = {key: config["sensitivity"][key] for key in ("norm", "clip_to_pixel_box")}
@@ -378,15 +384,17 @@ def checkpoint_identity(replicate):
 
 def expected_of_inputs(wildcards, input):
     """Return what the datasets and models among a job's inputs have to say of themselves, by path."""
-    known = {f"{results()}/data/{name}.h5": name for name in used_datasets(config)}
-    trained = {f"{results()}/models/{name}.pt": name for name in REPLICATES}
-    return {
-        **{path: dataset_identity(known[path]) for path in input if path in known},
+    identities = {
         **{
-            path: checkpoint_identity(trained[path])
-            for path in input
-            if path in trained
+            results() / f"data/{name}.h5": dataset_identity
+            for name in used_datasets(config)
         },
+        **{results() / f"models/{name}.pt": checkpoint_identity for name in REPLICATES},
+    }
+    return {
+        path: identities[Path(path)](Path(path).stem)
+        for path in input
+        if Path(path) in identities
     }
 
 

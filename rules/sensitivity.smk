@@ -110,7 +110,10 @@ rule measure_attacked_features:
     params:
         expected=expected_of_inputs,
         epsilons=EPSILONS,
-        accuracy=config["accuracy"],
+        accuracy={
+            **steps_of_accuracy(),
+            "restarts": config["accuracy"]["restarts"],
+        },
         sensitivity=lambda wildcards: attacked_settings(wildcards.model),
         seed=SEED,
         unfinished_folder=unfinished("measure_attacked_features/{model}"),

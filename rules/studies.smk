@@ -4,6 +4,8 @@ from feature_sensitivity.studies.attack_strength.settings import sensitivity_cha
 
 # What the study of norms changes in the settings of sensitivities.
 L2 = {"norm": "l2", "images": STUDY["norms"]["images"]}
+# And in those of accuracies; it has no place for those under Auto-PGD.
+ACCURACY_L2 = {"norm": "l2", "stronger_attack": None}
 CROSSING = ["normal", "robust_dataset"]
 # What the study of convergence takes from the settings of sensitivities; attacks, images and features are its own.
 OF_CONVERGENCE = (
@@ -68,7 +70,7 @@ rule bound_errors:
     params:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
-        accuracy=config["accuracy"],
+        accuracy={**steps_of_accuracy(), "norm": config["sensitivity"]["norm"]},
         sensitivity=lambda wildcards: measurement_settings(wildcards.model),
         restarts=STUDY["error_bounds"]["restarts"],
         seed=SEED,
@@ -235,6 +237,7 @@ use rule plot_sensitivity as plot_sensitivity_by_protocol with:
             }
         ),
         spread="",
+        pooled="",
     message:
         "Study attack_strength: Figure 2 under the protocol {wildcards.protocol}."
 
@@ -334,7 +337,7 @@ use rule measure_accuracy as measure_accuracy_l2 with:
     params:
         expected=expected_of_inputs,
         epsilons=STUDY["norms"]["epsilons"],
-        settings={**config["accuracy"], "norm": "l2"},
+        settings={**config["accuracy"], **ACCURACY_L2},
         seed=SEED,
     message:
         "Study norms: accuracy of {wildcards.model} under l2."
@@ -387,7 +390,7 @@ rule compare_norms:
     params:
         accuracy=expected_accuracy(MODELS, EPSILONS),
         sensitivity=expected_sensitivity(MODELS, EPSILONS),
-        accuracy_l2=expected_accuracy(MODELS, STUDY["norms"]["epsilons"], norm="l2"),
+        accuracy_l2=expected_accuracy(MODELS, STUDY["norms"]["epsilons"], **ACCURACY_L2),
         sensitivity_l2=expected_sensitivity(MODELS, STUDY["norms"]["epsilons"], **L2),
         derivation=derivation_settings(),
     message:

@@ -112,6 +112,16 @@ BAD_CALLS = {
     r"shape \[3, 8, 8\]": {"images": np.zeros((3, 8, 8), np.uint8)},
     "from 0 to 255; give uint8, or floats": {"images": np.full((1, 3, 8, 8), 255.0) * np.eye(8)},
     "network has 32; ask for at most": {"features": 33},
+    "features lists 32, but network has 32 features": {"features": np.array([0, 32])},
+    "features must be a number from 1, or different": {"features": [3, 3]},
+    "features must be a number from 1, or diff": {"features": -1},
+    "features must be how many": {"features": []},
+    "epsilon is 8, but the whole range of pixels is 1": {"epsilon": 8},
+    "seed is 1.5; write a whole number": {"seed": 1.5},
+    "batch_size is 0; write a whole number, 1 or more": {"batch_size": 0},
+    "images are no numbers of one shape": {"images": "folder/"},
+    "images are no numbers": {"images": [np.zeros((3, 8, 8)), np.zeros((3, 9, 9))]},
+    "model is of type Linear; give what wrap": {"model": torch.nn.Linear(2, 2)},
     "device is 'mps'; write cpu": {"device": "mps"},
     "device is 'gpu'; write one such as cpu": {"device": "gpu"},
     "device is 'cuda:99', but PyTorch sees": {"device": "cuda:99"},
@@ -122,9 +132,51 @@ BAD_CALLS = {
 
 @pytest.mark.parametrize("sentence", BAD_CALLS)
 def test_a_wrong_argument_is_a_sentence(sentence: str, network: Classifier, images: np.ndarray):
-    model = wrap(network, images, **CONSTANTS)
+    call = {"model": wrap(network, images, **CONSTANTS), "images": images, "epsilon": "8/255", "device": "cpu"}
     with pytest.raises(UserError, match=sentence):
-        measure(model, **{"images": images, "epsilon": "8/255", "device": "cpu", **BAD_CALLS[sentence]})
+        measure(**{**call, **BAD_CALLS[sentence]})
+
+
+def test_labels_are_checked_before_anything_is_measured(
+    network: Classifier, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(library, "measure_extrema", lambda **_: pytest.fail("the attack was begun"))
+    with pytest.raises(UserError, match="labels must be 3"):
+        measure(wrap(network, images), images, epsilon="8/255", labels=[1], device="cpu")
+
+
+def test_arguments_may_be_numpys_and_torchs(network: Classifier, images: np.ndarray):
+    model = wrap(network, images, mean=np.full(3, 0.5), std=torch.full((3,), 0.25))
+    plain = measure(model, images, epsilon="4/255", features=[2, 0], labels=[0, 1, 2], device="cpu")
+    pixels = torch.from_numpy(images).double() / 255 + 1e-7
+    same = measure(
+        model,
+        pixels.clamp(1e-7, 1 + 1e-7),
+        epsilon="4/255",
+        features=np.array([2, 0]),
+        labels=torch.tensor([0, 1, 2]),
+        seed=np.int64(0),
+        batch_size=plain.attrs["batch_size"],
+        clip_to_pixel_box=np.bool_(False),
+        device="cpu",
+    )
+    assert same.attrs == plain.attrs
+    assert same["feature_index"].values.tolist() == [2, 0]
+    np.testing.assert_allclose(same["maximum"], plain["maximum"], atol=1e-3)
+
+
+def test_wrap_says_what_it_needs(network: Classifier, images: np.ndarray, tmp_path: Path):
+    gray = wrap(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2)), images[:, :1], mean=0.5, std=0.25)
+    assert gray.standardization == Standardization((0.5,), (0.25,))
+    with pytest.raises(UserError, match="network is of type OrderedDict; give a torch"):
+        wrap(network.state_dict(), images)
+    with pytest.raises(UserError, match="positions is 'center'; write 'mean'"):
+        wrap(network, images, layer="layer4", positions="center")
+    for name in ("typo.pt", "typo.safetensors"):
+        with pytest.raises(UserError, match=f"{name} is no file; correct the path"):
+            load_network("resnet18", tmp_path / name, images)
+    with pytest.raises(UserError, match=r"typo\.pt is no file; correct the path"):
+        load_checkpoint(tmp_path / "typo.pt")
 
 
 def test_images_of_another_size_and_constants_of_other_channels_are_refused(images: np.ndarray):

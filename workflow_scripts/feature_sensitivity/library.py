@@ -16,7 +16,9 @@ a model that the workflow has trained. ``extrema`` is an xarray.Dataset with the
 """
 
 import difflib
-from collections.abc import Mapping, Sequence
+import operator
+import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,13 +50,18 @@ from feature_sensitivity.runtime.provenance import version_attributes
 
 __all__ = ["UserError", "feature_table", "load_checkpoint", "load_network", "measure", "wrap"]
 
+POSITIONS = "mean|all|[0-9]+(,[0-9]+)*"
+
+ROUNDING = 1e-6
+"""By how much pixels may leave [0, 1], as they do when a standardization was undone."""
+
 
 def wrap(
     network: nn.Module,
     images: ArrayLike | Tensor,
     *,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: ArrayLike | None = None,
+    std: ArrayLike | None = None,
     layer: str | None = None,
     positions: str | None = None,
 ) -> Checkpoint:
@@ -72,11 +79,17 @@ def wrap(
     Raises:
         UserError: there is no such layer, the network refuses the images, or no gradient passes through it.
     """
+    if not isinstance(network, nn.Module):
+        raise UserError(
+            f"network is of type {type(network).__name__}; give a torch.nn.Module that returns logits, or read a file "
+            "of weights with load_network"
+        )
     pixels = _pixels(images)
     standardization = _standardization(mean, std, pixels)
     example = standardization.standardize(pixels[:2])
     register_constants(network)
-    return Checkpoint(measured(network, example, layer=layer, positions=positions), standardization, {})
+    classifier = measured(network, example, layer=layer, positions=_positions(positions))
+    return Checkpoint(classifier, standardization, {})
 
 
 def load_network(
@@ -84,8 +97,8 @@ def load_network(
     weights: str | Path | None,
     images: ArrayLike | Tensor,
     *,
-    mean: Sequence[float] | None = None,
-    std: Sequence[float] | None = None,
+    mean: ArrayLike | None = None,
+    std: ArrayLike | None = None,
     layer: str | None = None,
     positions: str | None = None,
 ) -> Checkpoint:
@@ -116,7 +129,7 @@ def load_network(
         list(pixels.shape[1:]),
         normalization.as_lists() if normalization else None,
         layer=layer,
-        positions=positions,
+        positions=_positions(positions),
     )
     return Checkpoint(classifier, standardization, {})
 
@@ -130,7 +143,7 @@ def measure(
     norm: str = "linf",
     protocol: str = "paper",
     clip_to_pixel_box: bool = False,
-    features: int | Sequence[int] | None = None,
+    features: int | ArrayLike | None = None,
     labels: ArrayLike | None = None,
     image_index: ArrayLike | None = None,
     name: str = "network",
@@ -170,8 +183,12 @@ def measure(
     Raises:
         UserError: an argument is wrong, or the network's output for an image is random or depends on other images.
     """
-    section = _section(epsilon_unit, norm, protocol, clip_to_pixel_box, batch_size, model.network)
-    spelled = _epsilon(epsilon)
+    if not isinstance(model, Checkpoint):
+        raise UserError(f"model is of type {type(model).__name__}; give what wrap(network, images) returns")
+    batch_size = None if batch_size is None else _whole_number(batch_size, "batch_size", at_least=1)
+    section = _section(epsilon_unit, norm, protocol, bool(clip_to_pixel_box), batch_size, model.network)
+    spelled = _epsilon(epsilon, epsilon_unit, norm)
+    seed = _whole_number(seed, "seed", at_least=0)
     settings = ExtremaSettings.from_config(section, epsilon=spelled, seed=seed)
     used = _chosen_device(device) if device is not None else _best_device()
     attacked = with_inputs_in(epsilon_unit, model)
@@ -180,7 +197,8 @@ def measure(
     forward(model.network, example.to(next((p.device for p in model.network.parameters()), example.device)))
     x = attacked.standardization.standardize(pixels)
     index = _numbers(image_index, "image_index", len(x)) if image_index is not None else np.arange(len(x))
-    chosen = chosen_features(attacked.network.n_features, features, name)
+    label = _numbers(labels, "labels", len(x)) if labels is not None else None
+    chosen = chosen_features(attacked.network.n_features, _features(features), name)
     extrema = measure_extrema(
         network=attacked.network,
         x=x,
@@ -198,7 +216,7 @@ def measure(
         zero_gradient=extrema.zero_gradient.mean(axis=0).astype(np.float32),
         weight=weight_of(attacked.network, chosen),
         image_index=index,
-        label=_numbers(labels, "labels", len(x)) if labels is not None else None,
+        label=label,
         feature_index=chosen,
         attributes={
             **settings_attributes(model=name, epsilon=spelled, section=section, seed=seed),
@@ -269,47 +287,84 @@ def _section(
     }
 
 
-def _epsilon(epsilon: str | float) -> str:
+def _epsilon(epsilon: str | float, unit: str, norm: str) -> str:
     try:
         positive = exact(epsilon) > 0
     except (ValueError, ZeroDivisionError):
         positive = False
     if not positive:
         raise UserError(f"epsilon is {epsilon!r}; write a positive number, or a fraction such as '8/255'")
+    if unit == "pixel" and norm == "linf" and exact(epsilon) > 1:
+        raise UserError(f"epsilon is {epsilon!r}, but the whole range of pixels is 1; write a share of it, as '8/255'")
     return str(epsilon)
+
+
+def _whole_number(value: Any, key: str, *, at_least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = at_least - 1
+    if number < at_least:
+        raise UserError(f"{key} is {value!r}; write a whole number, {at_least} or more")
+    return number
+
+
+def _positions(positions: str | None) -> str | None:
+    if positions is not None and not re.fullmatch(POSITIONS, str(positions)):
+        raise UserError(f"positions is {positions!r}; write 'mean', 'all', or one position such as '3,4'")
+    return positions
+
+
+def _features(features: int | ArrayLike | None) -> int | list[int] | None:
+    if features is None:
+        return None
+    chosen = _array(features)
+    if chosen.ndim > 1 or chosen.size == 0 or not np.issubdtype(chosen.dtype, np.integer):
+        raise UserError("features must be how many, or a list of indices; leave it out for all")
+    if (chosen < 0).any() or len(np.unique(chosen)) < chosen.size or (chosen.ndim == 0 and chosen == 0):
+        raise UserError("features must be a number from 1, or different indices from 0")
+    return int(chosen) if chosen.ndim == 0 else [int(index) for index in chosen]
 
 
 def _pixels(images: ArrayLike | Tensor, *, channels: int | None = None) -> Tensor:
     """Return images [n, channels, height, width] as uint8 or float32 in [0, 1], on the CPU."""
-    pixels = images.detach().cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+    try:
+        pixels = images.detach().cpu() if isinstance(images, Tensor) else torch.from_numpy(np.ascontiguousarray(images))
+    except (TypeError, ValueError) as error:
+        raise UserError("images are no numbers of one shape; give an array [n, channels, height, width]") from error
     if pixels.ndim != 4 or len(pixels) == 0:
         raise UserError(f"images have the shape {list(pixels.shape)}; give [n, channels, height, width]")
     if channels is not None and pixels.shape[1] != channels:
         raise UserError(f"images have {pixels.shape[1]} channels, the model takes {channels}; give images that fit it")
     if pixels.dtype == torch.uint8:
         return pixels
-    if not pixels.is_floating_point() or not bool(((pixels >= 0) & (pixels <= 1)).all()):
+    if not pixels.is_floating_point() or not bool(((pixels >= -ROUNDING) & (pixels <= 1 + ROUNDING)).all()):
         raise UserError(
             f"images are {str(pixels.dtype).removeprefix('torch.')} from {float(pixels.min()):g} to "
             f"{float(pixels.max()):g}; give uint8, or floats in [0, 1], before any standardization"
         )
-    return pixels.float()
+    return pixels.float().clamp(0, 1)
 
 
-def _standardization(mean: Sequence[float] | None, std: Sequence[float] | None, pixels: Tensor) -> Standardization:
+def _standardization(mean: ArrayLike | None, std: ArrayLike | None, pixels: Tensor) -> Standardization:
     channels = pixels.shape[1]
     if mean is None and std is None:
         return Standardization.identity(channels)
-    if mean is None or std is None or not len(mean) == len(std) == channels:
+    constants = [np.atleast_1d(_array(value)) for value in (mean, std) if value is not None]
+    if len(constants) < 2 or any(value.shape != (channels,) or value.dtype.kind not in "iuf" for value in constants):
         raise UserError(f"mean and std must both have {channels} numbers, one for each channel of the images")
-    given = Standardization(tuple(map(float, mean)), tuple(map(float, std)))
+    given = Standardization(*(tuple(map(float, value)) for value in constants))
     if fault := given.fault():
         raise UserError(f"{fault}; give other constants")
     return given
 
 
+def _array(values: ArrayLike | Tensor) -> NDArray[Any]:
+    return values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+
+
 def _numbers(values: ArrayLike, key: str, n: int) -> NDArray[np.int64]:
-    numbers = np.asarray(values)
+    numbers = _array(values)
     if numbers.shape != (n,) or not np.issubdtype(numbers.dtype, np.integer) or (numbers < 0).any():
         raise UserError(f"{key} must be {n} whole numbers from 0, one for each image")
     return numbers.astype(np.int64)

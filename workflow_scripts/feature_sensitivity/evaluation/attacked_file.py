@@ -57,9 +57,9 @@ class AttackedFile:
 def attack_in_ball(
     *, accuracy: Mapping[str, Any], sensitivity: Mapping[str, Any], epsilon: str, seed: int
 ) -> AccuracySettings:
-    """Return the attack of the section ``accuracy`` in the ball in which ``sensitivity`` attacks the features."""
+    """Return the attack of the section ``accuracy``, to its last step, in the ball of the attack on features."""
     ball = {key: sensitivity[key] for key in ("norm", "clip_to_pixel_box")}
-    return AccuracySettings.from_config({**accuracy, **ball}, epsilon=epsilon, seed=seed)
+    return AccuracySettings.from_config({**accuracy, **ball, "iterate": "last"}, epsilon=epsilon, seed=seed)
 
 
 def attacked_attributes(

@@ -37,6 +37,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():
+        raise UserError(f"{path} is no file; correct the path")
     try:
         from safetensors import SafetensorError
         from safetensors.torch import load_file

@@ -4,8 +4,10 @@ from feature_sensitivity.config.costs import Job, accuracy_steps, measure_sensit
 
 
 def measure_accuracy_l2(job: Job) -> float:
-    """Return the cost of the attacks on the classifier at every l2 epsilon."""
-    return len(job.config["studies"]["norms"]["epsilons"]) * accuracy_steps(job) * job.attack_step
+    """Return the cost of the attacks on the classifier at every l2 epsilon, Auto-PGD left out."""
+    accuracy = {**job.config["accuracy"], "stronger_attack": None}
+    n_steps = accuracy_steps(Job(wildcards=job.wildcards, config={**job.config, "accuracy": accuracy}))
+    return len(job.config["studies"]["norms"]["epsilons"]) * n_steps * job.attack_step
 
 
 def measure_sensitivity_l2(job: Job) -> float:
