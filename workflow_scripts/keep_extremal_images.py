@@ -17,7 +17,7 @@ from feature_sensitivity.evaluation.extremal_choice import extreme_features, fir
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
 from feature_sensitivity.evaluation.extremal_points import ExtremalPoints, find_extremal_points
 from feature_sensitivity.evaluation.sensitivity import rederived
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
@@ -65,7 +65,7 @@ def keep_extremal_images(
     most, least = extreme_features([file.sensitivity for file in files.values()], n_features)
     features = first.feature_index[np.concatenate([most, least])]
     # Where each epsilon's measurement stopped by itself, the images that all of them have.
-    shared = np.isin(first.image_index, common_images(list(files.values())))
+    shared = np.isin(first.image_index, shared_images(files.values()))
     places = first_of_each_class(first.label[shared], n_images)
     index, label = first.image_index[shared][places], first.label[shared][places]
     loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
@@ -105,14 +105,6 @@ def keep_extremal_images(
         ),
         attributes={"model": name, "checkpoint_sha256": first.attributes["checkpoint_sha256"]},
     )
-
-
-def common_images(files: list[SensitivityFile]) -> NDArray[np.int64]:
-    """Return the indices of the images that all files have."""
-    shared = files[0].image_index
-    for file in files[1:]:
-        shared = np.intersect1d(shared, file.image_index)
-    return shared
 
 
 def compare(

@@ -38,9 +38,8 @@ def plot_tradeoff(
     """
     texts, numbers = ("model",), ("epsilon", "n_images", "accuracy", "ci_low", "ci_high", "seed")
     table = read_table(summary, texts=texts, numbers=numbers)
-    # Rounded, as a CSV does not give back the last digit of a fraction such as 8/255.
-    expected = {(model_of(model), round(float(exact(epsilon)), 9)) for model, epsilon in sensitivity.paths}
-    found = {(row.model, round(row.epsilon, 9)) for row in table.itertuples() if row.epsilon > 0}
+    expected = {(model_of(model), float(exact(epsilon))) for model, epsilon in sensitivity.paths}
+    found = {(row.model, row.epsilon) for row in table.itertuples() if row.epsilon > 0}
     if found != expected or "sensitivity_mean" not in table or table[table.epsilon > 0].sensitivity_mean.isna().any():
         raise UserError(f"{summary} is not the summary of this run; delete it and run the same command again")
     caption = (

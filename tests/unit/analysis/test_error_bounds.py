@@ -42,6 +42,9 @@ def test_two_classes_by_hand() -> None:
     assert margins(layer.logits(clean), LABEL).min(axis=1).tolist() == [2, 3]
     assert class_bound(clean, movement, LABEL, layer) == pytest.approx(0.3)
     assert pair_bound(clean, movement, LABEL, layer) == pytest.approx(0.3)
+    more = LinearLayer(np.vstack([layer.weight, [5.0, 5.0]]), np.zeros(3))
+    assert pair_bound(clean, movement, LABEL, more) == pytest.approx(0.3), "the third class has no images"
+    assert pair_bound(clean[:1], movement[:1], LABEL[:1], layer) == 1
 
 
 def test_the_pointwise_bound_by_hand() -> None:

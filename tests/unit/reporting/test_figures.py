@@ -13,7 +13,7 @@ from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES
 from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
 from feature_sensitivity.reporting.figures.sensitivity import marks, sensitivity_figure
 from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
-from feature_sensitivity.reporting.style import line_style, save_figure
+from feature_sensitivity.reporting.style import accuracy_bars, line_style, save_figure
 
 MODELS = ["normal", "adversarial"]
 
@@ -191,6 +191,8 @@ def test_the_tradeoff_shows_the_spread_of_both():
     across, up = (bars.get_segments()[0] for bars in axes.containers[0].lines[2])
     np.testing.assert_allclose(across[:, 0], [1.75, 2.25])
     np.testing.assert_allclose(up[:, 1], [47, 53])
+    below, above = accuracy_bars(summary.assign(accuracy_seed_std=np.nan))
+    np.testing.assert_allclose([*below, *above], [40, 40], err_msg="a network without replicates has its interval")
 
 
 def many(n: int) -> tuple[list[str], pd.DataFrame]:

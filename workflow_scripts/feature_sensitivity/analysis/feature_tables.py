@@ -35,8 +35,8 @@ def read_features(path: Path, measurements: Keys) -> pd.DataFrame:
 
 
 def number(epsilon: str | float) -> float:
-    """Return an epsilon as a number, rounded, as a CSV does not give back the last digit of one such as 8/255."""
-    return round(float(exact(epsilon)), 9)
+    """Return an epsilon, as spelled in the config, as a number."""
+    return float(exact(epsilon))
 
 
 def read_counts(path: Path, measurements: Keys) -> pd.DataFrame:

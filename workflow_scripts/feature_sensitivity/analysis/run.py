@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, reduce
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 
 NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
 
@@ -144,7 +144,7 @@ def run_from(
     Replicates of a model are in the order of the files. Files that stopped early, at the target relative error, have
     fewer images: all are compared on those that they share.
     """
-    shared = reduce(np.intersect1d, [file.image_index for file in files])
+    shared = shared_images(files)
     movement: dict[tuple[str, float], list[NDArray[np.floating]]] = {}
     for file in files:
         moved = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)[np.isin(file.image_index, shared)]

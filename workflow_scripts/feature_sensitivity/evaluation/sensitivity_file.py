@@ -1,7 +1,8 @@
 """The file of a sensitivity measurement, netCDF in HDF5: feature extrema, and the default sensitivity from them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,11 @@ def load_sensitivity(path: Path) -> xr.Dataset:
     if fault := _fault(data):
         raise UserError(f"{path}{fault}; {ADVICE}")
     return data
+
+
+def shared_images(files: Iterable[SensitivityFile]) -> NDArray[np.int64]:
+    """Return the indices of the images that all files have; files that stopped early have fewer."""
+    return reduce(np.intersect1d, [file.image_index for file in files])
 
 
 def _fault(data: xr.Dataset) -> str | None:

@@ -78,13 +78,18 @@ def pooled(seeds: str) -> str:
 
 def accuracy_bars(seeds: str) -> str:
     """Return what the error bars of accuracies are."""
-    return spread("points and bars", seeds) or "bars: 95 % Wilson intervals"
+    over_seeds = spread("points and bars", seeds)
+    return f"{over_seeds}{_of_single_networks(seeds)}" if seeds else "bars: 95 % Wilson intervals"
 
 
 def summary_spread(seeds: str) -> str:
     """Return what follows each accuracy in the summary: its interval, or its spread over seeds."""
     over_seeds = spread("with ±", seeds)
-    return f"{over_seeds}, other columns: the mean" if seeds else "95 % Wilson intervals"
+    return f"{over_seeds}{_of_single_networks(seeds)}; other columns: the mean" if seeds else "95 % Wilson intervals"
+
+
+def _of_single_networks(seeds: str) -> str:
+    return ", with 95 % Wilson intervals" if ", except " in seeds else ""
 
 
 def measured(config: Settings) -> str:

@@ -122,10 +122,11 @@ def numbered_style(number: int, n_models: int) -> dict[str, Any]:
 
 
 def accuracy_bars(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return bars below and above accuracies, in percent: 95 % intervals, or the standard deviation over seeds."""
-    if "n_seeds" in rows:
-        return 100 * rows.accuracy_seed_std, 100 * rows.accuracy_seed_std
+    """Return bars below and above accuracies, in percent: the standard deviation over seeds, or the 95 % interval."""
     below, above = interval_bars(rows.accuracy, low=rows.ci_low, high=rows.ci_high)
+    if "n_seeds" in rows:
+        spread = rows.accuracy_seed_std
+        below, above = spread.fillna(below), spread.fillna(above)
     return 100 * below, 100 * above
 
 
