@@ -273,6 +273,12 @@ def test_another_definition_reruns_no_attack(edited: Path):
     assert words[words.index("definition") + 1] == "range,"
 
 
+def test_more_images_for_accuracies_repeat_nothing_else_that_is_measured(edited: Path):
+    config = edited / "tests/config_tiny.yaml"
+    config.write_text(config.read_text().replace("accuracy: {images: 60", "accuracy: {images: 70"))
+    assert {*planned(edited, *TINY, "all")} & MEASURING == {"measure_accuracy"}
+
+
 MEASURING = {"train_model", "construct_dataset", "measure_accuracy", "measure_sensitivity", "measure_attacked_features"}
 
 
