@@ -51,6 +51,7 @@ from feature_sensitivity.runtime.provenance import version_attributes
 __all__ = ["UserError", "feature_table", "load_checkpoint", "load_network", "measure", "wrap"]
 
 POSITIONS = "mean|all|[0-9]+(,[0-9]+)*"
+"""How positions are written, as rules/config.schema.yaml has it."""
 
 ROUNDING = 1e-6
 """By how much pixels may leave [0, 1], as they do when a standardization was undone."""

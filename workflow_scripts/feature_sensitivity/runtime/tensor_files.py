@@ -25,7 +25,7 @@ def load_tensors(file: Path | IO[bytes], *, where: str, advice: str) -> Any:
 
     Raises :class:`UserError`, which names the file as ``where`` and ends with ``advice``, when the file is damaged,
     holds objects of other classes, which could run any code, or is compressed, as torch writes none: a small file
-    could fill the memory. Where there is no such file, only the path is wrong.
+    could fill the memory. Of a file that is missing it says that the path is wrong.
     """
     if isinstance(file, Path) and not file.is_file():
         raise UserError(f"{where} is no file; correct the path")
