@@ -39,9 +39,9 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
             y, x = rows.index(name), columns.index(row["claim"])
             share = row["n_hold"] / row["n_checks"] if row["n_checks"] else np.nan
             shares[y, x] = share
-            color = "white" if share > 0.6 else "black"
+            color = "white" if share > 0.65 else "black"
             axes.text(x, y, row["verdict"], ha="center", va="center", color=color, size=7)
-        image = axes.imshow(shares, cmap="cividis_r", vmin=0, vmax=1, aspect="auto")
+        image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
         axes.set_xticks(range(len(columns)), columns)
         axes.set_yticks(range(len(rows)), rows)
         axes.set_ylabel("definition, weights")
