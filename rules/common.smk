@@ -265,6 +265,7 @@ def measurement_settings(replicate, **changes):
     return {key: value for key, value in settings.items() if key not in DERIVATION}
 
 
+# In which ball, on which images and at which features the attack on a model's decision is measured.
 OF_ATTACKED_FEATURES = (
     "norm",
     "epsilon_unit",
@@ -277,10 +278,10 @@ OF_ATTACKED_FEATURES = (
 )
 
 
-def attacked_settings(replicate):
-    """Return in which ball, on which images and at which features the attack on a model's decision is measured."""
+def chosen_settings(replicate, names):
+    """Return the settings of sensitivities with these names, as they hold for a model."""
     settings = sensitivity_settings_of(config, model_of(replicate))
-    return {name: settings[name] for name in OF_ATTACKED_FEATURES}
+    return {name: settings[name] for name in names}
 
 
 def steps_of_accuracy():
@@ -297,8 +298,7 @@ def attack_on_the_class():
 
 def chosen_features(replicate):
     """Return where a model's features are, and which of them are measured."""
-    settings = sensitivity_settings_of(config, model_of(replicate))
-    return {key: settings[key] for key in OWN_SENSITIVITY_KEYS}
+    return chosen_settings(replicate, OWN_SENSITIVITY_KEYS)
 
 
 def features_to_check(replicate):

@@ -114,7 +114,9 @@ rule measure_attacked_features:
             **steps_of_accuracy(),
             "restarts": config["accuracy"]["restarts"],
         },
-        sensitivity=lambda wildcards: attacked_settings(wildcards.model),
+        sensitivity=lambda wildcards: chosen_settings(
+            wildcards.model, OF_ATTACKED_FEATURES
+        ),
         seed=SEED,
         unfinished_folder=unfinished("measure_attacked_features/{model}"),
     message:

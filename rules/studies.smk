@@ -102,10 +102,7 @@ rule measure_convergence:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         study=STUDY["convergence"],
-        settings=lambda wildcards: {
-            name: sensitivity_settings_of(config, wildcards.model)[name]
-            for name in OF_CONVERGENCE
-        },
+        settings=lambda wildcards: chosen_settings(wildcards.model, OF_CONVERGENCE),
         seed=SEED,
     message:
         "Study convergence: many attacks on a sample of {wildcards.model}'s features at epsilon {params.epsilon}."

@@ -45,7 +45,7 @@ def read_counts(path: Path, measurements: Keys) -> pd.DataFrame:
     sample = ("n_images", "n_features", "seed")
     table = read_table(path, texts=("model",), numbers=("epsilon", "epsilon_255", *sample, *counts))
     expected = {(model_of(model), number(epsilon)) for model, epsilon in measurements}
-    if {(row["model"], number(row["epsilon"])) for row in table.to_dict("records")} != expected:
+    if {(row["model"], row["epsilon"]) for row in table.to_dict("records")} != expected:
         raise UserError(f"{path} has other models or epsilons than this run; {ADVICE}")
     kinds = table[[*KINDS]]
     if (kinds < 0).any(axis=None) or ((kinds.sum(axis=1) - table.n_features).abs() > 1e-6).any():

@@ -31,7 +31,7 @@ def feature_counts_figure(
     with mpl.rc_context(STYLE):
         figure, panels = row_panels(models, len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
-            rows = counts[counts.epsilon.map(number) == number(epsilon)].set_index("model").loc[[*models]]
+            rows = counts[counts.epsilon == number(epsilon)].set_index("model").loc[[*models]]
             places, left = range(len(models)), pd.Series(0.0, rows.index)
             for kind in KINDS:
                 share = 100 * rows[kind] / rows.n_features
