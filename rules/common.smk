@@ -398,13 +398,17 @@ def expected_of_inputs(wildcards, input):
     }
 
 
+def single_networks():
+    """Return the models without replicates."""
+    return [name for name in MODELS if not has_replicates(config["models"][name])]
+
+
 def several_seeds():
     """Return a text that says over which seeds a mean is taken; empty where no model has replicates."""
     if len(REPLICATES) == len(MODELS):
         return ""
-    seeds = config["seeds"]
+    seeds, single = config["seeds"], single_networks()
     text = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
-    single = [name for name in MODELS if not has_replicates(config["models"][name])]
     return f"{text}, except {', '.join(single)}" if single else text
 
 

@@ -26,7 +26,7 @@ rule plot_accuracy:
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         models=MODELS,
         protocol=protocol.accuracy_attack(config["accuracy"]),
-        bars=protocol.accuracy_bars(several_seeds()),
+        bars=protocol.accuracy_bars(several_seeds(), single_networks()),
     message:
         "Figure 1: accuracy against epsilon."
     script:
@@ -215,7 +215,7 @@ rule summarize_results:
         derivation=derivation_settings(),
         accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
         sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
-        spread=protocol.summary_spread(several_seeds()),
+        spread=protocol.summary_spread(several_seeds(), single_networks()),
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
     script:
@@ -445,7 +445,7 @@ rule plot_tradeoff:
         models=MODELS,
         accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
         sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
-        bars=protocol.accuracy_bars(several_seeds()),
+        bars=protocol.accuracy_bars(several_seeds(), single_networks()),
     message:
         "Accuracy against sensitivity."
     script:

@@ -192,7 +192,7 @@ use rule plot_accuracy as plot_accuracy_by_protocol with:
         protocol=lambda wildcards: protocol.accuracy_attack(
             {**config["accuracy"], **accuracy_changes(config, wildcards.protocol)}
         ),
-        bars=protocol.accuracy_bars(""),
+        bars=protocol.accuracy_bars("", MODELS),
     message:
         "Study attack_strength: Figure 1 under the protocol {wildcards.protocol}."
 

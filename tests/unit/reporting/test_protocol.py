@@ -106,9 +106,10 @@ def test_training_states_its_augmentations(paper: dict[str, Any]):
 
 
 def test_the_spread_over_seeds_is_stated_where_there_are_several():
-    assert protocol.accuracy_bars("") == "bars: 95 % Wilson intervals"
-    assert protocol.accuracy_bars("n = 2") == "points and bars: mean and standard deviation over n = 2"
-    assert protocol.accuracy_bars("n = 2, except mine").endswith("over n = 2, except mine, with 95 % Wilson intervals")
+    assert protocol.accuracy_bars("", []) == "bars: 95 % Wilson intervals"
+    assert protocol.accuracy_bars("n = 2", []) == "points and bars: mean and standard deviation over n = 2"
+    bars = protocol.accuracy_bars("n = 2, except mine", ["mine"])
+    assert bars.endswith("over n = 2, except mine, with 95 % Wilson intervals")
     assert protocol.joined("a", protocol.spread("bands", ""), "b") == "a; b"
 
 

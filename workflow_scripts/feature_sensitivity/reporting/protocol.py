@@ -5,7 +5,7 @@ neither torch nor numpy nor matplotlib, so that reading the Snakefile stays fast
 number of images, is in ``samples``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from feature_sensitivity.config.models import is_imported
@@ -15,6 +15,10 @@ Settings = Mapping[str, Any]
 
 SCHEDULES = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}
 """How step sizes go on from the first, by the config's ``schedule``."""
+
+
+INTERVALS = "95 % Wilson intervals"
+"""Of the accuracies of a single network."""
 
 
 def joined(*parts: str) -> str:
@@ -76,20 +80,18 @@ def pooled(seeds: str) -> str:
     return f"features of {seeds} together" if seeds else ""
 
 
-def accuracy_bars(seeds: str) -> str:
-    """Return what the error bars of accuracies are."""
-    over_seeds = spread("points and bars", seeds)
-    return f"{over_seeds}{_of_single_networks(seeds)}" if seeds else "bars: 95 % Wilson intervals"
+def accuracy_bars(seeds: str, single: Collection[str]) -> str:
+    """Return what the error bars of accuracies are; ``single`` are the models without replicates."""
+    return _accuracy_spread("points and bars", seeds, single) if seeds else f"bars: {INTERVALS}"
 
 
-def summary_spread(seeds: str) -> str:
+def summary_spread(seeds: str, single: Collection[str]) -> str:
     """Return what follows each accuracy in the summary: its interval, or its spread over seeds."""
-    over_seeds = spread("with ±", seeds)
-    return f"{over_seeds}{_of_single_networks(seeds)}; other columns: the mean" if seeds else "95 % Wilson intervals"
+    return f"{_accuracy_spread('with ±', seeds, single)}; other columns: the mean" if seeds else INTERVALS
 
 
-def _of_single_networks(seeds: str) -> str:
-    return ", with 95 % Wilson intervals" if ", except " in seeds else ""
+def _accuracy_spread(shown: str, seeds: str, single: Collection[str]) -> str:
+    return spread(shown, seeds) + (f", with {INTERVALS}" if single else "")
 
 
 def measured(config: Settings) -> str:
