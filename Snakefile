@@ -23,7 +23,12 @@ pathvars:
     benchmarks="<results>/benchmarks",
 
 
-include: "rules/common.smk"
+include: "rules/start.smk"
+include: "rules/config.smk"
+include: "rules/paths.smk"
+include: "rules/settings.smk"
+include: "rules/expected.smk"
+include: "rules/resources.smk"
 include: "rules/banner.smk"
 
 

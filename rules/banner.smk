@@ -1,10 +1,15 @@
 """What a run says at its start and at its end."""
 
 import atexit
+import sys
 from collections import Counter
+from pathlib import Path
 
 from feature_sensitivity.config.costs import CORE
+from feature_sensitivity.config.costs import GPU
 from feature_sensitivity.config.costs import duration
+from feature_sensitivity.studies.costs import job_flop
+from feature_sensitivity.studies.costs import job_seconds
 
 LONG = 86_400  # seconds
 

@@ -1,0 +1,145 @@
+"""What the configuration says of a model, a dataset, a measurement or a study: parameters of the rules."""
+
+from itertools import product
+from pathlib import Path
+
+from feature_sensitivity.config.models import OWN_SENSITIVITY_KEYS
+from feature_sensitivity.config.models import architecture_of
+from feature_sensitivity.config.models import own_sensitivity_settings
+from feature_sensitivity.config.models import sensitivity_settings_of
+from feature_sensitivity.config.replicates import has_replicates
+from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.replicates import seed_of
+from feature_sensitivity.config.replicates import with_seed
+from feature_sensitivity.runtime.files import sha256_of_file
+
+
+def dataset_settings(wildcards):
+    """Return what the config says of a dataset."""
+    return config["datasets"][wildcards.dataset]
+
+
+def model_settings(replicate):
+    """Return what the config says of a model; its replicates differ in the seed alone."""
+    entry = config["models"].get(model_of(replicate), {})
+    return with_seed(entry, seed_of(replicate, config["seeds"]))
+
+
+def architecture(wildcards):
+    """Return the architecture of a model: its name, and arguments."""
+    return architecture_of(config, model_of(wildcards.model))
+
+
+def weights_of(wildcards):
+    """Return the file with the weights of a model that was trained elsewhere; None if they come with its architecture."""
+    return model_settings(wildcards.model).get("weights")
+
+
+def weights_sha256(wildcards):
+    """Return the SHA-256 of the file with a model's weights, if there is one."""
+    weights = weights_of(wildcards)
+    return sha256_of_file(Path(weights)) if weights else None
+
+
+def own_standardization(wildcards):
+    """Return what standardizes a model's images, where it has constants of its own."""
+    return model_settings(wildcards.model).get("standardization")
+
+
+def training_attack(wildcards):
+    """Return the attack of adversarial training; None for a model that is trained normally."""
+    adversarial = model_settings(wildcards.model)["training"] == "adversarial"
+    return config["adversarial_training"] if adversarial else None
+
+
+def single_networks():
+    """Return the models without replicates."""
+    return [name for name in MODELS if not has_replicates(config["models"][name])]
+
+
+def several_seeds():
+    """Return a text that says over which seeds a mean is taken; empty where no model has replicates."""
+    if len(REPLICATES) == len(MODELS):
+        return ""
+    seeds, single = config["seeds"], single_networks()
+    text = f"n = {len(seeds)} training seeds ({', '.join(map(str, seeds))})"
+    return f"{text}, except {', '.join(single)}" if single else text
+
+
+DERIVATION = ("definition", "weight_normalization")
+
+
+def measurement_settings(replicate, **changes):
+    """Return what the attack on a model's features depends on; what is derived from extrema needs no new attack.
+
+    ``changes`` replace settings of all models; what a model has of its own stands.
+    """
+    changed = {**config, "sensitivity": {**config["sensitivity"], **changes}}
+    settings = sensitivity_settings_of(changed, model_of(replicate))
+    return {key: value for key, value in settings.items() if key not in DERIVATION}
+
+
+# In which ball, on which images and at which features the attack on a model's decision is measured.
+OF_ATTACKED_FEATURES = (
+    "norm",
+    "epsilon_unit",
+    "clip_to_pixel_box",
+    "images",
+    "layer",
+    "positions",
+    "features",
+    "batch_size",
+)
+
+
+def chosen_settings(replicate, names):
+    """Return the settings of sensitivities with these names, as they hold for a model."""
+    settings = sensitivity_settings_of(config, model_of(replicate))
+    return {name: settings[name] for name in names}
+
+
+def chosen_features(replicate):
+    """Return where a model's features are, and which of them are measured."""
+    return chosen_settings(replicate, OWN_SENSITIVITY_KEYS)
+
+
+def own_settings(models):
+    """Return what each model has of its own in place of the run's section ``sensitivity``."""
+    return {
+        model: own_sensitivity_settings(config, model_of(model)) for model in models
+    }
+
+
+def derivation_settings():
+    """Return how sensitivities are derived from the extrema."""
+    return {
+        "definition": config["sensitivity"]["definition"],
+        "normalization": config["sensitivity"]["weight_normalization"],
+    }
+
+
+def steps_of_accuracy():
+    """Return the steps of the attack of accuracy, which another rule takes in another ball."""
+    names = ("epsilon_unit", "steps", "relative_step_size", "schedule", "momentum")
+    return {name: config["accuracy"][name] for name in names}
+
+
+def attack_on_the_class():
+    """Return the attack of features at attacked images: that of accuracy, to its last step, in the features' ball."""
+    ball = {key: config["sensitivity"][key] for key in ("norm", "clip_to_pixel_box")}
+    return {**config["accuracy"], **ball, "iterate": "last"}
+
+
+def study_parts(wildcards):
+    """Return of which models and epsilons each table of a study is."""
+    if wildcards.study in IN_PARTS:
+        return [([model], [epsilon]) for model, epsilon in product(MODELS, EPSILONS)]
+    return [(MODELS, EPSILONS)]
+
+
+def study_settings(wildcards):
+    """Return the settings on which the rows of a study's tables depend."""
+    return {
+        **STUDY.get(wildcards.study, {}),
+        "stronger_attack": config["accuracy"]["stronger_attack"],
+    }
