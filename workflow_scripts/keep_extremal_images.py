@@ -112,7 +112,7 @@ def compare(
 ) -> None:
     """Compare reproduced extrema with the measured ones; :class:`UserError` where another network was measured.
 
-    On the device and with the batch size of the measurement they are bit-equal. On another device rounding differs, the
+    On the device and with the batch size of the measurement they are bit-equal. Elsewhere rounding differs, the
     sign of a gradient amplifies it, and an extremum may be another one (docs/method.md), which is logged.
     """
     rows = np.searchsorted(file.image_index, index)
@@ -129,7 +129,8 @@ def compare(
     if n_other:
         largest = max(np.abs(mine - measured).max() for mine, measured in pairs)
         logger.warning(
-            "%d of %d extrema differ from those in %s, by at most %.3g: it was measured on another device",
+            "%d of %d extrema differ from those in %s, by at most %.3g: it was measured on another device, or "
+            "memory ran out there and the batch was halved",
             n_other,
             2 * len(rows) * len(columns),
             path,

@@ -59,7 +59,7 @@ def test_from_its_code_and_weights_to_its_files(own: Path):
     assert (again["import_model"], again["measure_sensitivity"], again["measure_accuracy"]) == (2, 2, 1)
 
 
-def test_a_layer_that_does_not_exist_is_told_before_the_model_is_read(own: Path):
+def test_a_layer_that_does_not_exist_is_reported_before_the_model_is_read(own: Path):
     write_entries(own, layer="11")
     done = run_snakemake(own, *TINY, FILES[1], check=False)
     assert done.returncode != 0

@@ -192,6 +192,7 @@ def measure(
     seed = _whole_number(seed, "seed", at_least=0)
     settings = ExtremaSettings.from_config(section, epsilon=spelled, seed=seed)
     used = _chosen_device(device) if device is not None else _best_device()
+    make_exact()  # each time: a notebook may have set precision and algorithms for its own ends
     attacked = with_inputs_in(epsilon_unit, model)
     pixels = _pixels(images, channels=len(model.standardization.mean))
     example = model.standardization.standardize(pixels[:2])
@@ -256,7 +257,6 @@ def _chosen_device(device: str | torch.device) -> torch.device:
         raise UserError(f"device is {str(device)!r}; write cpu, or a CUDA device such as cuda:1")
     if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
         raise UserError(f"device is {str(device)!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here")
-    make_exact()
     return chosen
 
 

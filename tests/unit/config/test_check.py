@@ -285,7 +285,7 @@ def test_every_key_of_the_configuration_carries_a_comment_or_stands_under_one():
         ({"weights": "mine.pt", "positions": "row 3"}, "models.mine.positions is 'row 3'; write null, mean, all"),
     ],
 )
-def test_a_model_of_its_own_that_cannot_be_is_told(
+def test_a_model_of_its_own_that_cannot_be_is_reported(
     entry: dict[str, Any], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.chdir(tmp_path)

@@ -117,7 +117,7 @@ def test_image_files_keep_their_channels_and_are_of_8_bits(tmp_path: Path):
         load_image_folder({"train": tmp_path / "deep"}, Fit(n_channels=1, **AS_IT_IS))
 
 
-def test_an_npz_that_is_damaged_among_its_images_is_told(tmp_path: Path):
+def test_an_npz_that_is_damaged_among_its_images_is_reported(tmp_path: Path):
     path = tmp_path / "train.npz"
     np.savez_compressed(path, images=noise(50, 3, 16, 16), labels=np.zeros(50, np.int64))
     content = bytearray(path.read_bytes())

@@ -21,6 +21,7 @@ from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.runtime import resume
 from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.devices import make_exact
 from feature_sensitivity.runtime.errors import UserError
 from interruptions import interrupted_until_done
 
@@ -398,10 +399,12 @@ def test_running_out_of_memory_halves_the_batch_and_goes_on(
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("CUDNN_STATUS_ALLOC_FAILED"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
         RuntimeError("GET was unable to find an engine to execute this computation"),
     ],
-    ids=["PyTorch", "cuDNN allocates", "cuDNN plans"],
+    ids=["PyTorch", "CUDA", "cuBLAS", "cuDNN allocates", "cuDNN plans"],
 )
 def test_memory_may_run_out_before_the_attack_and_in_other_words(
     network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
@@ -473,14 +476,14 @@ def test_whoever_stops_listening_stops_the_attack_in_the_middle_of_its_rows(
     assert len(steps) - n_before <= n_steps - n_before + 2
 
 
-def test_a_network_that_is_not_finite_is_told(network: Classifier, images: Tensor):
+def test_a_network_that_is_not_finite_is_reported(network: Classifier, images: Tensor):
     with torch.no_grad():
         network.conv1.weight[0, 0, 0, 0] = torch.nan
     with pytest.raises(UserError, match="not finite"):
         measure(network, images, settings())
 
 
-def test_too_little_memory_for_one_image_is_told(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
+def test_too_little_memory_for_one_image_is_reported(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
     def starve(task, states):
         raise torch.OutOfMemoryError
 
@@ -503,6 +506,7 @@ def test_a_search_in_bfloat16_reports_float32_values_of_points_in_the_ball(netwo
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cpu_and_gpu_agree_on_average(network: Classifier, images: Tensor):
+    make_exact()
     cpu = measure(network, images, settings(epsilon=0.1))
     gpu = measure(network, images, settings(epsilon=0.1), device=torch.device("cuda"))
     np.testing.assert_allclose(gpu.clean, cpu.clean, rtol=1e-4, atol=1e-5)

@@ -89,7 +89,7 @@ def test_constants_of_a_network_follow_its_type():
     assert np.isfinite(measure(measured(network, x), x, chosen).maximum).all()
 
 
-def test_a_network_that_cannot_be_computed_in_bfloat16_is_told():
+def test_a_network_that_cannot_be_computed_in_bfloat16_is_reported():
     x = torch.rand(3, 3, 8, 8)
     chosen = settings(epsilon=0.05, steps=3, search_dtype="bfloat16")
     with pytest.raises(UserError, match=r"search_dtype is bfloat16, in which this network cannot be computed"):

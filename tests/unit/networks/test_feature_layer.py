@@ -113,7 +113,7 @@ def test_folding_leaves_the_measured_layer_as_it_is(x: Tensor):
         ("head", "1,1", "gives one vector"),
     ],
 )
-def test_what_is_no_layer_is_told(layer: str, positions: str | None, message: str, x: Tensor):
+def test_what_is_no_layer_is_reported(layer: str, positions: str | None, message: str, x: Tensor):
     with pytest.raises(UserError) as error:
         measured(Small().eval(), x, layer=layer, positions=positions)
     assert message in str(error.value)
@@ -142,7 +142,7 @@ def test_a_network_whose_rows_are_not_their_own_is_refused(network: type[Small],
         attack_copy(measured(network().eval(), x), x)
 
 
-def test_images_that_a_network_refuses_are_told(x: Tensor):
+def test_images_that_a_network_refuses_are_reported(x: Tensor):
     with pytest.raises(UserError, match="does not take images of 3 x 8 x 8"):
         measured(case("ViT").network, x)
 
@@ -166,7 +166,7 @@ def test_a_shortcut_that_does_not_hold_is_left_out_and_logged(
         ({"name": "no_such_package.nets:f"}, "raises ModuleNotFoundError"),
     ],
 )
-def test_an_architecture_that_is_none_is_told(architecture: dict, message: str):
+def test_an_architecture_that_does_not_exist_is_refused(architecture: dict, message: str):
     with pytest.raises(UserError) as error:
         build(architecture)
     assert message in str(error.value)
@@ -181,7 +181,7 @@ def test_an_architecture_that_is_none_is_told(architecture: dict, message: str):
         ("def small(:", "small", "raises SyntaxError"),
     ],
 )
-def test_a_function_of_the_user_that_fails_is_told(code: str, function: str, message: str, tmp_path):
+def test_a_function_of_the_user_that_fails_is_refused(code: str, function: str, message: str, tmp_path):
     (tmp_path / "nets.py").write_text(code)
     with pytest.raises(UserError) as error:
         build({"name": f"{tmp_path}/nets.py:{function}"})
@@ -195,3 +195,13 @@ def test_a_function_of_the_user_gets_its_arguments_and_may_import_what_lies_besi
     )
     network = build({"name": f"{tmp_path}/nets.py:small", "n": 7})
     assert network.weight.shape == (7, 3)
+
+
+def test_code_of_the_user_leaves_precision_and_algorithms_as_they_are_for_all_networks(tmp_path):
+    (tmp_path / "nets.py").write_text(
+        "import torch\n\ntorch.backends.cudnn.benchmark = torch.backends.cuda.matmul.allow_tf32 = True\n\n"
+        "def small():\n    return torch.nn.Linear(2, 2)\n"
+    )
+    build({"name": f"{tmp_path}/nets.py:small"})
+    assert not torch.backends.cudnn.benchmark
+    assert torch.get_float32_matmul_precision() == "highest"

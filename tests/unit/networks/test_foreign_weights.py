@@ -119,7 +119,7 @@ UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
 
 
 @pytest.mark.parametrize(("content", "message"), UNFIT.values(), ids=UNFIT.keys())
-def test_what_does_not_fit_is_told(
+def test_what_does_not_fit_is_reported(
     content: Callable[[Classifier], Any], message: str, network: Classifier, tmp_path: Path
 ):
     path = tmp_path / "weights.pt"
@@ -130,7 +130,7 @@ def test_what_does_not_fit_is_told(
     assert message in str(error.value)
 
 
-def test_a_file_that_is_no_weights_at_all_is_told(tmp_path: Path):
+def test_a_file_that_is_no_weights_at_all_is_reported(tmp_path: Path):
     path = tmp_path / "weights.pt"
     path.write_text("<html>404</html>")
     with pytest.raises(UserError, match="is not a whole file of tensors"):
@@ -143,7 +143,7 @@ def test_the_architecture_that_would_fit_is_named(tmp_path: Path):
         network_with(wide, {"name": "resnet50"}, tmp_path / "weights.pt")
 
 
-def test_what_is_missing_unexpected_or_of_another_shape_is_told(network: Classifier, tmp_path: Path):
+def test_what_is_missing_unexpected_or_of_another_shape_is_reported(network: Classifier, tmp_path: Path):
     state = dict(network.state_dict())
     state["layer9.weight"] = state.pop("layer1.0.bn1.weight")
     state["layer2.0.bn1.weight"] = torch.ones(3)

@@ -75,12 +75,12 @@ def test_an_entry_of_timm_is_built_without_a_download():
         ({"name": "robustbench:Wong2020Fast", "dataset": "mnist", "threat_model": "Linf"}, "needs two arguments"),
     ],
 )
-def test_an_entry_that_does_not_exist_is_told(architecture: dict[str, str], sentence: str):
+def test_an_entry_that_does_not_exist_is_reported(architecture: dict[str, str], sentence: str):
     with pytest.raises(UserError, match=sentence):
         build(architecture)
 
 
-def test_weights_that_are_neither_cached_nor_downloaded_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_weights_that_are_neither_cached_nor_downloaded_are_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     import robustbench.utils
 
     def no_network(*_: object) -> None:

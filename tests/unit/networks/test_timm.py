@@ -39,6 +39,6 @@ def test_weights_of_a_network_for_other_classes_and_images(tmp_path: Path, suffi
     assert (got.maximum > got.clean).all()
 
 
-def test_a_name_that_timm_does_not_have_is_told():
+def test_a_name_that_timm_does_not_have_is_reported():
     with pytest.raises(UserError, match="timm has no network 'vit_tiny_patch16_222'; write vit_tiny_patch16_224"):
         build({"name": "timm:vit_tiny_patch16_222"})

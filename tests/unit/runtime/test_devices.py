@@ -1,12 +1,13 @@
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
 from feature_sensitivity.runtime import devices
-from feature_sensitivity.runtime.devices import best_device, take_free_device
+from feature_sensitivity.runtime.devices import best_device, make_exact, take_free_device
 from snakemake_runs import ROOT
 
 TAKE = """
@@ -73,6 +74,32 @@ def test_what_is_visible_to_one_job_only_has_the_same_name_for_all(start):
     assert start("b").device() == "0"
     assert start("a", "b").device() == "0"
     assert start("a", "b", "c").device() == "2"
+
+
+@pytest.fixture
+def precision() -> Iterator[None]:
+    yield
+    torch.backends.fp32_precision = torch.backends.cudnn.fp32_precision = "none"
+    make_exact()
+
+
+@pytest.mark.parametrize("way", ["older switches", "for all of PyTorch", "for all matrix products"])
+def test_float32_is_float32_whatever_was_set_before(way: str, precision: None):
+    torch.backends.cudnn.benchmark = True
+    if way == "older switches":
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    elif way == "for all of PyTorch":
+        torch.backends.fp32_precision = torch.backends.cudnn.fp32_precision = "tf32"
+    else:
+        torch.set_float32_matmul_precision("medium")
+    make_exact()
+    for operations in (torch.backends.cuda.matmul, torch.backends.cudnn.conv, torch.backends.cudnn.rnn):
+        assert operations.fp32_precision == "ieee"
+    assert not torch.backends.cuda.matmul.allow_tf32, "libraries still ask so"
+    assert not torch.backends.cudnn.allow_tf32
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.backends.cudnn.deterministic
+    assert not torch.backends.cudnn.benchmark
 
 
 def test_the_cpu_where_there_is_no_device(monkeypatch: pytest.MonkeyPatch):

@@ -82,9 +82,8 @@ def random_start(
         # 24 bits make an odd multiple of 2**-24 in (-1, 1), exact in float32.
         unit = ((bits >> 8) * 2 + 1 - 2**24).to(torch.float32) * 2.0**-24
         return (unit * epsilon).reshape(-1, *shape)
-    # Logarithms and cosines differ between devices, so Gaussian directions are drawn on the CPU.
-    names = {name: value.cpu() for name, value in names.items()}
-    bits = random_bits(seed=seed, **names, n_values=2 * n_values + 1)
+    # Logarithms and cosines differ between devices, so Gaussian directions are computed on the CPU.
+    bits = random_bits(seed=seed, **names, n_values=2 * n_values + 1).cpu()
     uniform = ((bits >> 8).double() + 0.5) * 2.0**-24
     first, second, radius = uniform.split((n_values, n_values, 1), dim=1)
     gaussian = (-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()

@@ -12,6 +12,7 @@ from torch import nn
 
 from feature_sensitivity.config.user_code import file_of, no_such_function
 from feature_sensitivity.networks.constants import register_constants
+from feature_sensitivity.runtime.devices import make_exact
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_parts
 
@@ -31,6 +32,7 @@ def network_of_function(name: str, arguments: dict[str, Any]) -> nn.Module:
     if not isinstance(network, nn.Module):
         raise UserError(f"{name} returns a {type(network).__name__}; it must return a torch.nn.Module")
     register_constants(network)
+    make_exact()  # the user's code may have set precision and algorithms for its own ends
     return network
 
 

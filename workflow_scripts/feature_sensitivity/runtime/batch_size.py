@@ -8,18 +8,11 @@ from typing import TypeVar
 import torch
 
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.out_of_memory import is_out_of_memory
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-OUT_OF_MEMORY = (
-    "OutOfMemoryError",  # PyTorch on a GPU
-    "DefaultCPUAllocator",  # PyTorch on a CPU
-    "STATUS_ALLOC_FAILED",  # cuDNN and cuBLAS
-    "unable to find an engine to execute this computation",  # cuDNN, when no algorithm's workspace fits
-)
-"""Texts by which an error message shows that memory ran out."""
 
 SMALL = 32 * 32
 """Pixels of an image that a CPU takes as many of as is asked."""
@@ -62,7 +55,7 @@ class BatchSize:
             torch.cuda.empty_cache()  # not before: the error holds on to the tensors of the failed attempt
 
     def _halve_after(self, error: RuntimeError) -> None:
-        if not any(text in f"{type(error).__name__}: {error}" for text in OUT_OF_MEMORY):
+        if not is_out_of_memory(error):
             raise error
         if self.rows == 1:
             raise UserError(

@@ -18,6 +18,7 @@ from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.out_of_memory import is_out_of_memory
 
 logger = logging.getLogger("feature_sensitivity")
 
@@ -63,7 +64,7 @@ def job(log_path: Path, title: str) -> Iterator[None]:
         logger.error("interrupted; the same command continues from here")
         sys.exit(130)
     except Exception as error:
-        if type(error).__name__ == "OutOfMemoryError":  # torch's, which this module does without
+        if is_out_of_memory(error):
             logger.error("memory ran out; free some, or write a smaller batch_size (%s)", error)
             sys.exit(1)
         logger.exception("stopped by a bug in the program; please report it with this log", extra=ONLY_IN_LOG)

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import torch
 
@@ -23,7 +23,7 @@ _held: list[IO[str]] = []
 def best_device() -> torch.device:
     """Set up the visible CUDA device on which the fewest other jobs of this user run, or else the CPU, and log which.
 
-    As :func:`make_exact` says, float32 means float32 on it.
+    As :func:`make_exact` says, results are exact and reproducible on it.
     """
     make_exact()
     if torch.cuda.is_available():
@@ -44,10 +44,22 @@ def best_device() -> torch.device:
 
 
 def make_exact() -> None:
-    """Switch TensorFloat-32 off, so that float32 means float32 on a GPU, too, and let cuDNN be deterministic."""
-    torch.backends.cuda.matmul.allow_tf32 = False
+    """Let float32 mean float32 on a GPU, too, and the same computation give the same bits, whatever was set before.
+
+    TensorFloat-32 is off, and so are the choice of algorithms by time and kernels of attention that add in any order.
+    """
+    torch.set_float32_matmul_precision("highest")
     torch.backends.cudnn.allow_tf32 = False
+    # Whoever set a precision for all of PyTorch or cuDNN set it for operations that have none of their own.
+    backends: Any = torch.backends  # whose types lack these
+    for operations in (backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn):
+        operations.fp32_precision = "ieee"
+    torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
+    if torch.cuda.is_available():
+        torch.backends.cuda.enable_flash_sdp(False)
+        torch.backends.cuda.enable_mem_efficient_sdp(False)
+        torch.backends.cuda.enable_cudnn_sdp(False)
 
 
 def take_free_device(names: Sequence[str], folder: Path) -> int:

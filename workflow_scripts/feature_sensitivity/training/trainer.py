@@ -160,6 +160,10 @@ def _called(
     """Return what computes the network's logits, in float32, as the settings say."""
     call: Callable[[Tensor], Tensor] = network
     if settings.compile:
+        from torch._inductor import config as compiler
+
+        # Otherwise it chooses kernels by their time on a GPU, and a run that is continued may round differently.
+        compiler.deterministic = True
         # Only the last batch of an epoch has another shape, so each shape is compiled for itself.
         call = torch.compile(network, dynamic=False)
     elif in_threads:
