@@ -483,7 +483,9 @@ def test_a_network_that_is_not_finite_is_reported(network: Classifier, images: T
         measure(network, images, settings())
 
 
-def test_too_little_memory_for_one_image_is_reported(network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch):
+def test_too_little_memory_for_one_image_is_reported(
+    network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
+):
     def starve(task, states):
         raise torch.OutOfMemoryError
 
