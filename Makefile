@@ -41,7 +41,8 @@ lock:
 	    { printf '%s\n' "# Written by make lock, from envs/pip/$$set.in." 'channels: [conda-forge]' dependencies: \
 	    '  - python=3.11' '  - pip' '  - pip:'; echo "$$pins" | sed 's/.*/      - "&"/'; } > envs/$$set.yaml; done
 
-# Kills, full disks and bad inputs at the rules of all and of studies: an hour or more. The same command continues where it was stopped.
+# Kills, full disks and bad inputs at the rules of all and of studies: an hour or more. The same command continues where
+# it was stopped.
 TORTURE ?= results/torture
 torture: .venv/run
 	$(BIN)/python tests/support/faults.py $(TORTURE)

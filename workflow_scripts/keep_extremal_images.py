@@ -112,8 +112,8 @@ def compare(
 ) -> None:
     """Compare reproduced extrema with the measured ones; :class:`UserError` where another network was measured.
 
-    On the device and with the batch size of the measurement they are bit-equal. Elsewhere rounding differs, the
-    sign of a gradient amplifies it, and an extremum may be another one (docs/method.md), which is logged.
+    On the device and with the batch size of the measurement they are bit-equal. Elsewhere rounding differs, the sign of
+    a gradient amplifies it, and an extremum may be another one (docs/method.md), which is logged.
     """
     rows = np.searchsorted(file.image_index, index)
     columns = [int(np.flatnonzero(file.feature_index == feature)[0]) for feature in features]

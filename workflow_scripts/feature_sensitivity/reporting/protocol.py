@@ -16,7 +16,6 @@ Settings = Mapping[str, Any]
 SCHEDULES = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}
 """How step sizes go on from the first, by the config's ``schedule``."""
 
-
 INTERVALS = "95 % Wilson intervals"
 """Of the accuracies of a single network."""
 
