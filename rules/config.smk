@@ -9,7 +9,6 @@ from snakemake.utils import update_config
 
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.differences import differences
-from feature_sensitivity.config.measures import MEASURES
 from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.replicates import model_of
@@ -93,24 +92,6 @@ CONSTRUCTED = [
     if config["datasets"][dataset]["source"] == "construction"
 ]
 FETCHED = [dataset for dataset in used_datasets(config) if dataset not in CONSTRUCTED]
-
-# Measures with a figure of their own, and its title.
-DRAWN_MEASURES = {
-    "used_share": "What an attack on the classifier uses of each feature",
-    "linearity": "How linear each feature is in the ball",
-}
-DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASURES)]
-
-# What the page at a glance links to; `all` makes each.
-OVERVIEW_LINKS = {
-    "What each verdict rests on": "claims.html",
-    "Accuracy and sensitivity of each model": "summary.html",
-    "Useful and robust features": "feature_counts.html",
-    **{DRAWN_MEASURES[name]: f"figures/{name}.svg" for name in DRAWN},
-    "Accuracy against sensitivity": "figures/accuracy_against_sensitivity.svg",
-    "Every feature, to look at": "explorer.html",
-    "Every measure of every feature": "features.csv",
-}
 
 
 def changed_in_protocol():

@@ -1,4 +1,12 @@
+from feature_sensitivity.config.measures import MEASURES
 from feature_sensitivity.reporting import protocol
+
+# Measures with a figure of their own, and its title.
+DRAWN_MEASURES = {
+    "used_share": "What an attack on the classifier uses of each feature",
+    "linearity": "How linear each feature is in the ball",
+}
+DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASURES)]
 
 
 rule plot_accuracy:

@@ -1,5 +1,16 @@
 from feature_sensitivity.reporting import protocol
 
+# What the page at a glance links to; `all` makes each.
+OVERVIEW_LINKS = {
+    "What each verdict rests on": "claims.html",
+    "Accuracy and sensitivity of each model": "summary.html",
+    "Useful and robust features": "feature_counts.html",
+    **{DRAWN_MEASURES[name]: f"figures/{name}.svg" for name in DRAWN},
+    "Accuracy against sensitivity": "figures/accuracy_against_sensitivity.svg",
+    "Every feature, to look at": "explorer.html",
+    "Every measure of every feature": "features.csv",
+}
+
 
 rule derive_measures:
     input:
