@@ -61,7 +61,8 @@ def checkpoint_identity(replicate):
         found |= {key: [float(number) for number in own[key]] for key in own}
     if replicate in IMPORTED:
         weights = settings.get("weights")
-        return {**found, "weights": {"file": weights} if weights else None}
+        # As the file's path is kept: ./weights.pt as weights.pt.
+        return {**found, "weights": {"file": str(Path(weights))} if weights else None}
     attack = config["adversarial_training"] if replicate in ADVERSARIAL else None
     training = TrainingSettings.from_config(
         config["training"], attack, seed=seed_of(replicate, config["seeds"])

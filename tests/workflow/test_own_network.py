@@ -38,7 +38,7 @@ def own(workflow: Path) -> Path:
 
 
 def write_entries(folder: Path, *, layer: str) -> None:
-    entry = {"dataset": "digits", "weights": "weights.pt", "architecture": {"name": "nets.py:small", "channels": 5}}
+    entry = {"dataset": "digits", "weights": "./weights.pt", "architecture": {"name": "nets.py:small", "channels": 5}}
     models = {"mine": entry, "map": {**entry, "layer": layer, "positions": "3,0"}}
     config = folder / "tests/config_tiny.yaml"
     original = config.read_text().partition("\nmodels:")[0]
