@@ -26,6 +26,19 @@ def test_one_sensitivity_of_the_paper_costs_what_it_should():
     assert flop == pytest.approx(0.75 * 2.3e16, rel=0.02)
 
 
+def test_a_shard_costs_its_part_and_studies_have_none():
+    sharded = {**PAPER, "sensitivity": {**PAPER["sensitivity"], "shards": 8}}
+    wildcards = {"model": "normal", "eps": "0.08", "protocol": "paper"}
+
+    def ratio(rule: str) -> float:
+        return job_flop(rule, wildcards, PAPER) / job_flop(rule, wildcards, sharded)
+
+    assert ratio("measure_sensitivity") == pytest.approx(8)
+    assert ratio("measure_sensitivity_l2") == ratio("measure_sensitivity_by_protocol") == 1
+    l2, linf = (job_flop(f"measure_sensitivity{suffix}", wildcards, PAPER) for suffix in ("_l2", ""))
+    assert l2 == pytest.approx(linf * 64 / 512)
+
+
 @pytest.mark.parametrize("name", ["resnet18", "preactresnet18", "resnet50", "wideresnet-16-1", "wideresnet-22-4"])
 @pytest.mark.parametrize("size", [32, 12])
 def test_a_built_in_network_costs_what_torch_counts(name: str, size: int):

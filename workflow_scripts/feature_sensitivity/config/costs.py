@@ -132,11 +132,11 @@ def accuracy_steps(job: Job) -> float:
 
 
 def measure_sensitivity(job: Job) -> float:
-    """Return the cost of the attacks on every feature, up and down, at one epsilon."""
+    """Return the cost of the attacks on every feature, up and down, at one epsilon, on the images of one shard."""
     settings = sensitivity_settings_of(job.config, model_of(job.wildcards.get("model", "")))
     rows = settings["images"] * n_measured(job, settings["features"]) * 2 * settings["restarts"]
     share = 1.0 if settings["momentum"] else SHARE_AFTER_DROPPING
-    return rows * settings["steps"] * job.attack_step * share
+    return rows * settings["steps"] * job.attack_step * share / settings["shards"]
 
 
 def measure_attacked_features(job: Job) -> float:

@@ -11,5 +11,6 @@ def measure_accuracy_l2(job: Job) -> float:
 
 
 def measure_sensitivity_l2(job: Job) -> float:
-    """Return the cost of the protocol's attacks on features, on the study's images."""
-    return measure_sensitivity(job) * job.config["studies"]["norms"]["images"] / job.config["sensitivity"]["images"]
+    """Return the cost of the protocol's attacks on features, on the study's images in one shard."""
+    changed = {**job.config["sensitivity"], "images": job.config["studies"]["norms"]["images"], "shards": 1}
+    return measure_sensitivity(Job(wildcards=job.wildcards, config={**job.config, "sensitivity": changed}))
