@@ -68,7 +68,7 @@ rule plot_sensitivity:
         models=MODELS,
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
-        spread=protocol.spread("lines, with bands and bars", several_seeds()),
+        spread=protocol.spread("lines, with bands", several_seeds()),
         pooled=protocol.pooled(several_seeds()),
     message:
         "Figure 2: histograms of the features' sensitivities."

@@ -128,7 +128,7 @@ def test_more_models_than_colours_have_rows_in_figure_2():
     np.testing.assert_allclose(medians, [(i + 1) / 2 for i in range(len(models))])
     assert numbers.groupby("model").n_features.sum().tolist() == [21] * len(models)
     assert marks(models, spread="a band", pooled="of 2 seeds").endswith("95 %; of 2 seeds")
-    assert marks(models[:2], spread="a band", pooled="of 2 seeds") == "vertical lines: means; a band"
+    assert marks(models[:2], spread="a band", pooled="of 2 seeds").endswith("it; vertical lines: means; a band")
 
 
 def test_figure_2_counts_features_in_whole_numbers():
@@ -138,6 +138,15 @@ def test_figure_2_counts_features_in_whole_numbers():
     assert all(tick == round(tick) for tick in figure.axes[0].get_yticks())
 
 
+def test_figure_2_leaves_out_a_feature_far_beyond_all_others_and_says_so():
+    values = {("normal", "0.1"): np.linspace(0, 1, 200), ("other", "0.1"): np.append(np.linspace(0, 0.1, 199), 5)}
+    figure, numbers = sensitivity_figure(values, models=["normal", "other"], epsilons={"0.1": "0.1"}, caption="")
+    (axes,) = figure.axes
+    assert axes.get_xlim() == pytest.approx((0, 1.3 * 0.99))
+    assert [text.get_text() for text in axes.texts] == ["largest: 5 \N{RIGHTWARDS ARROW}"]
+    assert numbers.groupby("model").n_features.sum().tolist() == [200, 200]
+
+
 def test_figure_2_shows_mean_counts_and_their_spread():
     values = {("normal", "0.1"): np.array([0.1, 0.1, 0.9]), ("normal_seed1", "0.1"): np.array([0.1, 0.9, 0.9])}
     figure, numbers = sensitivity_figure(values, models=["normal"], epsilons={"0.1": "0.1"}, caption="")
@@ -145,15 +154,15 @@ def test_figure_2_shows_mean_counts_and_their_spread():
     assert numbers.n_features.sum() == 3
     ends = numbers.iloc[[0, -1]]
     assert not ends.bin_low.duplicated().any()
-    filled = numbers[numbers.n_features > 0]
-    assert filled.n_features.tolist() == [1.5, 1.5]
-    np.testing.assert_allclose(filled.n_features_seed_std, np.sqrt(0.5))
-    band, line = (patch.get_data() for patch in figure.axes[0].patches)
+    occupied = numbers[numbers.n_features > 0]
+    assert occupied.n_features.tolist() == [1.5, 1.5]
+    np.testing.assert_allclose(occupied.n_features_seed_std, np.sqrt(0.5))
+    filled, curve, around_mean = figure.axes[0].patches
+    band, line = filled.get_data(), curve.get_data()
     np.testing.assert_allclose(band.values - line.values, numbers.n_features_seed_std)
     np.testing.assert_allclose(line.values - band.baseline, numbers.n_features_seed_std)
     # The means are 1.1 / 3 and 1.9 / 3: apart by 0.8 / 3, so their standard deviation is that over sqrt(2).
-    (bar,) = figure.axes[0].containers[0].lines[2][0].get_segments()
-    assert np.ptp(bar[:, 0]) == pytest.approx(2 * 0.8 / 3 / np.sqrt(2))
+    assert around_mean.get_width() == pytest.approx(2 * 0.8 / 3 / np.sqrt(2))
 
 
 def test_learning_curves_and_quantiles_have_a_band_for_each_model():

@@ -18,6 +18,9 @@ from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, 
 
 Floats = NDArray[np.floating]
 
+FAR = 1.3
+"""Times the 99th percentile: what lies beyond is left out of the picture."""
+
 
 def sensitivity_figure(
     sensitivities: Mapping[tuple[str, str], Floats],
@@ -28,9 +31,9 @@ def sensitivity_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw histograms of feature sensitivities, a panel for each epsilon; return also their numbers.
 
-    With several seeds a histogram is the mean of theirs; a band shows the standard deviation over them, and so does
-    a bar across the line of the mean. More models than there are colours have boxes, each in a row, in place of
-    histograms; boxes take the features of all seeds together.
+    The bins of each model are as wide as suits its distribution. With several seeds a histogram is the mean of
+    theirs, a line is the mean over them, and bands are standard deviations. More models than there are colours have
+    boxes, each in a row, in place of histograms; boxes take the features of all seeds together.
 
     Args:
         sensitivities: (replicate, epsilon) to values [n_features].
@@ -44,13 +47,13 @@ def sensitivity_figure(
         figure, panels = row_panels(models, len(epsilons), share_x=False) if in_rows else panel_grid(len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
             panel = {name: values for (name, at), values in sensitivities.items() if at == epsilon}
-            edges = _bin_edges(list(panel.values()))
-            counts = _counts(panel, edges, epsilon)
+            counts = pd.concat([_counts(_replicates(panel, model), epsilon) for model in models], ignore_index=True)
             numbers.append(counts)
             if in_rows:
                 draw_boxes(axes, feature_quantiles(_features(panel, epsilon)), models)
             else:
-                _draw_histograms(axes, panel, counts, edges, models)
+                _draw_histograms(axes, panel, counts, models)
+                _leave_out_far_features(axes, panel, models)
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("sensitivity")
         if not in_rows:
@@ -66,7 +69,7 @@ def marks(models: Sequence[str], *, spread: str, pooled: str) -> str:
     """
     if len(models) > MOST_CURVES:
         return joined("boxes: the middle half of the features and their median; whiskers from 5 to 95 %", pooled)
-    return joined("vertical lines: means", spread)
+    return joined("bins of each model as wide as suits it", "vertical lines: means", spread)
 
 
 def _features(panel: Mapping[str, Floats], epsilon: str) -> pd.DataFrame:
@@ -76,20 +79,24 @@ def _features(panel: Mapping[str, Floats], epsilon: str) -> pd.DataFrame:
     )
 
 
-def _draw_histograms(
-    axes: Axes, panel: Mapping[str, Floats], counts: pd.DataFrame, edges: Floats, models: Sequence[str]
-) -> None:
+def _replicates(panel: Mapping[str, Floats], model: str) -> Mapping[str, Floats]:
+    """Return the values [n_features] of each replicate of a model, by its name."""
+    return {name: values for name, values in panel.items() if model_of(name) == model}
+
+
+def _draw_histograms(axes: Axes, panel: Mapping[str, Floats], counts: pd.DataFrame, models: Sequence[str]) -> None:
     for number, model in enumerate(models):
-        means = [float(values.mean()) for name, values in panel.items() if model_of(name) == model]
-        _draw_histogram(axes, counts[counts.model == model], edges, number=number, label=model)
-        _draw_mean(axes, means, number=number)
+        _draw_histogram(axes, counts[counts.model == model], number=number, label=model)
+        _draw_mean(axes, [float(values.mean()) for values in _replicates(panel, model).values()], number=number)
+    axes.set_xlim(left=0)
     axes.set_ylabel("features")
     axes.yaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _draw_histogram(axes: Axes, rows: pd.DataFrame, edges: Floats, *, number: int, label: str) -> None:
+def _draw_histogram(axes: Axes, rows: pd.DataFrame, *, number: int, label: str) -> None:
     """Draw a histogram, filled from 0; with several seeds what is filled is the standard deviation around it."""
     color, line = line_style(number)["color"], line_style(number)["linestyle"]
+    edges = [*rows.bin_low, rows.bin_high.iloc[-1]]
     height = rows.n_features.to_numpy()
     low, high = np.zeros(len(height)), height
     if "n_seeds" in rows:
@@ -100,18 +107,29 @@ def _draw_histogram(axes: Axes, rows: pd.DataFrame, edges: Floats, *, number: in
 
 
 def _draw_mean(axes: Axes, means: Sequence[float], *, number: int) -> None:
-    """Draw a vertical line at the mean over seeds, and across it a bar of their standard deviation."""
+    """Draw a vertical line at the mean over seeds, and around it a band of their standard deviation."""
     color, line = line_style(number)["color"], line_style(number)["linestyle"]
     middle = float(np.mean(means))
     axes.axvline(middle, color=color, linestyle=line, linewidth=0.8)
     if len(means) > 1:
-        # Near the top, each model's a little lower than the last's.
-        top, std = 0.97 - 0.04 * number, float(np.std(means, ddof=1))
-        axes.errorbar(middle, top, xerr=std, color=color, capsize=2, fmt="none", transform=axes.get_xaxis_transform())
+        std = float(np.std(means, ddof=1))
+        axes.axvspan(middle - std, middle + std, color=color, alpha=0.25, linewidth=0)
 
 
-def _counts(panel: Mapping[str, Floats], edges: Floats, epsilon: str) -> pd.DataFrame:
-    """Return the features in each bin, a row for each model and bin; ``panel`` is replicate to values [n_features]."""
+def _leave_out_far_features(axes: Axes, panel: Mapping[str, Floats], models: Sequence[str]) -> None:
+    """End the axis near the 99th percentile where a few features lie so far beyond that they would squeeze the rest."""
+    features = [np.concatenate(list(_replicates(panel, model).values())) for model in models]
+    largest = max(float(values.max()) for values in features)
+    end = FAR * max(float(np.quantile(values, 0.99)) for values in features)
+    if largest > end > 0:
+        axes.set_xlim(right=end)
+        text = f"largest: {largest:.3g} \N{RIGHTWARDS ARROW}"
+        axes.text(0.99, 0.9, text, ha="right", fontsize=7, transform=axes.transAxes)
+
+
+def _counts(replicates: Mapping[str, Floats], epsilon: str) -> pd.DataFrame:
+    """Return the features in each bin, a row for each bin; ``replicates`` are the values [n_features] of one model."""
+    edges = _bin_edges(np.concatenate(list(replicates.values())))
     frames = [
         pd.DataFrame(
             {
@@ -122,13 +140,13 @@ def _counts(panel: Mapping[str, Floats], edges: Floats, epsilon: str) -> pd.Data
                 "n_features": np.histogram(values, edges)[0],
             }
         )
-        for name, values in panel.items()
+        for name, values in replicates.items()
     ]
     return over_seeds(pd.concat(frames, ignore_index=True), by=["bin_low"], numbers=["n_features"])
 
 
-def _bin_edges(samples: Sequence[Floats]) -> Floats:
-    """Return bins from 0 that suit the narrowest of the samples and cover all of them, at most 80."""
-    high = max(float(values.max()) for values in samples) or 1.0
-    widths = [np.diff(np.histogram_bin_edges(values, "auto"))[0] for values in samples]
-    return np.linspace(0, high, int(np.clip(high / max(min(widths), 1e-12), 5, 80)) + 1)
+def _bin_edges(values: Floats) -> Floats:
+    """Return bins from 0 that suit the values and cover them, at most 80."""
+    high = float(values.max()) or 1.0
+    width = np.diff(np.histogram_bin_edges(values, "auto"))[0]
+    return np.linspace(0, high, int(np.clip(high / max(width, 1e-12), 5, 80)) + 1)
