@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.runtime.files import whole_file
 
 # Okabe and Ito's (2008) palette, in an order that also differs in lightness, with a marker and a line for each.
@@ -110,6 +111,11 @@ def line_style(number: int) -> dict[str, Any]:
         "marker": MARKERS[(number + turn) % len(MARKERS)],
         "linestyle": LINES[(number + turn) % len(LINES)],
     }
+
+
+def protocol_number(name: str) -> int:
+    """Return the number of the curves of an attack protocol: one of the last, which models get only in large runs."""
+    return len(COLORS) - len(PROTOCOLS) + list(PROTOCOLS).index(name)
 
 
 def numbered_style(number: int, n_models: int) -> dict[str, Any]:

@@ -11,9 +11,12 @@ from matplotlib.ticker import NullLocator
 
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import in_both_units, own_unit
-from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style
+from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style, protocol_number
 from feature_sensitivity.studies.convergence.attacks import CONSTANT, DECREASING
 from feature_sensitivity.studies.study import Study, percent, percents
+
+CURVES = {CONSTANT: ("constant steps", "paper"), DECREASING: ("decreasing steps", "fast")}
+"""The label of each curve, and the protocol with steps of its kind, whose colour it has."""
 
 TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -45,20 +48,28 @@ def answer(frame: pd.DataFrame) -> str:
 
 
 def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
-    """Draw mean movement relative to the paper's against gradient evaluations, a panel for each model and epsilon."""
+    """Draw mean movement relative to the paper's against gradient evaluations, a panel for each model and epsilon.
+
+    A row has the epsilons of a model, all panels of an epsilon one scale; with a single epsilon it has two models.
+    """
     epsilons = sorted(frame.epsilon.unique())
+    columns = len(epsilons) if len(epsilons) > 1 else min(2, len(models))
+    n_panels = len(models) * len(epsilons)
+    n_rows = -(-n_panels // columns)
     with mpl.rc_context(STYLE):
-        size = max(2.4 * len(epsilons) + 0.4, 5.0), 2.0 * len(models) + 1.1
-        figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(len(models), len(epsilons), squeeze=False, sharex=True)
-        for (row, model), (column, epsilon) in product(enumerate(models), enumerate(epsilons)):
+        figure = Figure(figsize=(max(2.4 * columns + 0.4, 5.0), 2.0 * n_rows + 1.1), layout="constrained")
+        grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey="col" if len(epsilons) > 1 else True)
+        for axes, (model, epsilon) in zip(grid.flat, product(models, epsilons), strict=False):
             rows = frame[(frame.model == model) & (frame.epsilon == epsilon)]
-            _draw(grid[row, column], rows)
-            grid[row, column].set_title(f"{model}, $\\epsilon$ = {in_both_units(rows.to_dict('records'))}", fontsize=8)
+            _draw(axes, rows)
+            axes.set_title(f"{model}, $\\epsilon$ = {in_both_units(rows.to_dict('records'))}", fontsize=8)
+        for axes in grid.flat[n_panels:]:
+            axes.set_visible(False)
         ticks = [n for n in TICKS if frame.gradient_evaluations.min() <= n <= _curves(frame).gradient_evaluations.max()]
-        for axes in grid[-1]:
+        for axes in grid.flat[n_panels - columns : n_panels]:
             axes.set_xticks(ticks, [str(n) for n in ticks])
             axes.xaxis.set_minor_locator(NullLocator())
+            axes.tick_params(labelbottom=True)
             axes.set_xlabel("gradient evaluations")
         figure.supylabel("mean movement, relative to the paper's protocol", fontsize=9)
         add_legend(figure, grid[0, 0], title="attack", columns=None if len(epsilons) > 2 else 3)
@@ -70,14 +81,14 @@ def _draw(axes: Axes, rows: pd.DataFrame) -> None:
     """Draw a panel: two curves, a marker for each protocol, and a line at the best known movement."""
     paper = rows[rows.attack == "paper"].mean_movement.iloc[0]
     best = (rows.mean_movement / rows.share_of_best).median()
-    for number, (name, label) in enumerate({CONSTANT: "constant steps", DECREASING: "decreasing steps"}.items()):
+    for name, (label, like) in CURVES.items():
         curve = rows[rows.attack == name].sort_values("gradient_evaluations")
-        style = {**line_style(number), "marker": "."}
+        style = {**line_style(protocol_number(like)), "marker": "."}
         axes.plot(curve.gradient_evaluations, curve.mean_movement / paper, label=label, **style)
-    for number, name in enumerate(PROTOCOLS):
+    for name in PROTOCOLS:
         point = rows[rows.attack == name]
-        style = {**line_style(number + 2), "linestyle": "", "markersize": 7, "markeredgecolor": "black", "zorder": 3}
-        axes.plot(point.gradient_evaluations, point.mean_movement / paper, label=name, **style)
+        style = {**line_style(protocol_number(name)), "linestyle": "", "markersize": 7, "markeredgecolor": "black"}
+        axes.plot(point.gradient_evaluations, point.mean_movement / paper, label=name, zorder=3, **style)
     axes.axhline(best / paper, color="black", linestyle=":", linewidth=1, label="best known")
     axes.set_xscale("log")
 
