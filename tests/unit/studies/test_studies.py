@@ -201,11 +201,25 @@ def test_convergence_states_what_each_protocol_reaches():
 def test_the_strength_of_the_attack_names_the_verdicts_that_change():
     answer = STUDIES["attack_strength"].answer(attack_strength())
     assert "depends on the protocol for S4 (paper: reproduced, fast: reproduced, strong: not reproduced)." in answer
-    assert "At epsilon 0.2 the mean sensitivities of normal / robust_dataset are: paper 1 (0.9-1.1)" in answer
-    assert "strong 1.5 (1.4-1.6)." in answer
-    table = STUDIES["attack_strength"].table(attack_strength()).set_index("quantity")
-    assert table.loc["claim S4"].tolist() == ["reproduced", "reproduced", "not reproduced", ""]
-    assert table.loc["accuracy, normal, epsilon 0.2", "apgd"] == "30.0 (20.0-40.0) %"
+    assert "At epsilon 0.2 the mean sensitivities of normal / robust_dataset are: paper 1.00 (0.90-1.10)" in answer
+    assert "strong 1.50 (1.40-1.60)." in answer
+    frame = in_unit(attack_strength(), "standardized")
+    assert STUDIES["attack_strength"].table(frame).to_dict("records")[1] == {
+        "claim": "S4",
+        "paper": "reproduced",
+        "fast": "reproduced",
+        "strong": "not reproduced",
+    }
+    blocks = list(STUDIES["attack_strength"].details(frame))
+    tables = {
+        heading.text: numbers.set_index(["model", "epsilon"])
+        for heading, numbers in zip(blocks[::2], blocks[1::2], strict=True)
+    }
+    assert list(tables["Mean sensitivity / paper's"].columns) == ["fast", "strong"]
+    accuracy = tables["Accuracy"].loc[("normal", "0.2 (10.2/255)")]
+    assert accuracy.to_dict() == dict.fromkeys(["paper", "fast", "strong"], "50.0 (40.0-60.0) %") | {
+        "apgd": "30.0 (20.0-40.0) %"
+    }
 
 
 def test_the_strength_of_the_attack_does_without_the_models_of_the_crossing(tmp_path: Path):

@@ -1,12 +1,12 @@
 """What a study consists of, and how its shares are written."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.reporting.documents import Document, Note
+from feature_sensitivity.reporting.documents import Block, Document, Note
 
 NOTHING = "No numbers: the log of the rule that measures them says what this run's networks lack for it."
 """In place of the answer, where a table has no rows."""
@@ -17,7 +17,7 @@ class Study:
     """``table``, ``answer`` and ``figure`` take the study's CSV; ``figure`` also the models in order and a caption.
 
     ``texts`` and ``numbers`` are the columns of the CSV that they use. ``may_be_empty``: it has
-    no rows where a network lacks what the study needs.
+    no rows where a network lacks what the study needs. ``details`` follow the table.
     """
 
     title: str
@@ -28,10 +28,13 @@ class Study:
     texts: Sequence[str]
     numbers: Sequence[str]
     may_be_empty: bool = False
+    details: Callable[[pd.DataFrame], Iterable[Block]] = lambda frame: ()
 
     def document(self, frame: pd.DataFrame, *, protocol: str) -> Document:
         """Return the question, the answer and the table; ``protocol`` states the settings."""
-        found = [f"**{self.answer(frame)}**", self.table(frame)] if len(frame) else [f"**{NOTHING}**"]
+        if frame.empty:
+            return Document(self.title, [self.question, f"**{NOTHING}**", Note(protocol)])
+        found = [f"**{self.answer(frame)}**", self.table(frame), *self.details(frame)]
         return Document(self.title, [self.question, *found, Note(protocol)])
 
 

@@ -1,6 +1,7 @@
 """The strength of the attack: table, answer, figure."""
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import matplotlib as mpl
@@ -9,16 +10,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.config.protocols import PROTOCOLS
-from feature_sensitivity.config.units import own_unit
+from feature_sensitivity.config.units import in_both_units, own_unit
+from feature_sensitivity.reporting.documents import Block, Heading
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import (
-    COLORS,
     STYLE,
     add_caption,
     add_legend,
     draw_curve,
     line_style,
     panel_grid,
+    protocol_number,
 )
 from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
 from feature_sensitivity.studies.attack_strength.settings import WEAKEST
@@ -28,33 +30,41 @@ STRONGEST = "strong"
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the verdict of every claim, and below the numbers, with a column for each protocol and for Auto-PGD."""
-    shown = frame.assign(
-        quantity=[_quantity(row) for row in frame.to_dict("records")],
-        shown=[_shown(row) for row in frame.to_dict("records")],
-    )
-    order = {kind: number for number, kind in enumerate((CLAIM, RATIO, MOVEMENT, ACCURACY, SENSITIVITY))}
-    quantities = shown.sort_values("kind", key=lambda kinds: kinds.map(order), kind="stable").quantity.unique()
-    wide = shown.pivot(index="quantity", columns="protocol", values="shown")
-    return wide.loc[quantities, frame.protocol.unique()].fillna("").rename_axis(columns=None).reset_index()
+    """Return the verdict of every claim under each protocol."""
+    claims = frame[frame.kind == CLAIM]
+    return _by_protocol(claims.assign(claim=claims["name"], shown=claims.verdict), ["claim"])
 
 
-def _quantity(row: Mapping[Any, Any]) -> str:
-    if row["kind"] == CLAIM:
-        return f"claim {row['name']}"
-    return f"{row['kind']}, {row['name']}, epsilon {own_unit(row)}"
+def details(frame: pd.DataFrame) -> Iterator[Block]:
+    """Yield a table of each kind of number, with a column for each protocol, and for Auto-PGD with the accuracies."""
+    for kind in (RATIO, MOVEMENT, ACCURACY, SENSITIVITY):
+        rows = frame[frame.kind == kind]
+        if kind == MOVEMENT:
+            rows = rows[rows.protocol != WEAKEST]  # 1 by definition
+        if len(rows):
+            records = rows.to_dict("records")
+            epsilons = [in_both_units([row]) for row in records]
+            shown = rows.assign(model=rows["name"], epsilon=epsilons, shown=[_shown(row) for row in records])
+            yield Heading(f"{kind[0].upper()}{kind[1:]}")
+            yield _by_protocol(shown, ["model", "epsilon"])
+
+
+def _by_protocol(shown: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """Return column ``shown`` as text in a column for each protocol, with rows in the order of ``shown``."""
+    column = shown.set_index([*keys, "protocol"]).shown
+    return column.unstack("protocol", fill_value="", sort=False).rename_axis(columns=None).reset_index()
 
 
 def _shown(row: Mapping[Any, Any]) -> str:
-    if row["kind"] == CLAIM:
-        return str(row["verdict"])
     if row["kind"] == ACCURACY:
         return f"{percent(row['value'])} ({percent(row['ci_low'])}-{percent(row['ci_high'])}) %"
     return _with_interval(row)
 
 
 def _with_interval(row: Mapping[Any, Any]) -> str:
-    return f"{row['value']:.3g} ({row['ci_low']:.3g}-{row['ci_high']:.3g})"
+    """Return a number and its interval with as many decimals as give the number three digits."""
+    decimals = max(0, 2 - math.floor(math.log10(abs(row["value"])))) if row["value"] else 2
+    return "{:.{n}f} ({:.{n}f}-{:.{n}f})".format(row["value"], row["ci_low"], row["ci_high"], n=decimals)
 
 
 def answer(frame: pd.DataFrame) -> str:
@@ -125,8 +135,8 @@ def _draw_accuracy(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> No
 
 
 def _draw_ratio(axes: Axes, ratios: pd.DataFrame) -> None:
-    for number, protocol in enumerate(PROTOCOLS):
-        _draw(axes, ratios[ratios.protocol == protocol], number=number + len(COLORS) // 2, label=protocol)
+    for protocol in PROTOCOLS:
+        _draw(axes, ratios[ratios.protocol == protocol], number=protocol_number(protocol), label=protocol)
     axes.legend(fontsize=7)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel(f"mean sensitivity,\n{ratios['name'].iloc[0]}")
@@ -149,6 +159,7 @@ STUDY = Study(
     title="The strength of the attack",
     question="Which of the paper's conclusions survive a stronger attack?",
     table=table,
+    details=details,
     answer=answer,
     figure=figure,
     texts=("protocol", "kind", "name", "verdict"),
