@@ -6,6 +6,7 @@ from typing import Any
 
 from feature_sensitivity.data.dataset_file import join_splits, read_split, read_standardization, write_dataset
 from feature_sensitivity.data.split import Source
+from feature_sensitivity.reporting.protocol import after_first_step
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.files import sha256_of_file
 
@@ -26,7 +27,8 @@ def gather_dataset(
     early = f", fewer where the relative distance fell to {source['tolerance']}" if source["tolerance"] else ""
     description = (
         f"constructed after Ilyas et al. (2019) from model {source['teacher']}: {source['steps']} steps of "
-        f"l2 length {source['step_size']}{early}; mean relative representation distance {distance:.3f}"
+        f"l2 length {source['step_size']}{after_first_step(source)}{early}; "
+        f"mean relative representation distance {distance:.3f}"
     )
     write_dataset(
         output, Source({"train": split}, description, sha256_of_file(teacher)), standardization, settings=settings

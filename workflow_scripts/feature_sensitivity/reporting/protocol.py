@@ -5,11 +5,11 @@ neither torch nor numpy nor matplotlib, so that reading the Snakefile stays fast
 number of images, is in ``samples``.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.config.units import UNIT_TITLES
 
 Settings = Mapping[str, Any]
 
@@ -56,9 +56,12 @@ def training(settings: Settings, adversarial: Settings) -> str:
     return (
         f"momentum SGD, {settings['epochs']} epochs, batch {settings['batch_size']}, learning rate "
         f"{settings['learning_rate']} ({settings['schedule']}), weight decay {settings['weight_decay']:g}, "
-        f"{augmentation}; adversarial training attacks every batch by {adversarial['norm']} PGD with epsilon "
-        f"{adversarial['epsilon']}, {_steps(adversarial)}"
+        f"{augmentation}; adversarial training attacks every batch by {_adversary(adversarial, adversarial['epsilon'])}"
     )
+
+
+def _adversary(adversarial: Settings, epsilon: str) -> str:
+    return f"{adversarial['norm']} PGD with epsilon {epsilon}, {_steps(adversarial)}"
 
 
 def spread(shown: str, seeds: str) -> str:
@@ -86,7 +89,10 @@ def accuracy_bars(seeds: str, single: Collection[str]) -> str:
 
 def summary_spread(seeds: str, single: Collection[str]) -> str:
     """Return what follows each accuracy in the summary: its interval, or its spread over seeds."""
-    return f"{_accuracy_spread('with ±', seeds, single)}; other columns: the mean" if seeds else INTERVALS
+    if not seeds:
+        return INTERVALS
+    same = "all on the same test images, whose sampling error it leaves out"
+    return f"{_accuracy_spread('with ±', seeds, single)}, {same}; other columns: the mean"
 
 
 def _accuracy_spread(shown: str, seeds: str, single: Collection[str]) -> str:
@@ -111,41 +117,29 @@ def study(name: str, config: Settings) -> str:
     own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
     attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(name, config)
     studied = f"Study: {own}. " if own else ""
-    return f"{studied}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. {_units(config)}."
-
-
-def _units(config: Settings) -> str:
-    """Return how the two units of epsilon go together, for each standardization that a model has."""
-    models_by_std: dict[float, list[str]] = {}
-    for name, entry in config["models"].items():
-        std = (entry.get("standardization") or config["standardization"])["std"]
-        models_by_std.setdefault(sum(std) / len(std), []).append(name)
-    # Constants in a file of weights are found only when it is read, so any network from elsewhere may have some.
-    by_itself = any(is_imported(entry) and "standardization" not in entry for entry in config["models"].values())
-
-    def factors(text: Callable[[float], str]) -> str:
-        several = len(models_by_std) > 1
-        found = [text(std) + (f" for {', '.join(names)}" if several else "") for std, names in models_by_std.items()]
-        found += [f"{text(1.0)} for a network that normalizes its images by itself"] if by_itself else []
-        return ", by ".join(found)
-
-    if config["epsilon_unit"] == "pixel":
-        return f"Epsilon as a share of the pixel range; for standardized units divide by {factors('{:.4f}'.format)}"
-    in_255ths = factors(lambda std: f"{255 * std:.1f}")
-    return f"Epsilon in standardized units; for 255ths of the pixel range multiply by {in_255ths}"
+    unit = UNIT_TITLES[config["epsilon_unit"]]
+    return f"{studied}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. Epsilon in {unit}."
 
 
 def _attacks(study: str, config: Settings) -> str:
-    accuracy, sensitivity = config["accuracy"], config["sensitivity"]
-    images = f"{accuracy['images'] or 'all'} test images"
+    """Return the attacks behind a study, on the classifier and on features, and their images."""
+    accuracy, sensitivity, own = config["accuracy"], config["sensitivity"], config["studies"].get(study, {})
+    attack, images = accuracy_attack(accuracy), f"{accuracy['images'] or 'all'} test images"
+    attack_on_features, feature_images = sensitivity_attack(sensitivity), f"{_n_images(sensitivity)} test images"
     if study == "error_bounds":  # the classifier is attacked in the ball of the features, on their images
         same = {key: sensitivity[key] for key in ("norm", "clip_to_pixel_box")}
-        accuracy = {**accuracy, **same, "iterate": "any", "restarts": config["studies"][study]["restarts"]}
+        attack = accuracy_attack({**accuracy, **same, "iterate": "any", "restarts": own["restarts"]})
         images = "the images of the sensitivities"
-    return (
-        f"Accuracy: {accuracy_attack(accuracy)}; {images}. "
-        f"Sensitivity: {sensitivity_attack(sensitivity)}; {_n_images(sensitivity)} test images."
-    )
+    if study == "norms":
+        both = {"norm": "linf and l2"}
+        attack, attack_on_features = accuracy_attack({**accuracy, **both}), sensitivity_attack({**sensitivity, **both})
+        feature_images += f" under linf, {own['images']} under l2"
+    if study == "definitions":
+        attack_on_features = feature_attack(sensitivity)
+    if study == "last_layer_refit":
+        images += f"; adversarial fit: {_adversary(config['adversarial_training'], own['epsilon'])}"
+    on_features = f"Sensitivity: {attack_on_features}; {feature_images}."
+    return on_features if study == "crossing" else f"Accuracy: {attack}; {images}. {on_features}"
 
 
 def _n_images(sensitivity: Settings) -> str:
@@ -166,9 +160,13 @@ def _pgd(settings: Settings, *, on: str = "", surrogate: str = "") -> str:
 
 def _steps(settings: Settings) -> str:
     """Return the number of steps and their sizes."""
+    return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{after_first_step(settings)}"
+
+
+def after_first_step(settings: Settings) -> str:
+    """Return how an attack goes on, such as `` decreasing linearly, momentum 0.5``."""
     momentum = f", momentum {settings['momentum']:g}" if settings["momentum"] else ""
-    schedule = SCHEDULES[settings["schedule"]]
-    return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{schedule}{momentum}"
+    return SCHEDULES[settings["schedule"]] + momentum
 
 
 def _pixel_box(settings: Settings) -> str:
