@@ -12,7 +12,7 @@ TITLE = "Useful and robust features"
 
 TITLES: Mapping[str, str] = {
     "robustly_useful": "robustly useful",
-    "useful_non_robust": "useful, not robust",
+    "useful_non_robust": "useful, not shown robust",
     "not_useful": "not shown useful",
 }
 """How tables and figures call each kind."""
@@ -49,4 +49,6 @@ def counts_table(counts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _count_text(row: Mapping[Any, Any], kind: str) -> str:
-    return f"{row[kind]:.3g} ({row[f'{kind}_low']:.3g} to {row[f'{kind}_high']:.3g})"
+    """Return a count, which over seeds is a mean, with its range."""
+    count, low, high = (f"{round(row[name], 1):g}" for name in (kind, f"{kind}_low", f"{kind}_high"))
+    return f"{count} ({low} to {high})"

@@ -49,6 +49,6 @@ def feature_counts_figure(
             axes.set_xlabel("% of the features")
             axes.set_xlim(0, 100)
         handles, labels = panels[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        figure.legend(handles, labels, loc="outside upper center", ncols=3, columnspacing=1)
         add_caption(figure, caption)
     return figure
