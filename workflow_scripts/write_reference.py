@@ -73,7 +73,8 @@ def write_reference(
         Section(path.read_text(encoding="utf-8"), {caption: next(shown) for caption in of_page})
         for path, of_page in zip(pages, captions, strict=True)
     )
-    texts = ("claim", "sentence", "verdict")
+    measured = sorted(benchmarks.rglob("*.tsv"))
+    texts = ("claim", "sentence", "verdict", "rule")
     verdicts = read_table(claims, texts=texts, numbers=(), finite=False)
     text = reference_page(
         title=title,
@@ -89,7 +90,7 @@ def write_reference(
         opening=opening,
         claims=verdicts,
         sections=sections,
-        costs=costs_by_rule(benchmarks, sorted(benchmarks.rglob("*.tsv"))),
+        costs=costs_by_rule(benchmarks, measured) if measured else None,
         interpretation=read_interpretation(interpretation, claims=list(verdicts.claim))
         if interpretation
         else Interpretation(),

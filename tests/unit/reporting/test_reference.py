@@ -17,7 +17,14 @@ SUMMARY = pd.DataFrame(
         "ci_high": [0.92, 0.02, 0.55],
     }
 )
-CLAIMS = pd.DataFrame({"claim": ["A1", "S1"], "sentence": ["High.", "Normal."], "verdict": ["reproduced", "undecided"]})
+CLAIMS = pd.DataFrame(
+    {
+        "claim": ["A1", "S1"],
+        "sentence": ["High.", "Normal."],
+        "verdict": ["reproduced", "undecided"],
+        "rule": ["Above 50 %.", "Not skewed."],
+    }
+)
 COSTS = pd.DataFrame(
     {
         "rule": ["train_model", "plot_accuracy"],
@@ -62,13 +69,18 @@ def test_costs_are_added_up():
     assert [cell.strip() for cell in last.strip("|").split("|")] == ["all", "3", "30.5", "-", "55.4", "-"]
 
 
+def test_a_page_without_costs_has_no_section_for_them():
+    assert "What each rule took" in page()
+    assert "What each rule took" not in page(costs=None)
+
+
 def test_what_a_person_wrote_stands_beside_the_numbers():
     published = [Published(model="normal", epsilon="0.08", accuracy="19.5", source="somewhere", remark="Weaker.")]
     interpretation = Interpretation(introduction=["Small."], claims={"S1": "Skewed."}, published=published)
     text = page(interpretation=interpretation)
     assert "\n\nSmall.\n\n" in text
-    (verdict,) = [line for line in text.splitlines() if line.startswith("| S1")]
-    assert "Skewed." in verdict
+    assert "\n- **A1, reproduced.** *Rule:* Above 50 %.\n" in text
+    assert "\n- **S1, undecided.** *Rule:* Not skewed. *Interpretation:* Skewed.\n" in text
     (row,) = [line for line in text.splitlines() if "somewhere" in line]
     assert "1.0 (0.0-2.0)" in row
     assert "0.08 (4.1/255)" in row

@@ -40,7 +40,7 @@ def reference_page(
     opening: Section,
     claims: pd.DataFrame,
     sections: Sequence[Section],
-    costs: pd.DataFrame,
+    costs: pd.DataFrame | None,
     interpretation: Interpretation,
 ) -> str:
     """Return the page.
@@ -53,17 +53,18 @@ def reference_page(
         opening: the same as a page, before the verdicts, with the paper's figures.
         claims: as ``results/claims.csv``.
         sections: what else the run found, after the verdicts.
-        costs: as of ``analysis.benchmark_table.costs_by_rule``.
+        costs: as of ``analysis.benchmark_table.costs_by_rule``, if they were measured.
         interpretation: by a person.
     """
     parts = [f"# {title}", *interpretation.introduction, GENERATED, _table(facts)]
     parts += ["What differs from the paper's protocol in `config.yaml`:", f"```yaml\n{changed}```"]
-    parts += [*_included(opening), "## Verdicts", _verdicts(claims, interpretation.claims)]
+    parts += [*_included(opening), "## Verdicts", *_verdicts(claims, interpretation.claims)]
     if interpretation.published:
         parts += ["## Beside the literature", _beside_literature(summary, interpretation.published)]
     for section in sections:
         parts += _included(section)
-    parts += ["## What each rule took", _costs(costs)]
+    if costs is not None:
+        parts += ["## What each rule took", _costs(costs)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -81,11 +82,14 @@ def _table(facts: Mapping[str, str]) -> str:
     return pd.DataFrame({"": list(facts), "of this run": list(facts.values())}).to_markdown(index=False)
 
 
-def _verdicts(claims: pd.DataFrame, sentences: Mapping[str, str]) -> str:
-    table = claims[["claim", "sentence", "verdict"]]
-    if sentences:
-        table = table.assign(Interpretation=[sentences.get(name, "") for name in table.claim])
-    return table.to_markdown(index=False)
+def _verdicts(claims: pd.DataFrame, sentences: Mapping[str, str]) -> list[str]:
+    """Return the verdicts in one table, then the rule behind each, and what it means in this run."""
+    rules = [
+        f"- **{name}, {verdict}.** *Rule:* {rule}"
+        + (f" *Interpretation:* {sentences[name]}" if name in sentences else "")
+        for name, verdict, rule in zip(claims.claim, claims.verdict, claims.rule, strict=True)
+    ]
+    return [claims[["claim", "sentence", "verdict"]].to_markdown(index=False), "\n".join(rules)]
 
 
 def _beside_literature(summary: pd.DataFrame, published: Sequence[Published]) -> str:
