@@ -1,4 +1,4 @@
-"""How long settings take on so many GPUs, and in how many shards every sensitivity stays below an hour.
+"""How long settings take on CPU cores or GPUs, and in how many shards every sensitivity stays below an hour.
 
 By the estimates of cost that a run shows at its start; the rates of a GPU in them are published ones, not measured.
 """
@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 from snakemake.utils import update_config
 
-from feature_sensitivity.config.costs import GPU, SHARE_AFTER_DROPPING
+from feature_sensitivity.config.costs import CORE, GPU, SHARE_AFTER_DROPPING, Machine
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.studies.costs import job_seconds
@@ -32,18 +32,18 @@ Stage = tuple[list[float], int]
 
 
 def main() -> None:
-    print("| setting | GPU hours | shards |" + "".join(f" {n} GPU{'s' * (n > 1)} |" for n in N_GPUS))
-    print("|---|---|---|" + "---|" * len(N_GPUS))
+    print("| setting | core hours | GPU hours | shards |" + "".join(f" {n} GPU{'s' * (n > 1)} |" for n in N_GPUS))
+    print("|---|---|---|---|" + "---|" * len(N_GPUS))
     for name, changes in SETTINGS.items():
-        show(name, list(run_stages(configured(changes))))
-    show("ResNet50 on 224 pixels: 2,048 features, 512 images, one model", [resnet50()])
+        show(name, *(list(run_stages(configured(changes), machine)) for machine in (CORE, GPU)))
+    show("ResNet50 on 224 pixels: 2,048 features, 512 images, one model", [resnet50(CORE)], [resnet50(GPU)])
 
 
-def show(name: str, stages: Sequence[Stage]) -> None:
-    total = sum(sum(jobs) for jobs, _ in stages)
-    shards = max(n for _, n in stages)
-    times = [sum(makespan(jobs, n) for jobs, _ in stages) for n in N_GPUS]
-    print(f"| {name} | {total / HOUR:.0f} | {shards} |" + "".join(f" {time / HOUR:.1f} h |" for time in times))
+def show(name: str, on_cores: Sequence[Stage], on_gpus: Sequence[Stage]) -> None:
+    core_hours, gpu_hours = (sum(sum(jobs) for jobs, _ in stages) / HOUR for stages in (on_cores, on_gpus))
+    shards = max(n for _, n in on_gpus)
+    times = [sum(makespan(jobs, n) for jobs, _ in on_gpus) for n in N_GPUS]
+    print(f"| {name} | {core_hours:,.0f} | {gpu_hours:.0f} | {shards} |", *(f"{time / HOUR:.1f} h |" for time in times))
 
 
 def configured(*changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -55,31 +55,32 @@ def configured(*changes: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, **sections_with_unit(config)}
 
 
-def run_stages(config: Mapping[str, Any]) -> Iterator[Stage]:
+def run_stages(config: Mapping[str, Any], machine: Machine) -> Iterator[Stage]:
     """Yield the stages of ``all``, each of which needs the one before."""
 
     def times(*rules: str) -> list[float]:
-        return [job_seconds(rule, {"model": model}, config, GPU) for rule in rules for model in config["models"]]
+        return [job_seconds(rule, {"model": model}, config, machine) for rule in rules for model in config["models"]]
 
     yield times("train_model"), 1
-    shards, n_shards = split(job_seconds("measure_sensitivity", {"model": "normal"}, config, GPU))
+    shards, n_shards = split(job_seconds("measure_sensitivity", {"model": "normal"}, config, machine), machine)
     sensitivities = shards * len(config["models"]) * len(config["epsilons"])
     yield times("measure_accuracy", "measure_attacked_features") + sensitivities, n_shards
     yield times("keep_extremal_images"), 1
 
 
-def resnet50() -> Stage:
+def resnet50(machine: Machine) -> Stage:
     """Return the sensitivities, 20 steps, of torchvision's network: 4.09e9 multiply-accumulates, 1.11e7 values."""
-    step = 2 * GPU.forward_seconds(2 * 4.09e9, 1.11e7)
-    shards, n_shards = split(512 * 2048 * 2 * 20 * SHARE_AFTER_DROPPING * step + GPU.seconds_per_job)
+    step = 2 * machine.forward_seconds(2 * 4.09e9, 1.11e7)
+    seconds = 512 * 2048 * 2 * 20 * SHARE_AFTER_DROPPING * step + machine.seconds_per_job
+    shards, n_shards = split(seconds, machine)
     return shards * 4, n_shards
 
 
-def split(seconds: float) -> tuple[list[float], int]:
+def split(seconds: float, machine: Machine) -> tuple[list[float], int]:
     """Return the jobs, none longer than an hour, of a sensitivity that takes so long in one, and how many they are."""
-    work = seconds - GPU.seconds_per_job
-    n = math.ceil(work / (HOUR - GPU.seconds_per_job))
-    return [work / n + GPU.seconds_per_job] * n, n
+    work = seconds - machine.seconds_per_job
+    n = math.ceil(work / (HOUR - machine.seconds_per_job))
+    return [work / n + machine.seconds_per_job] * n, n
 
 
 def makespan(jobs: Sequence[float], n_gpus: int) -> float:
