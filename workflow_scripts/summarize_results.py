@@ -71,6 +71,7 @@ def summarize_results(
     note = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(summary), spread)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
+        "Normality: D'Agostino and Pearson's test. "
         f"Epsilon in {UNIT_TITLES[unit_of(summary)]}."
         + (f" Unweighted, since no linear layer takes these features: {', '.join(unweighted)}." if unweighted else "")
     )

@@ -444,7 +444,8 @@ def test_judge_claims(files: Files, tmp_path: Path):
 
 def test_write_reference(files: Files, tmp_path: Path):
     summary, claims, study = summarize(files, tmp_path), tmp_path / "claims.csv", tmp_path / "norms.md"
-    pd.DataFrame({"claim": ["A1"], "sentence": ["One."], "verdict": ["reproduced"]}).to_csv(claims, index=False)
+    verdict = {"claim": ["A1"], "sentence": ["One."], "verdict": ["reproduced"], "rule": ["Above."]}
+    pd.DataFrame(verdict).to_csv(claims, index=False)
     study.write_text("# The norm\n\nAnswer.\n")
     figure = tmp_path / "figure1.png"
     save_figure(Figure(), figure.with_suffix(".svg"))

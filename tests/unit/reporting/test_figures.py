@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
-from feature_sensitivity.reporting.figures.accuracy import POINTS_APART, accuracy_figure
+from feature_sensitivity.reporting.figures.accuracy import POINTS_APART, SIDE_BY_SIDE, accuracy_figure
 from feature_sensitivity.reporting.figures.learning import learning_figure
 from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES
 from feature_sensitivity.reporting.figures.quantiles import quantiles_figure
@@ -88,6 +88,7 @@ def test_with_several_seeds_no_bar_of_figure_1_hides_another(accuracy: pd.DataFr
 
     first, other = places(pooled)
     assert other - first == pytest.approx(POINTS_APART)
+    assert SIDE_BY_SIDE in accuracy_figure(pooled, models=MODELS, caption="").get_supxlabel().replace("\n", " ")
     first, other = places(accuracy)
     assert other == first
 

@@ -9,10 +9,14 @@ from matplotlib.transforms import ScaledTranslation
 
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, axis_title, tick_epsilons
 from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES, row_panels
+from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.style import STYLE, accuracy_bars, add_caption, add_legend, line_style, single_panel
 
 POINTS_APART = 4.0
 """Distance between the bars of neighbouring models, in points, where several seeds give each point a bar."""
+
+SIDE_BY_SIDE = "curves moved sideways, so that no bar hides another"
+"""Of the caption, with several seeds."""
 
 
 def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
@@ -51,7 +55,7 @@ def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: s
         axes.set_ylabel("accuracy under attack (%)")
         axes.set_ylim(-3, 103)
         axes.legend(title="model")
-        add_caption(figure, caption)
+        add_caption(figure, joined(caption, SIDE_BY_SIDE if "n_seeds" in accuracy else ""))
     return figure
 
 
