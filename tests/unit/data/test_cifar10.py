@@ -72,7 +72,7 @@ def test_a_missing_batch_is_named(cifar_folder: Path, tmp_path: Path):
 
 
 def test_a_missing_path_is_named(tmp_path: Path):
-    with pytest.raises(UserError, match=r"nowhere, .* does not exist; correct datasets\.cifar10\.path"):
+    with pytest.raises(UserError, match=r"nowhere does not exist; correct the dataset's config key path"):
         load_cifar10(tmp_path / "nowhere", tmp_path)
 
 
@@ -110,7 +110,7 @@ def test_a_failed_download_names_the_other_way(tmp_path: Path, monkeypatch: pyte
         raise OSError("no route to host")
 
     monkeypatch.setattr("torchvision.datasets.CIFAR10.download", fail)
-    with pytest.raises(UserError, match=r"downloaded \(no route to host\); fetch .* datasets\.cifar10\.path"):
+    with pytest.raises(UserError, match=r"downloaded \(no route to host\); fetch .* the dataset's config key path"):
         load_cifar10(None, tmp_path)
 
 

@@ -3,6 +3,7 @@
 import struct
 import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -167,6 +168,43 @@ def test_a_name_that_torchvision_does_not_know(tmp_path: Path):
         load_torchvision("CIFAR101", tmp_path, download=False, fit=rgb())
     with pytest.raises(UserError, match=r"CIFAR100 is not in .*write download: true"):
         load_torchvision("CIFAR100", tmp_path, download=False, fit=rgb())
+
+
+class Pets:
+    """A dataset of torchvision with other splits and, if asked for, other labels than most."""
+
+    label: Any = 1
+
+    def __init__(self, root: str, split: str = "train") -> None:
+        if split not in ("trainval", "val"):
+            raise ValueError(f"Unknown value '{split}' for argument split.")
+        self.split = split
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, number: int) -> tuple[Any, Any]:
+        return Image.fromarray(noise(8, 8, 3)), self.label
+
+
+class Attributes(Pets):
+    label = torch.zeros(40)
+
+
+class Videos(Pets):
+    def __init__(self, root: str, frame_length: int, split: str = "train") -> None:
+        pass
+
+
+def test_a_dataset_of_torchvision_with_splits_of_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for kind in (Pets, Attributes, Videos):
+        monkeypatch.setattr(f"torchvision.datasets.{kind.__name__}", kind, raising=False)
+    splits = load_torchvision("Pets", tmp_path, download=False, fit=rgb()).splits
+    assert {name: split.labels.tolist() for name, split in splits.items()} == {"train": [1, 1], "test": [1, 1]}
+    with pytest.raises(UserError, match="Attributes has no whole number as each image's label; use source: image_"):
+        load_torchvision("Attributes", tmp_path, download=False, fit=rgb())
+    with pytest.raises(UserError, match=r"Videos cannot be read as training and test images .*frame_length"):
+        load_torchvision("Videos", tmp_path, download=False, fit=rgb())
 
 
 def test_a_dataset_of_hugging_face(tmp_path: Path):

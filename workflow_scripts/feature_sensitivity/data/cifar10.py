@@ -59,7 +59,7 @@ def _download(folder: Path) -> Path:
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"CIFAR-10 could not be downloaded ({error}); fetch {CIFAR10.filename} by hand "
-            "and name it in the config, datasets.cifar10.path"
+            "and name it with the dataset's config key path"
         ) from error
     return folder / CIFAR10.filename
 
@@ -69,7 +69,7 @@ def _read_batches(path: Path) -> dict[str, bytes]:
     names = [*TRAIN_MD5, *TEST_MD5]
     if not path.exists():
         raise UserError(
-            f"{path}, named in the config, does not exist; correct datasets.cifar10.path or set it to null to download"
+            f"{path} does not exist; correct the dataset's config key path, or set it to null to download CIFAR-10"
         )
     try:
         if path.is_dir():
@@ -119,7 +119,7 @@ def _warn_of_other_bytes(contents: Mapping[str, bytes], path: Path) -> None:
     if others:
         logger.warning(
             "%s is not the official CIFAR-10: the MD5 of %s differs; results are those of this copy, "
-            "for the official one set datasets.cifar10.path to null in the config",
+            "for the official one set the dataset's config key path to null",
             path,
             ", ".join(others),
         )

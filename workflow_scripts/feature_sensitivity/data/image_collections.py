@@ -19,6 +19,8 @@ from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 
+BY_FOLDER = "use source: image_folder for it"
+
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
 
@@ -127,7 +129,8 @@ def load_image_folder(paths: Mapping[str, Path], fit: Fit) -> Source:
 def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Source:
     """Read a dataset of torchvision by its name, such as ``CIFAR100``, from the folder where torchvision keeps it.
 
-    Raises :class:`UserError` when there is none of that name, it has no training and test images, or ``root`` lacks it.
+    Where it has no split ``test``, its ``val`` holds the test images. Raises :class:`UserError` when there is none of
+    that name, it has no training and test images or no whole number as each image's label, or ``root`` lacks it.
     """
     known = [key for key, value in vars(torchvision.datasets).items() if inspect.isclass(value)]
     if name not in known:
@@ -136,26 +139,40 @@ def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Sour
     make = getattr(torchvision.datasets, name)
     parameters = inspect.signature(make).parameters
     if "train" in parameters:
-        options: dict[str, dict[str, Any]] = {"train": {"train": True}, "test": {"train": False}}
+        options: dict[str, list[dict[str, Any]]] = {"train": [{"train": True}], "test": [{"train": False}]}
     elif "split" in parameters:
-        options = {"train": {"split": "train"}, "test": {"split": "test"}}
+        options = {
+            "train": [{"split": "train"}, {"split": "trainval"}],
+            "test": [{"split": "test"}, {"split": "val"}],
+        }
     else:
-        raise UserError(f"torchvision's {name} has no training and test images; use source: image_folder for it")
+        raise UserError(f"torchvision's {name} has no training and test images; {BY_FOLDER}")
+    make_here = partial(make, str(root), **({"download": download} if "download" in parameters else {}))
     splits, digest = {}, hashlib.sha256()
-    for split, chosen in options.items():
-        extra = {"download": download} if "download" in parameters else {}
+    for split, choices in options.items():
+        data = _first_that_exists(make_here, choices, f"torchvision's {name}", root)
         try:
-            data = make(str(root), **chosen, **extra)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise UserError(
-                f"torchvision's {name} is not in {root} ({str(error).splitlines()[0]}); correct path, or write "
-                "download: true"
-            ) from error
-        labels = [int(label) for label in getattr(data, "targets", getattr(data, "labels", []))]
-        labels = labels or [int(data[i][1]) for i in range(len(data))]
+            labels = [int(label) for label in getattr(data, "targets", getattr(data, "labels", []))]
+            labels = labels or [int(data[i][1]) for i in range(len(data))]
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise UserError(f"torchvision's {name} has no whole number as each image's label; {BY_FOLDER}") from error
         splits[split] = split_of(partial(_first, data), labels, fit, f"torchvision's {name}, {split}")
         digest.update(repr(labels).encode())
     return Source(splits, f"torchvision's {name}", digest.hexdigest())
+
+
+def _first_that_exists(make: Callable[..., Any], choices: Sequence[Mapping[str, Any]], name: str, root: Path) -> Any:
+    """Return the dataset with the first of the choices that torchvision knows for it."""
+    refused: Exception | None = None
+    for chosen in choices:
+        try:
+            return make(**chosen)
+        except (OSError, RuntimeError) as error:
+            fault = str(error).splitlines()[0]
+            raise UserError(f"{name} is not in {root} ({fault}); correct path, or write download: true") from error
+        except (TypeError, ValueError) as error:  # an argument is missing, or no such split
+            refused = error
+    raise UserError(f"{name} cannot be read as training and test images ({refused}); {BY_FOLDER}")
 
 
 def load_hugging_face(path: Path, *, image: str, label: str, fit: Fit) -> Source:
