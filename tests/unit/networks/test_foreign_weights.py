@@ -16,6 +16,7 @@ from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.foreign_weights import matched, network_with
+from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.normalization import normalization_among, normalization_inside
 from feature_sensitivity.networks.normalized import NormalizedClassifier
 from feature_sensitivity.networks.weights_file import read_tensors
@@ -212,6 +213,28 @@ def test_a_normalization_of_the_file_is_kept_in_front_of_the_network(network: Cl
     torch.testing.assert_close(attack_copy(inside, pixels).features(pixels), inside.features(pixels))
     assert "mean, std" in str(normalization_inside(inside, 3))
     assert normalization_inside(network, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("own", "level", "said"),
+    [
+        (None, "INFO", "it gets pixels in [0, 1]"),
+        (Standardization((0.4,) * 3, (0.2,) * 3), "WARNING", "it gets images standardized by the config's constants"),
+    ],
+)
+def test_the_log_says_what_a_network_with_a_normalization_in_its_file_gets(
+    own: Standardization | None, level: str, said: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    tensors = build({"name": "resnet18", "width": 4, "in_channels": 3, "n_classes": 10}).state_dict()
+    constants = {"normalizer.mean": torch.full((3,), 0.5), "normalizer.std": torch.full((3,), 0.25)}
+    torch.save({**tensors, **constants}, tmp_path / "weights.pt")
+    default = Standardization((0.1,) * 3, (0.3,) * 3)
+    with caplog.at_level("INFO"):
+        imported = import_network({"name": "resnet18"}, tmp_path / "weights.pt", own=own, default=default)
+    assert imported.normalization == Standardization((0.5,) * 3, (0.25,) * 3)
+    assert imported.standardization == (own or Standardization.identity(3))
+    (record,) = [record for record in caplog.records if "normalizes in front of" in record.message]
+    assert (record.levelname, said in record.message) == (level, True)
 
 
 def test_safetensors_are_read(network: Classifier, tmp_path: Path):

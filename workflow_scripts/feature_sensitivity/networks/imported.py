@@ -49,12 +49,13 @@ def import_network(
     channels = len(default.mean)
     found = normalization_among(left_out, channels)
     if found:
-        logger.info(
-            "%s normalizes in front of the network, by mean %s and std %s: they are kept with it, and it gets pixels "
-            "in [0, 1]",
+        logger.log(
+            logging.WARNING if own else logging.INFO,
+            "%s normalizes in front of the network, by mean %s and std %s: they are kept with it, and it gets %s",
             source,
             list(found.mean),
             list(found.std),
+            "images standardized by the config's constants besides" if own else "pixels in [0, 1]",
         )
         own = own or Standardization.identity(channels)
     standardization = standardization_for(network, own=own, default=default, name=source)
