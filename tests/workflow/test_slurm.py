@@ -90,7 +90,7 @@ def test_a_failing_job_ends_the_run_with_its_log_shown(workflow: Path):
     arguments = (*SLURM[:-3], "--retries", "0", "--config", missing, "--", "results/data/cifar10.h5")
     done = run_snakemake(workflow, *arguments, check=False)
     assert done.returncode != 0
-    assert "nowhere.tar.gz, named in the config, does not exist" in done.stdout
+    assert "nowhere.tar.gz does not exist" in done.stdout
     (job,) = jobs_of(workflow)["fetch_dataset"]
     assert job["JobState"] == "FAILED"
 
