@@ -222,6 +222,14 @@ def test_the_strength_of_the_attack_names_the_verdicts_that_change():
     }
 
 
+def test_a_ratio_of_two_sensitivities_of_zero_is_shown():
+    frame = in_unit(attack_strength(), "standardized")
+    frame.loc[frame.kind == "ratio of mean sensitivities", ["value", "ci_low", "ci_high"]] = np.nan
+    _, ratios = list(STUDIES["attack_strength"].details(frame))[:2]
+    assert (ratios.strong == "nan (nan-nan)").all()
+    assert "strong nan (nan-nan)" in STUDIES["attack_strength"].answer(frame)
+
+
 def test_the_strength_of_the_attack_does_without_the_models_of_the_crossing(tmp_path: Path):
     study, frame = STUDIES["attack_strength"], attack_strength(ratio=False)
     frame = frame[(frame.kind != "claim") | (frame["name"] == "S3")]

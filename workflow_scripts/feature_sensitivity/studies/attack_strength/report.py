@@ -63,8 +63,9 @@ def _shown(row: Mapping[Any, Any]) -> str:
 
 def _with_interval(row: Mapping[Any, Any]) -> str:
     """Return a number and its interval with as many decimals as give the number three digits."""
-    decimals = max(0, 2 - math.floor(math.log10(abs(row["value"])))) if row["value"] else 2
-    return "{:.{n}f} ({:.{n}f}-{:.{n}f})".format(row["value"], row["ci_low"], row["ci_high"], n=decimals)
+    value = row["value"]
+    decimals = max(0, 2 - math.floor(math.log10(abs(value)))) if value and math.isfinite(value) else 2
+    return f"{value:.{decimals}f} ({row['ci_low']:.{decimals}f}-{row['ci_high']:.{decimals}f})"
 
 
 def answer(frame: pd.DataFrame) -> str:
