@@ -32,9 +32,9 @@ class Study:
 
     def document(self, frame: pd.DataFrame, *, protocol: str) -> Document:
         """Return the question, the answer and the table; ``protocol`` states the settings."""
-        if frame.empty:
-            return Document(self.title, [self.question, f"**{NOTHING}**", Note(protocol)])
-        found = [f"**{self.answer(frame)}**", self.table(frame), *self.details(frame)]
+        found: list[Block] = [f"**{NOTHING}**"]
+        if len(frame):
+            found = [f"**{self.answer(frame)}**", self.table(frame), *self.details(frame)]
         return Document(self.title, [self.question, *found, Note(protocol)])
 
 
