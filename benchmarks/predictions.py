@@ -14,7 +14,7 @@ from feature_sensitivity.analysis.benchmark_table import costs_by_rule, rule_of
 from feature_sensitivity.config.costs import CORE
 from feature_sensitivity.studies.costs import COSTS, job_seconds
 
-EPSILON_AT_THE_END = re.compile(r"(.+?)(?:_(\d[\d.-]*))?")
+NUMBER_AT_THE_END = re.compile(r"(.+?)(?:_(\d[\d.-]*))?")
 
 
 def main() -> None:
@@ -41,9 +41,9 @@ def main() -> None:
 
 def wildcards_of(path: Path) -> dict[str, str]:
     """Return those of a job, by the path of its benchmark file."""
-    name = EPSILON_AT_THE_END.fullmatch(path.stem)
+    name = NUMBER_AT_THE_END.fullmatch(path.stem)
     assert name
-    return {"model": name[1], "eps": name[2], "protocol": path.parent.name}
+    return {"model": name[1], "dataset": name[1], "eps": name[2], "protocol": path.parent.name}
 
 
 if __name__ == "__main__":
