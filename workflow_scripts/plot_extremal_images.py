@@ -48,6 +48,7 @@ def plot_extremal_images(
                 caption=joined(
                     protocol,
                     f"sensitivities over {sensitivity_sample([file])}",
+                    "features ordered by their mean rank over all epsilons",
                     "below each picture the feature's value, below each perturbation its amplification, with 0 in grey",
                 ),
             )
