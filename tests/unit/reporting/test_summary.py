@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.summary import summarize
@@ -83,6 +84,16 @@ def test_the_summary_of_one_seed_has_no_spread():
     table = summary_table(summary)
     assert table["accuracy %"].tolist() == ["50.0 (40.4-59.6)"]
     assert table["sensitivity mean"].tolist() == ["2.0000"]
+
+
+def test_of_the_seeds_normality_the_largest_p_is_kept():
+    normal, skewed = scipy.stats.norm.ppf(np.arange(1, 40) / 40), np.arange(39.0) ** 6
+    files = {("normal", "0.1"): file(list(skewed)), ("normal_seed1", "0.1"): file(list(normal))}
+    summary = summarize(accuracies(normal=50, normal_seed1=60), files)
+    p = summary.sensitivity_normality_p.item()
+    assert p == pytest.approx(scipy.stats.normaltest(normal).pvalue)
+    assert p > 0.5
+    assert "sensitivity_normality_p_seed_std" not in summary
 
 
 def test_the_summary_shows_apgd_beside_pgd_where_it_was_measured():

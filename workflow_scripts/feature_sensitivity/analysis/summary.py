@@ -7,12 +7,17 @@ import pandas as pd
 
 from feature_sensitivity.analysis.estimates import describe
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
+from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+
+NORMALITY = "sensitivity_normality_p"
 
 
 def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], SensitivityFile]) -> pd.DataFrame:
     """Return accuracy with its interval for every epsilon, 0 included, and statistics of sensitivities where measured.
+
+    Several seeds count with their mean, in tests of normality with their largest p: a mean of p values is none.
 
     Args:
         accuracy: every replicate, with the columns of ``results/accuracy/{model}.csv``.
@@ -24,5 +29,8 @@ def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], Sensitivit
         zero = {"zero_gradient": float(np.mean(file.zero_gradient))}
         rows.append({"model": replicate, "epsilon": float(exact(epsilon)), **described, **zero})
     sensitivity = pd.DataFrame(rows)
-    sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(sensitivity.columns[2:]))
-    return accuracy_over_seeds(accuracy).merge(sensitivity, how="left")
+    numbers = sensitivity.columns[2:].drop(NORMALITY)
+    pooled = over_seeds(sensitivity, by=["epsilon"], numbers=list(numbers))
+    groups = sensitivity.groupby([sensitivity.model.map(model_of), "epsilon"], sort=False)
+    pooled[NORMALITY] = groups[NORMALITY].max().to_numpy()
+    return accuracy_over_seeds(accuracy).merge(pooled, how="left")

@@ -92,7 +92,7 @@ def summary_spread(seeds: str, single: Collection[str]) -> str:
     if not seeds:
         return INTERVALS
     same = "all on the same test images, whose sampling error it leaves out"
-    return f"{_accuracy_spread('with ±', seeds, single)}, {same}; other columns: the mean"
+    return f"{_accuracy_spread('with ±', seeds, single)}, {same}; other columns: the mean, of p the largest"
 
 
 def _accuracy_spread(shown: str, seeds: str, single: Collection[str]) -> str:
