@@ -10,17 +10,20 @@ from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
 from feature_sensitivity.config.replicates import model_of
 
 
-def over_seeds(frame: pd.DataFrame, *, by: Sequence[str], numbers: Sequence[str]) -> pd.DataFrame:
+def over_seeds(
+    frame: pd.DataFrame, *, by: Sequence[str], numbers: Sequence[str], largest: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return a row for each model and ``by``, in the order of ``frame``, which has one for each replicate.
 
     Each of ``numbers`` becomes its mean over the seeds; ``n_seeds`` and the standard deviations over the seeds, as
-    ``{number}_seed_std``, follow. Other columns are the first seed's.
+    ``{number}_seed_std``, follow. Of ``largest`` the largest value is kept. Other columns are the first seed's.
     """
     groups = frame.assign(model=frame.model.map(model_of)).groupby(["model", *by], sort=False)
     if not groups.size().gt(1).any():
         return frame
     pooled = groups.first()
     pooled[[*numbers]] = groups[[*numbers]].mean(skipna=False)
+    pooled[[*largest]] = groups[[*largest]].max()
     pooled["n_seeds"] = groups.size()
     pooled = pooled.join(groups[[*numbers]].std(skipna=False).add_suffix("_seed_std")).reset_index()
     return pooled[[*frame.columns, *pooled.columns.difference(frame.columns, sort=False)]]

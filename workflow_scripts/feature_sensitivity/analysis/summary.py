@@ -7,7 +7,6 @@ import pandas as pd
 
 from feature_sensitivity.analysis.estimates import describe
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
-from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
@@ -30,7 +29,5 @@ def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], Sensitivit
         rows.append({"model": replicate, "epsilon": float(exact(epsilon)), **described, **zero})
     sensitivity = pd.DataFrame(rows)
     numbers = sensitivity.columns[2:].drop(NORMALITY)
-    pooled = over_seeds(sensitivity, by=["epsilon"], numbers=list(numbers))
-    groups = sensitivity.groupby([sensitivity.model.map(model_of), "epsilon"], sort=False)
-    pooled[NORMALITY] = groups[NORMALITY].max().to_numpy()
-    return accuracy_over_seeds(accuracy).merge(pooled, how="left")
+    sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(numbers), largest=[NORMALITY])
+    return accuracy_over_seeds(accuracy).merge(sensitivity, how="left")
