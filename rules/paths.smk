@@ -139,7 +139,7 @@ def measured_model(wildcards):
     return f"<results>/models/{wildcards.model}.pt"
 
 
-def last_layer_refit():
+def table_of_refits():
     """Return the table of the study on which claim S6 rests, where it needs nothing that `all` lacks."""
     is_cheap = (
         "last_layer_refit" in POSSIBLE_STUDIES

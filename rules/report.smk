@@ -100,7 +100,7 @@ rule judge_claims:
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
-        last_layer_refit=last_layer_refit(),
+        refits=table_of_refits(),
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
