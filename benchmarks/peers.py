@@ -13,9 +13,9 @@ import eagerpy as ep
 import foolbox as fb
 import numpy as np
 import torch
-from candidates import auto_pgd
 from foolbox.attacks import LinfProjectedGradientDescentAttack
 from machine import seconds as seconds_of
+from plain_attacks import auto_pgd
 from problem import STEPS
 from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet

@@ -21,8 +21,8 @@ from statistics import median
 import numpy as np
 import peers
 import torch
-from candidates import Found, Rows, auto_pgd, projected
 from machine import describe, matrix_rate, seconds
+from plain_attacks import Found, Rows, auto_pgd, projected
 from problem import STEPS, Problem, by_protocol, load
 from torch import Tensor
 
@@ -179,7 +179,7 @@ def steps_of_auto_pgd(problem: Problem, epsilon: float) -> int:
     def moved(found: Found) -> float:
         return float(rows.movement(found[0]).mean())
 
-    return fewest_steps(lambda n: moved(auto_pgd(rows, n)), moved(projected(rows, STEPS, first=1 / 8)))
+    return fewest_steps(lambda n: moved(auto_pgd(rows, n)), moved(projected(rows, STEPS, step_size=1 / 8)))
 
 
 def fewest_steps(moved: Callable[[int], float], target: float) -> int:

@@ -13,24 +13,15 @@ from collections.abc import Iterator
 from itertools import combinations, pairwise
 
 import numpy as np
-import pandas as pd
 
 from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.distances import distances
 from feature_sensitivity.analysis.estimates import UNKNOWN, Estimate, combination, jackknife
 from feature_sensitivity.analysis.l_moments import NORMAL_L_KURTOSIS, l_kurtosis, l_skewness
 from feature_sensitivity.analysis.rank_correlation import FEWEST, rank_correlation
-from feature_sensitivity.analysis.run import (
-    ADVERSARIAL,
-    MODELS,
-    NORMAL,
-    ROBUST,
-    MissingError,
-    NotApplicableError,
-    Run,
-    accuracy_estimate,
-)
+from feature_sensitivity.analysis.run import MissingError, NotApplicableError, Run
 from feature_sensitivity.analysis.verdicts import Check, above, below, within
+from feature_sensitivity.config.models import ADVERSARIAL, NORMAL, PAPER_MODELS, ROBUST
 
 HIGH = 0.5
 """A high accuracy is above this: right more often than wrong."""
@@ -57,7 +48,7 @@ conventional threshold of a medium effect (Romano et al. 2006)."""
 @claim("A1", rule=f"Each accuracy is above {HIGH:.0%}, and those of `normal` less those of the other two are above 0.")
 def accurate_without_attack(run: Run) -> Iterator[Check]:
     """Without attack all three models are accurate, and `normal` is the most accurate."""
-    for model in MODELS:
+    for model in PAPER_MODELS:
         yield above(f"accuracy of {model}", run.accuracy_of(model, 0), HIGH)
     for model in (ADVERSARIAL, ROBUST):
         lead = run.accuracy_contrast((1, NORMAL, 0), (-1, model, 0))
@@ -222,21 +213,15 @@ def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
     for epsilon in run.sensitivity_epsilons:
         share = run.share_beyond((NORMAL, epsilon), (ADVERSARIAL, epsilon), quantile=0.95)
         yield above(f"share beyond 95 % of {ADVERSARIAL} at {run.shown(epsilon)}", share, ALMOST_ALL)
-    yield from _refits(run.last_layer_refit)
-
-
-def _refits(table: pd.DataFrame | None) -> Iterator[Check]:
-    if table is None:
+    refits = run.refits
+    if refits is None:
         raise MissingError(
             "the last layer was not fitted again; that takes the models `normal`, with a linear layer behind its "
             "features and training images of this run, and `adversarial`, sensitivity.features: null, and "
-            "studies.last_layer_refit.epsilon among the epsilons"
+            "the study's epsilon among the epsilons (docs/studies.md)"
         )
-    attacked = table[table.epsilon > 0]
-    accuracy: dict[str, Estimate] = {row["head"]: accuracy_estimate(row) for row in attacked.to_dict("records")}
-    normal, adversarial = accuracy.pop("normal as trained"), accuracy.pop("adversarial as trained")
-    for head, refitted in accuracy.items():
-        excess = combination((1, refitted), (LITTLE - 1, normal), (-LITTLE, adversarial))
+    for head, refitted in refits.refitted.items():
+        excess = combination((1, refitted), (LITTLE - 1, refits.normal), (-LITTLE, refits.adversarial))
         yield below(f"{head}: gain less {LITTLE:.0%} of the adversarial model's", excess, 0)
 
 

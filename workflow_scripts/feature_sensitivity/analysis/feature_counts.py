@@ -33,7 +33,10 @@ FEWEST = 100
 """Images below which a bootstrap does not show the bias of a count; docs/claims.md has the coverage."""
 
 NUMBERS = ("robustly_useful", "robustly_useful_shown", "robustly_useful_at_most", "useful", "useful_shown")
-"""The counts in a row; the first also with its interval, as ``robustly_useful_low`` and ``robustly_useful_high``."""
+"""The counts in a row."""
+
+INTERVAL = ("robustly_useful_low", "robustly_useful_high")
+"""The interval of the first of them."""
 
 
 def feature_counts(features: MeasuredFeatures) -> dict[str, float]:
@@ -127,7 +130,7 @@ def counts_over_seeds(counts: pd.DataFrame) -> pd.DataFrame:
     if "n_seeds" not in pooled:
         return counts
     groups = counts.groupby([counts.model.map(model_of), "epsilon"], sort=False)
-    columns = ["robustly_useful", "robustly_useful_low", "robustly_useful_high"]
+    columns = ["robustly_useful", *INTERVAL]
     means = [mean_of([Estimate(*row) for row in rows[columns].to_numpy()]) for _, rows in groups]
     pooled["robustly_useful_low"] = np.clip([mean.low for mean in means], 0, None)
     pooled["robustly_useful_high"] = np.minimum([mean.high for mean in means], pooled.n_features)
@@ -136,5 +139,4 @@ def counts_over_seeds(counts: pd.DataFrame) -> pd.DataFrame:
 
 def robust_share(row: Mapping[str, Any]) -> Estimate:
     """Return the share of robustly useful features in a row of counts, with its interval."""
-    columns: Sequence[str] = ("robustly_useful", "robustly_useful_low", "robustly_useful_high")
-    return Estimate(*(row[name] / row["n_features"] for name in columns))
+    return Estimate(*(row[name] / row["n_features"] for name in ("robustly_useful", *INTERVAL)))

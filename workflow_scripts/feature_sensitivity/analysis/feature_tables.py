@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from feature_sensitivity.analysis.feature_counts import KINDS
+from feature_sensitivity.analysis.feature_counts import INTERVAL, NUMBERS
 from feature_sensitivity.analysis.tables import ADVICE, read_table
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import exact
@@ -41,13 +41,14 @@ def number(epsilon: str | float) -> float:
 
 def read_counts(path: Path, measurements: Keys) -> pd.DataFrame:
     """Return the counts of features; raise :class:`UserError` when the table is damaged or of another run."""
-    counts = [f"{kind}{end}" for kind in KINDS for end in ("", "_low", "_high")]
     sample = ("n_images", "n_features", "seed")
-    table = read_table(path, texts=("model",), numbers=("epsilon", "epsilon_255", *sample, *counts))
+    table = read_table(path, texts=("model",), numbers=("epsilon", "epsilon_255", *sample, *NUMBERS, *INTERVAL))
     expected = {(model_of(model), number(epsilon)) for model, epsilon in measurements}
     if {(row["model"], row["epsilon"]) for row in table.to_dict("records")} != expected:
         raise UserError(f"{path} has other models or epsilons than this run; {ADVICE}")
-    kinds = table[[*KINDS]]
-    if (kinds < 0).any(axis=None) or ((kinds.sum(axis=1) - table.n_features).abs() > 1e-6).any():
-        raise UserError(f"{path}: the kinds of features do not add up to n_features; {ADVICE}")
+    bounds = ["robustly_useful_shown", "robustly_useful_at_most"]
+    if (table[[*NUMBERS]].lt(0).any(axis=1) | table[[*NUMBERS]].gt(table.n_features, axis=0).any(axis=1)).any():
+        raise UserError(f"{path}: a count of features is no number from 0 to n_features; {ADVICE}")
+    if (table[bounds[0]] > table[bounds[1]]).any():
+        raise UserError(f"{path}: a lower bound of a count is above its upper bound; {ADVICE}")
     return table

@@ -9,19 +9,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from feature_sensitivity.analysis.accuracy_interval import accuracy_estimate
 from feature_sensitivity.analysis.estimates import Estimate, from_resamples, mean_of_images, ratio_of_means
+from feature_sensitivity.analysis.refits import Refits
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
+from feature_sensitivity.config.models import PAPER_MODELS
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
-
-NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
-
-MODELS = (NORMAL, ADVERSARIAL, ROBUST)
-"""The names of the paper's three models, as claims use them."""
-
 
 RESAMPLES = 1000
 
@@ -41,11 +38,11 @@ class Run:
     ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``correct``: the same to which
     images are correct, [n_seeds, n_images], the same images everywhere. ``movement``: (model, epsilon) to how far each
     image moves each feature, weighted, [n_seeds, n_images, n_features], for the same images everywhere. ``margin``:
-    model to the difference between the two largest logits of those images, [n_seeds, n_images]. ``last_layer_refit``:
-    the table of the study of that name, if it was made. ``recorded``: an epsilon to what a measurement records of it,
-    NaN where models differ. ``robust_share``: (model, epsilon) to the share of features that are robustly useful, if
-    they were counted. ``in_margins``: whether sensitivities of two models are compared in units of each one's mean
-    margin, which no common factor of all logits changes.
+    model to the difference between the two largest logits of those images, [n_seeds, n_images]. ``refits``:
+    accuracies under attack after the last layer was fitted again, if it was. ``recorded``: an epsilon to what a
+    measurement records of it, NaN where models differ. ``robust_share``: (model, epsilon) to the share of features that
+    are robustly useful, if they were counted. ``in_margins``: whether the sensitivities of two models are compared in
+    units of each one's mean margin, which a common factor of all logits does not change.
     """
 
     accuracy: Mapping[tuple[str, float], Estimate]
@@ -53,7 +50,7 @@ class Run:
     n_classes: int
     correct: Mapping[tuple[str, float], NDArray[np.bool_]] = field(default_factory=dict)
     margin: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
-    last_layer_refit: pd.DataFrame | None = None
+    refits: Refits | None = None
     recorded: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
     robust_share: Mapping[tuple[str, float], Estimate] = field(default_factory=dict)
     in_margins: bool = False
@@ -71,7 +68,7 @@ class Run:
     @property
     def models_in_question(self) -> list[str]:
         """Return of which models a claim about every model is: the paper's, as far as the run has them, or else all."""
-        return [model for model in MODELS if model in self.models] or self.models
+        return [model for model in PAPER_MODELS if model in self.models] or self.models
 
     def shown(self, epsilon: float) -> str:
         """Return an epsilon of this run as text."""
@@ -160,7 +157,6 @@ def read_run(
     accuracy: pd.DataFrame | None = None,
     definition: str,
     normalization: str,
-    last_layer_refit: pd.DataFrame | None = None,
 ) -> Run:
     """Return the run with these accuracies, if any, and the sensitivities in these files; see ``run_from``."""
     return run_from(
@@ -168,7 +164,6 @@ def read_run(
         list(sensitivity.read().values()),
         definition=definition,
         normalization=normalization,
-        last_layer_refit=last_layer_refit,
     )
 
 
@@ -187,7 +182,6 @@ def run_from(
     *,
     definition: str,
     normalization: str,
-    last_layer_refit: pd.DataFrame | None = None,
 ) -> Run:
     """Return a run from its tables; ``definition`` and ``normalization`` are as in the config.
 
@@ -205,7 +199,6 @@ def run_from(
         accuracy={(row["model"], float(row["epsilon"])): accuracy_estimate(row) for row in pooled.to_dict("records")},
         movement={key: np.stack(seeds) for key, seeds in movement.items()},
         n_classes=_number_of_classes(files),
-        last_layer_refit=last_layer_refit,
         recorded=_recorded_epsilons(files),
     )
 
@@ -225,8 +218,3 @@ def _recorded_epsilons(files: Sequence[SensitivityFile]) -> dict[float, dict[str
         known = recorded.setdefault(columns["epsilon"], columns)
         known.update({name: np.nan for name, value in columns.items() if not np.isclose(value, known[name])})
     return recorded
-
-
-def accuracy_estimate(row: Mapping[Any, Any]) -> Estimate:
-    """Return the accuracy of a row of a table, with its interval."""
-    return Estimate(row["accuracy"], row["ci_low"], row["ci_high"])

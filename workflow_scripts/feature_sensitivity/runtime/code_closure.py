@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from feature_sensitivity.runtime.files import sha256_of_parts
+
 PACKAGE = Path(__file__).resolve().parents[1]
 MARKER = "CHANGES_NO_RESULT"
 """A module that sets this to True reports on a computation or stops it, and changes none of its numbers."""
@@ -26,6 +28,11 @@ def source_files(file: Path) -> list[Path]:
     what they import counts.
     """
     return sorted(path for path in code_closure(file) if path == file.resolve() or _changes_results(path.read_bytes()))
+
+
+def digest_of_code(file: Path) -> str:
+    """Return the SHA-256 of all :func:`source_files` of ``file``, which a move of the whole project does not change."""
+    return sha256_of_parts(path.read_bytes() for path in source_files(file))
 
 
 def code_closure(file: Path) -> frozenset[Path]:
