@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.standardization import Standardization
@@ -26,7 +27,7 @@ def check_features(
     architecture: Mapping[str, Any],
     width: int,
     evaluation: Path,
-    section: Mapping[str, Any],
+    chosen: SensitivitySettings,
     output: Path,
 ) -> None:
     """Write how many features a model has at its layer.
@@ -37,7 +38,7 @@ def check_features(
         architecture: its name, and arguments.
         width: as ``network.width`` in the config.
         evaluation: the dataset file whose test images are measured.
-        section: as ``sensitivity`` in the config.
+        chosen: names the features.
         output: a text file.
 
     Raises :class:`UserError` when there is no such layer, no such position in it, or fewer features than asked for.
@@ -45,9 +46,9 @@ def check_features(
     split = read_split(evaluation, "test", lazy=True)
     shape = list(split.images.shape[1:])
     network = _network(entry, architecture, width=width, in_channels=shape[0], n_classes=int(split.labels.max()) + 1)
-    classifier = classifier_of(network, shape, None, layer=section["layer"], positions=section["positions"])
-    n_chosen = len(chosen_features(classifier.n_features, section["features"], name))
-    where = f"at layer {section['layer']}" if section["layer"] else "before its last linear layer"
+    classifier = classifier_of(network, shape, None, layer=chosen.layer, positions=chosen.positions)
+    n_chosen = len(chosen_features(classifier.n_features, chosen.features, name))
+    where = f"at layer {chosen.layer}" if chosen.layer else "before its last linear layer"
     logger.info("%s has %d features %s, of which %d are measured", name, classifier.n_features, where, n_chosen)
     write_whole(output, f"{classifier.n_features} features, {n_chosen} of them measured\n".encode())
 
@@ -73,6 +74,6 @@ if "snakemake" in globals():
             architecture=snakemake.params.architecture,
             width=snakemake.params.width,
             evaluation=Path(snakemake.input.evaluation),
-            section=snakemake.params.settings,
+            chosen=SensitivitySettings(**snakemake.params.settings),
             output=Path(snakemake.output[0]),
         )

@@ -21,10 +21,10 @@ from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds
 from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED, read_refits
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
-from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
@@ -50,11 +50,8 @@ from write_reference import write_reference
 MODELS = ["normal", "adversarial", "robust_dataset"]
 EPSILONS = ["0.04", "0.2"]
 N_IMAGES, N_FEATURES = 5, 24
-ATTACK = {"steps": 4, "relative_step_size": "1/8", "schedule": "constant", "momentum": 0, "restarts": 1}
-ATTACK |= {"clip_to_pixel_box": False, "epsilon_unit": "standardized"}
-ACCURACY = {**ATTACK, "iterate": "last", "images": None, "stronger_attack": None}
-SENSITIVITY = {**ATTACK, "iterate": "best", "surrogate_steps": 0, "search_dtype": "float32", "batch_size": None}
-SENSITIVITY |= {"images": N_IMAGES, "layer": None, "positions": None, "features": None, "target_relative_error": None}
+ACCURACY = AccuracySettings(steps=4)
+SENSITIVITY = SensitivitySettings(steps=4, images=N_IMAGES)
 
 
 def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
@@ -91,7 +88,8 @@ def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, 
         label=np.zeros(N_IMAGES, np.int64),
         feature_index=np.arange(N_FEATURES),
         attributes={
-            **settings_attributes(model=model, epsilon=epsilon, section={**SENSITIVITY, "norm": norm}, seed=0),
+            "model": model,
+            **replace(SENSITIVITY, norm=norm, epsilon=epsilon).attributes(),
             "epsilon_255": 50 * float(epsilon),
             "checkpoint_sha256": sha256_of_file(checkpoint),
             **version_attributes(torch.device("cpu")),
@@ -102,7 +100,8 @@ def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, 
 
 def make_attacked(path: Path, checkpoint: Path, model: str, *, norm: str) -> Path:
     clean = np.zeros((N_IMAGES, N_FEATURES), np.float32)
-    sections = {"accuracy": ACCURACY, "sensitivity": {**SENSITIVITY, "norm": norm}}
+    features = replace(SENSITIVITY, norm=norm)
+    attack = features.attack_on_the_class(ACCURACY)
     file = AttackedFile(
         clean=clean,
         attacked=np.stack([clean + 0.01, clean + 0.05]).astype(np.float32),
@@ -113,7 +112,8 @@ def make_attacked(path: Path, checkpoint: Path, model: str, *, norm: str) -> Pat
         image_index=np.arange(N_IMAGES),
         feature_index=np.arange(N_FEATURES),
         attributes={
-            **attacked_attributes(model=model, epsilons=EPSILONS, **sections, seed=0),
+            "model": model,
+            **attacked_attributes(epsilons=EPSILONS, attack=attack, features=features),
             "checkpoint_sha256": sha256_of_file(checkpoint),
         },
     )
@@ -137,8 +137,7 @@ class Files:
             paths=paths,
             checks={model: make_checks(folder / f"{model}.checks.csv", path) for model, path in paths.items()},
             epsilons=EPSILONS,
-            section={**ACCURACY, "norm": norm},
-            seed=0,
+            settings=replace(ACCURACY, norm=norm),
         )
         self.sensitivity = SensitivityFiles(
             paths={
@@ -148,8 +147,7 @@ class Files:
                 for model, epsilon in product(MODELS, EPSILONS)
             },
             checkpoints=checkpoints,
-            section={**SENSITIVITY, "norm": norm},
-            seed=0,
+            settings=dict.fromkeys(MODELS, replace(SENSITIVITY, norm=norm)),
         )
         self.attacked = AttackedFiles(
             paths={
@@ -159,8 +157,7 @@ class Files:
             checkpoints=checkpoints,
             epsilons=EPSILONS,
             accuracy=ACCURACY,
-            sensitivity={**SENSITIVITY, "norm": norm},
-            seed=0,
+            sensitivity=dict.fromkeys(MODELS, replace(SENSITIVITY, norm=norm)),
         )
 
 
