@@ -70,6 +70,7 @@ def measure_attacked_features(
         clean=measured.clean,
         attacked=measured.attacked,
         gradient_norm=measured.gradient_norm,
+        margin=measured.margin,
         clean_prediction=measured.clean_prediction,
         attacked_prediction=measured.attacked_prediction,
         label=label,

@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from test_report_scripts import EPSILONS, MODELS, Files, make_history
 
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.history_tables import read_history
@@ -17,6 +16,7 @@ from feature_sensitivity.evaluation.attacked_file import read_attacked, write_at
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.errors import UserError
 from plot_tradeoff import plot_tradeoff
+from report_cases import EPSILONS, MODELS, Files, make_history
 
 
 @pytest.fixture
@@ -112,6 +112,7 @@ def test_features_at_attacked_images_of_another_run(files: Files):
     [
         (lambda file: file.pop("gradient_norm"), "lacks gradient_norm"),
         (lambda file: file["gradient_norm"].__setitem__((0, 0), -1), "gradient_norm is negative"),
+        (lambda file: file["margin"].__setitem__(0, -1), "margin is negative"),
         (lambda file: file["attacked"].__setitem__((0, 0, 0), np.nan), "attacked holds 1 values that are not finite"),
         (lambda file: file["image_index"].__setitem__(0, 1), "image_index names an image twice"),
     ],

@@ -47,8 +47,11 @@ def measure(network: Classifier, data: dict, *, norm: str = "linf", **changes) -
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_attack_is_that_of_the_accuracy(network: Classifier, data: dict, norm: str):
     got = measure(network, data, norm=norm)
-    clean = network(STANDARDIZATION.standardize(torch.from_numpy(data["split"].images))).argmax(1).numpy()
-    assert np.array_equal(got.clean_prediction, clean)
+    with torch.no_grad():
+        logits = network(STANDARDIZATION.standardize(torch.from_numpy(data["split"].images))).numpy()
+    assert np.array_equal(got.clean_prediction, logits.argmax(axis=1))
+    ordered = np.sort(logits, axis=1)
+    np.testing.assert_allclose(got.margin, ordered[:, -1] - ordered[:, -2], rtol=1e-3, atol=1e-5)
     for predicted, epsilon in zip(got.attacked_prediction, EPSILONS, strict=True):
         assert np.array_equal(predicted == data["split"].labels, correct(network, data, float(epsilon), norm=norm))
 

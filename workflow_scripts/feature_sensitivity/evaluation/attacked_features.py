@@ -40,6 +40,7 @@ class AttackedFeatures:
         clean: features of the images, float32 [n_images, n_features].
         attacked: features of the attacked images, float32 [n_epsilons, n_images, n_features].
         gradient_norm: dual norms of the features' gradients at the images, float32 [n_images, n_features].
+        margin: the difference between the two largest logits of each image, float32 [n_images]; 0 of a single logit.
         clean_prediction: the class of each image, int64 [n_images].
         attacked_prediction: the class of each attacked image, int64 [n_epsilons, n_images].
         batch_size: that of the settings or the device, or what was left of it when memory ran out.
@@ -48,6 +49,7 @@ class AttackedFeatures:
     clean: NDArray[np.float32]
     attacked: NDArray[np.float32]
     gradient_norm: NDArray[np.float32]
+    margin: NDArray[np.float32]
     clean_prediction: NDArray[np.int64]
     attacked_prediction: NDArray[np.int64]
     batch_size: int
@@ -116,6 +118,7 @@ def measure_attacked_features(
         partial_results.keep(found)
 
     if "clean" not in found:
+        found["margin"] = rows.fit(lambda n: _margins(folded, images, n)).cpu()
         keep("clean", images)
     for epsilon, settings in attacks.items():
         if epsilon not in found:
@@ -141,6 +144,7 @@ def measure_attacked_features(
         clean=found["clean"].numpy(),
         attacked=torch.stack([found[epsilon] for epsilon in attacks]).numpy(),
         gradient_norm=results["gradient_norm"].reshape(task.shape).numpy(),
+        margin=found["margin"].numpy(),
         clean_prediction=found["clean_prediction"].numpy(),
         attacked_prediction=torch.stack([found[f"{epsilon}_prediction"] for epsilon in attacks]).numpy(),
         batch_size=rows.rows,
@@ -196,3 +200,14 @@ def attacked_images(
 def _predictions(network: Classifier, x: Tensor, batch_size: int) -> Tensor:
     """Return the class that the network gives each image, int64 [n]."""
     return torch.cat([network(images).argmax(1) for images in x.split(batch_size)])
+
+
+@torch.no_grad()
+def _margins(network: Classifier, x: Tensor, batch_size: int) -> Tensor:
+    """Return the difference between the two largest logits of each image, [n]; 0 where there is a single logit."""
+    margins = []
+    for images in x.split(batch_size):
+        logits = network(images)
+        largest = logits.topk(min(2, logits.shape[1])).values
+        margins.append(largest[:, 0] - largest[:, -1])
+    return torch.cat(margins)
