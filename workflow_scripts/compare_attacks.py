@@ -57,6 +57,7 @@ if "snakemake" in globals():
                 protocol: AccuracyFiles.of_rule(
                     of_protocol(protocol, snakemake.input.accuracy),
                     of_protocol(protocol, snakemake.input.checks),
+                    of_protocol(protocol, snakemake.input.images),
                     **expected,
                 )
                 for protocol, expected in snakemake.params.accuracy.items()

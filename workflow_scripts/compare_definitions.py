@@ -23,7 +23,9 @@ def compare_definitions(*, accuracy: AccuracyFiles, sensitivity: SensitivityFile
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "compare_definitions"):
         compare_definitions(
-            accuracy=AccuracyFiles.of_rule(snakemake.input.accuracy, **snakemake.params.accuracy),
+            accuracy=AccuracyFiles.of_rule(
+                snakemake.input.accuracy, images=snakemake.input.images, **snakemake.params.accuracy
+            ),
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
             ),

@@ -10,6 +10,7 @@ from feature_sensitivity.analysis.feature_tables import number, read_counts
 from feature_sensitivity.analysis.refits import read_refits
 from feature_sensitivity.analysis.run import read_run
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.claims import claims_document, claims_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
@@ -20,6 +21,7 @@ def judge_claims(
     *,
     accuracy: AccuracyFiles,
     sensitivity: SensitivityFiles,
+    attacked: AttackedFiles,
     csv: Path,
     markdown: Path,
     page: Path,
@@ -34,6 +36,7 @@ def judge_claims(
     Args:
         accuracy: the accuracy tables of every replicate, and what each has to say of itself.
         sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        attacked: the files that have the margins between logits, and the settings that each must record.
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
         page: the same as HTML.
@@ -46,6 +49,7 @@ def judge_claims(
     run = read_run(
         accuracy=accuracy.read_together(),
         sensitivity=sensitivity,
+        attacked=attacked,
         definition=definition,
         normalization=normalization,
     )
@@ -64,9 +68,14 @@ def judge_claims(
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
         judge_claims(
-            accuracy=AccuracyFiles.of_rule(snakemake.input.accuracy, **snakemake.params.accuracy),
+            accuracy=AccuracyFiles.of_rule(
+                snakemake.input.accuracy, images=snakemake.input.images, **snakemake.params.accuracy
+            ),
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
+            attacked=AttackedFiles.of_rule(
+                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
             ),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),

@@ -87,7 +87,7 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "summarize_results"):
         summarize_results(
             accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy, snakemake.input.checks, **snakemake.params.accuracy
+                snakemake.input.accuracy, snakemake.input.checks, snakemake.input.images, **snakemake.params.accuracy
             ),
             histories=dict(zip(snakemake.params.trained, map(Path, snakemake.input.histories), strict=True)),
             epochs=snakemake.params.epochs,

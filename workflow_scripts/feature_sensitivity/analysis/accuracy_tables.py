@@ -1,17 +1,19 @@
 """The accuracy tables of a run, read and compared with what the run expects of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.tables import ADVICE, read_table
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.config.units import exact, unit_of
+from feature_sensitivity.evaluation.correct_file import read_correct
 from feature_sensitivity.runtime.errors import UserError
 
 SHARES = ("epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high")
@@ -23,34 +25,41 @@ class AccuracyFiles:
     """The files ``results/accuracy/{model}.csv`` of a run, by replicate.
 
     ``checks``: replicate to ``results/accuracy/{model}.checks.csv``. ``epsilons``: as spelled in the config, without
-    0. ``settings``: those of the attack, which hold for all epsilons.
+    0. ``settings``: those of the attack, which hold for all epsilons. ``images``: replicate to
+    ``results/accuracy/{model}.correct.h5``, if it is wanted.
     """
 
     paths: Mapping[str, Path]
     epsilons: Sequence[str]
     settings: AccuracySettings
     checks: Mapping[str, Path]
+    images: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
     def of_rule(
         cls,
         files: Iterable[str],
         checks: Iterable[str] = (),
+        images: Iterable[str] = (),
         *,
         models: Sequence[str],
         epsilons: Sequence[str],
         settings: Mapping[str, Any],
     ) -> Self:
-        """Return the files of every model, in the order of ``models``; ``checks``, if any, likewise."""
+        """Return the files of every model, in the order of ``models``; ``checks`` and ``images``, if any, likewise."""
         return cls(
             paths=dict(zip(models, map(Path, files), strict=True)),
             checks=dict(zip(models, map(Path, checks), strict=False)),
+            images=dict(zip(models, map(Path, images), strict=False)),
             epsilons=epsilons,
             settings=AccuracySettings(**settings),
         )
 
     def read(self) -> dict[str, pd.DataFrame]:
-        """Return the table of each replicate; raise :class:`UserError` when one is damaged or of another run."""
+        """Return the table of each replicate; raise :class:`UserError` when one is damaged or of another run.
+
+        With ``images``, the column ``correct`` has which of them are correct, bool [n_images].
+        """
         return {model: self._accuracy(model, path) for model, path in self.paths.items()}
 
     def read_together(self) -> pd.DataFrame:
@@ -78,7 +87,16 @@ class AccuracyFiles:
         if (unit := unit_of(table)) != self.settings.epsilon_unit:
             raise UserError(f"{path} is of another measurement than this run's: epsilon_unit is {unit}; {ADVICE}")
         _check(path, table, expected, n_images=self.settings.images)
+        if model in self.images:
+            table["correct"] = self._correct(model, table)
         return table
+
+    def _correct(self, model: str, table: pd.DataFrame) -> list[NDArray[np.bool_]]:
+        path = self.images[model]
+        correct = read_correct(path).correct
+        if correct.sum(axis=1).tolist() != table.n_correct.tolist() or correct.shape[1] != table.n_images.iloc[0]:
+            raise UserError(f"{path} is of other images or weights than the table of accuracies beside it; {ADVICE}")
+        return list(correct)
 
     def _checks(self, model: str, path: Path) -> pd.DataFrame:
         table = read_table(path, texts=("model", "norm", "attack"), numbers=(*SHARES, "zero_gradient"))

@@ -146,7 +146,7 @@ def from_resamples(value: float, resampled: Floats) -> Estimate:
     standard deviation and bias together (Efron and Tibshirani 1993, Chapter 10), since the bias is an estimate, too.
     """
     bias = float(resampled.mean()) - value
-    half = float(np.hypot(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2) * resampled.std(ddof=1), bias))
+    half = float(scipy.stats.norm.ppf((1 + CONFIDENCE) / 2) * resampled.std(ddof=1)) + abs(bias)
     return Estimate(value - bias, value - bias - half, value - bias + half)
 
 

@@ -16,6 +16,8 @@ from feature_sensitivity.analysis.seeds import accuracy_over_seeds
 from feature_sensitivity.config.models import PAPER_MODELS
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
+from feature_sensitivity.evaluation.attacked_file import AttackedFile
+from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
@@ -155,13 +157,15 @@ def read_run(
     *,
     sensitivity: SensitivityFiles,
     accuracy: pd.DataFrame | None = None,
+    attacked: AttackedFiles | None = None,
     definition: str,
     normalization: str,
 ) -> Run:
-    """Return the run with these accuracies, if any, and the sensitivities in these files; see ``run_from``."""
+    """Return the run with these accuracies and margins, if any, and the sensitivities in these files; see ``run_from``."""
     return run_from(
         pd.DataFrame(columns=["model", "epsilon"]) if accuracy is None else accuracy,
         list(sensitivity.read().values()),
+        attacked.read() if attacked else {},
         definition=definition,
         normalization=normalization,
     )
@@ -179,13 +183,14 @@ def read_sensitivities(
 def run_from(
     accuracy: pd.DataFrame,
     files: Sequence[SensitivityFile],
+    attacked: Mapping[str, AttackedFile] | None = None,
     *,
     definition: str,
     normalization: str,
 ) -> Run:
     """Return a run from its tables; ``definition`` and ``normalization`` are as in the config.
 
-    Replicates of a model are in the order of the files. Files that stopped early, at the target relative error, have
+    ``attacked``: replicate to the file that has the margins of its images, if they are wanted. Replicates of a model are in the order of the files. Files that stopped early, at the target relative error, have
     fewer images: all are compared on those that they share.
     """
     shared = shared_images(files)
@@ -194,10 +199,20 @@ def run_from(
         moved = DEFINITIONS[definition](file.clean, file.maximum, file.minimum)[np.isin(file.image_index, shared)]
         key = model_of(file.attributes["model"]), float(file.attributes["epsilon"])
         movement.setdefault(key, []).append(moved * weight_factor(file.weight, normalization=normalization))
+    margin: dict[str, list[NDArray[np.floating]]] = {}
+    for replicate, of_attack in (attacked or {}).items():
+        places = {index: place for place, index in enumerate(of_attack.image_index.tolist())}
+        rows = [places[index] for index in shared.tolist()]
+        margin.setdefault(model_of(replicate), []).append(of_attack.margin[rows])
+    correct: dict[tuple[str, float], list[NDArray[np.bool_]]] = {}
+    for row in accuracy.to_dict("records") if "correct" in accuracy else []:
+        correct.setdefault((model_of(row["model"]), float(row["epsilon"])), []).append(row["correct"])
     pooled = accuracy_over_seeds(accuracy)
     return Run(
         accuracy={(row["model"], float(row["epsilon"])): accuracy_estimate(row) for row in pooled.to_dict("records")},
+        correct={key: np.stack(seeds) for key, seeds in correct.items()},
         movement={key: np.stack(seeds) for key, seeds in movement.items()},
+        margin={model: np.stack(seeds) for model, seeds in margin.items()},
         n_classes=_number_of_classes(files),
         recorded=_recorded_epsilons(files),
     )
