@@ -99,7 +99,7 @@ rule judge_claims:
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
-        refits=table_of_refits(),
+        refits=table_behind_a_claim(),
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
