@@ -60,13 +60,13 @@ def explorer_data(
     table = table[~table["measure"].str.startswith(tuple(f"{name}_" for name in CLASS_MEASURES))]
     measures = table["measure"].unique().tolist()
     width = len(str(table["feature"].max()))
-    first = {model: file for (model, _), file in reversed(measured.items())}
-    models = []
+    first = {model: file for (model, _), file in reversed(list(measured.items()))}
+    models: list[dict[str, Any]] = []
     for number, model in enumerate(dict.fromkeys(model for model, _ in measured)):
         rows = table[table["model"] == model]
         wide = rows.pivot(index=["epsilon", "measure"], columns="feature", values="value")
         values = wide.reindex(pd.MultiIndex.from_product([epsilons, measures])).to_numpy()
-        index = wide.columns.tolist()
+        index = [int(feature) for feature in wide.columns]
         kept = extremal[model].feature_index.tolist() if model in extremal else []
         models.append(
             {
