@@ -53,6 +53,7 @@ rule derive_measures:
 rule summarize_results:
     input:
         accuracy=ACCURACIES,
+        images=CORRECT,
         checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
         histories=HISTORIES,
         sensitivity=SENSITIVITIES,
@@ -96,10 +97,12 @@ rule summarize_results:
 rule judge_claims:
     input:
         accuracy=ACCURACIES,
+        images=CORRECT,
         sensitivity=SENSITIVITIES,
+        attacked=ATTACKED,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
-        refits=table_of_refits(),
+        refits=table_behind_a_claim(),
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
@@ -107,7 +110,7 @@ rule judge_claims:
             "<results>/claims.html",
             caption="captions/claims.rst",
             category="5 Claims",
-            labels={"result": "Verdicts: A1-A5, S1-S6, U1"},
+            labels={"result": "Verdicts: A1-A5, S1-S6, C1, U1"},
         ),
     log:
         "<logs>/judge_claims.log",
@@ -122,6 +125,7 @@ rule judge_claims:
         code=code_of("judge_claims"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
+        attacked=expected_attacked(REPLICATES),
         definition=config["sensitivity"]["definition"],
         normalization=config["sensitivity"]["weight_normalization"],
         seeds=several_seeds(),

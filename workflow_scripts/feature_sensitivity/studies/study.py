@@ -1,12 +1,16 @@
-"""What a study consists of, and how its shares are written."""
+"""How the report of a study is put together."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
 
+from feature_sensitivity.analysis.tables import ADVICE
 from feature_sensitivity.reporting.documents import Block, Document, Note
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.studies.plan import Row
 
 NOTHING = "No numbers: the log of the rule that measures them says what this run's networks lack for it."
 """In place of the answer, where a table has no rows."""
@@ -36,6 +40,21 @@ class Study:
         if len(frame):
             found = [f"**{self.answer(frame)}**", self.table(frame), *self.details(frame)]
         return Document(self.title, [self.question, *found, Note(protocol)])
+
+
+def check_rows(table: pd.DataFrame, columns: Sequence[str], expected: Iterable[Row], *, path: Path) -> None:
+    """Raise :class:`UserError` when a table, which ``path`` holds, has not each expected row once.
+
+    So neither a part of it nor another run's is taken for it. ``columns``: those that name a row.
+    """
+    found = [_spelled(row) for row in table[list(columns)].itertuples(index=False)]
+    if sorted(found) != sorted(map(_spelled, expected)):
+        raise UserError(f"{path} has other rows than this run's; {ADVICE}")
+
+
+def _spelled(row: Iterable[str | float]) -> tuple[str, ...]:
+    """Return the values as texts, so that numbers which were read are those that were written."""
+    return tuple(value if isinstance(value, str) else "" if pd.isna(value) else f"{value:.9g}" for value in row)
 
 
 def percent(share: float) -> str:

@@ -22,8 +22,7 @@ from feature_sensitivity.reporting.style import (
     panel_grid,
     protocol_number,
 )
-from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
-from feature_sensitivity.studies.attack_strength.settings import WEAKEST
+from feature_sensitivity.studies.attack_strength.plan import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY, WEAKEST
 from feature_sensitivity.studies.study import Study, percent
 
 STRONGEST = "strong"

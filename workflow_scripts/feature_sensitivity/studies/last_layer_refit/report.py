@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.config.models import ADVERSARIAL, NORMAL
+from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars, line_style, single_panel
 from feature_sensitivity.studies.study import Study, percents
@@ -29,7 +29,7 @@ def answer(frame: pd.DataFrame) -> str:
     """Return the best new layer beside those as trained."""
     attacked = frame[frame.epsilon > 0]
     accuracy = dict(zip(attacked["head"], percents(attacked, "accuracy"), strict=True))
-    normal, adversarial = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
+    normal, adversarial = NORMAL_AS_TRAINED, ADVERSARIAL_AS_TRAINED
     new = attacked[~attacked["head"].isin([normal, adversarial])]
     best = str(new["head"].iloc[int(new.accuracy.argmax())])
     return (
