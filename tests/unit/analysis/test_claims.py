@@ -369,7 +369,7 @@ def test_equal_sensitivities_have_no_shape() -> None:
 
 def test_the_table_has_a_row_with_numbers_for_each_claim() -> None:
     table = claims_table(judge(as_in_the_paper()))
-    assert list(table.columns) == ["claim", "sentence", "verdict", "numbers", "rule"]
+    assert list(table.columns) == ["claim", "sentence", "verdict", "verdict_in_margins", "numbers", "rule"]
     assert list(table.claim) == [*CASES, "M1"]
     assert "accuracy of normal: 0.95 (0.946 to 0.954) yes" in table.numbers[0]
 

@@ -36,7 +36,8 @@ def accuracy_over_seeds(accuracy: pd.DataFrame) -> pd.DataFrame:
     The interval of a mean is that of crossed images and seeds where the column ``correct`` has the images that are
     correct, bool [n_images], and else that of ``mean_of``. The column is left out.
     """
-    pooled = over_seeds(accuracy, by=["epsilon"], numbers=["n_correct", "accuracy"]).drop(columns="correct", errors="ignore")
+    pooled = over_seeds(accuracy, by=["epsilon"], numbers=["n_correct", "accuracy"])
+    pooled = pooled.drop(columns="correct", errors="ignore")
     if "n_seeds" not in pooled:
         return pooled
     intervals = []

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sensitivity.analysis.claims import judge
-from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
+from feature_sensitivity.analysis.estimates import Estimate, ratio_of_means
 from feature_sensitivity.analysis.run import Run
 from feature_sensitivity.config.models import NORMAL, ROBUST
 from feature_sensitivity.studies.attack_strength.plan import (
@@ -85,8 +85,7 @@ def _ratios(run: Run) -> Iterator[Row]:
 
 
 def _relative_movements(run: Run, weakest: Run) -> Iterator[Row]:
-    """Yield mean sensitivities over those of the weakest protocol; paired bootstrap over images."""
+    """Yield mean sensitivities over those of the weakest protocol, on the same images."""
     for (model, epsilon), movement in run.movement.items():
-        # The study is of one seed.
-        by_image, reference = (moved[0].mean(axis=1) for moved in (movement, weakest.movement[model, epsilon]))
-        yield _number(MOVEMENT, model, epsilon, bootstrap(mean_ratio, by_image, reference))
+        by_image, reference = (moved.mean(axis=2) for moved in (movement, weakest.movement[model, epsilon]))
+        yield _number(MOVEMENT, model, epsilon, ratio_of_means((model, 1, by_image), (model, -1, reference)))
