@@ -7,9 +7,9 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from exact import exact_maximum
 from torch import Tensor, nn
 
+from exact import exact_maximum
 from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks import slots
 from feature_sensitivity.attacks.random_starts import random_start
