@@ -71,8 +71,8 @@ def accuracy_settings(**changes):
     return AccuracySettings.from_config({**config["accuracy"], **changes}, seed=SEED)
 
 
-def sensitivity_settings(replicate, **changes):
-    """Return how a model's sensitivities are measured.
+def sensitivity_settings(replicate="", **changes):
+    """Return how sensitivities are measured, those of a model if one is named.
 
     ``changes`` replace settings of all models; what a model has of its own stands.
     """

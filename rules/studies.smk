@@ -14,11 +14,6 @@ IN_PARTS = [study for study in STUDIES if PLANS[study].in_parts]
 MEASURED_WHOLE = [study for study in STUDIES if study not in [*COMPARED, *IN_PARTS]]
 
 
-def config_of(variant):
-    """Return the configuration in which a variant is the run's own measurement."""
-    return VARIANTS[variant].changed(config)
-
-
 def expected_of_variant(models, variant):
     """Return what the accuracy tables and the sensitivity files of a variant must record."""
     accuracy, epsilons = variant.accuracy, variant.epsilons
@@ -189,9 +184,9 @@ use rule plot_accuracy as plot_accuracy_of_variant with:
             MODELS, VARIANTS[wildcards.variant]
         )["accuracy"],
         models=MODELS,
-        protocol=lambda wildcards: protocol.accuracy_attack(
-            config_of(wildcards.variant)["accuracy"]
-        ),
+        protocol=lambda wildcards: accuracy_settings(
+            **VARIANTS[wildcards.variant].accuracy
+        ).sentence(),
         bars=protocol.accuracy_bars("", MODELS),
     message:
         "Study {wildcards.variant}: Figure 1."
@@ -227,9 +222,9 @@ use rule plot_sensitivity as plot_sensitivity_of_variant with:
         )["sensitivity"],
         models=MODELS,
         derivation=derivation_settings(),
-        protocol=lambda wildcards: protocol.sensitivity_attack(
-            config_of(wildcards.variant)["sensitivity"]
-        ),
+        protocol=lambda wildcards: sensitivity_settings(
+            **VARIANTS[wildcards.variant].sensitivity
+        ).sentence(),
         spread="",
         pooled="",
     message:

@@ -1,6 +1,5 @@
 """Measure the sensitivity of a model's features at one epsilon."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.runtime.provenance import version_attributes
 
 
@@ -97,7 +97,7 @@ def measure_sensitivity(
             **version_attributes(device),
         },
     )
-    shutil.rmtree(unfinished_folder)
+    delete_partial_results(unfinished_folder)
 
 
 if "snakemake" in globals():

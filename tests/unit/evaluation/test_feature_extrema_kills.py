@@ -10,15 +10,15 @@ import torch
 from extrema_cases import measure, same, settings
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime import resume
+from feature_sensitivity.runtime import partial_results
 from feature_sensitivity.runtime.console import Progress
-from kills import killed_until_done
+from kills import killed_until_done, partial_content
 
 KILLS = 20
 
 
 def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.05)
+    monkeypatch.setattr(partial_results, "SECONDS_BETWEEN_SAVES", 0.05)
     torch.manual_seed(2)
     images, path, result = torch.randn(7, 3, 8, 8), tmp_path / "partial", tmp_path / "result.npz"
     chosen = settings(restarts=4, steps=10)
@@ -37,7 +37,7 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
     rows_done: list[int] = []
 
     def note() -> None:
-        finished = [torch.load(file, weights_only=True)["rows"]["row"] for file in path.glob("finished_*.pt")]
+        finished = [partial_content(file)["rows"]["row"] for file in path.glob("finished_*.pt")]
         rows_done.append(sum(map(len, finished)))
 
     kills = killed_until_done(work, result, kills=KILLS, seconds=(0.02, 0.3), after_each=note)

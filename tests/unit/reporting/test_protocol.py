@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.reporting import protocol
 
@@ -21,24 +22,25 @@ def paper() -> dict[str, Any]:
 
 
 def test_the_attacks_of_the_paper(paper: dict[str, Any]):
-    assert protocol.accuracy_attack(paper["accuracy"]) == (
+    assert AccuracySettings.from_config(paper["accuracy"]).sentence() == (
         "linf PGD on the cross-entropy, 20 steps of 1/8 epsilon, last iterate, not clipped to the pixel box"
     )
-    assert protocol.sensitivity_attack(paper["sensitivity"]) == (
+    assert SensitivitySettings.from_config(paper["sensitivity"]).sentence() == (
         "linf PGD, 20 steps of 1/8 epsilon, best iterate; definition max_abs, weights max_abs"
     )
 
 
 def test_decreasing_steps_and_momentum_are_stated(paper: dict[str, Any]):
     paper["accuracy"] |= {"steps": 8, "relative_step_size": "3/2", "schedule": "cosine", "momentum": 0.5}
-    assert "8 steps of 3/2 epsilon decreasing along a cosine, momentum 0.5, last iterate" in protocol.accuracy_attack(
-        paper["accuracy"]
+    assert (
+        "8 steps of 3/2 epsilon decreasing along a cosine, momentum 0.5, last iterate"
+        in AccuracySettings.from_config(paper["accuracy"]).sentence()
     )
 
 
 def test_a_setting_beyond_the_paper_is_stated(paper: dict[str, Any]):
     changed = {**paper["sensitivity"], "surrogate_steps": 2, "restarts": 3, "clip_to_pixel_box": True}
-    assert protocol.sensitivity_attack(changed) == (
+    assert SensitivitySettings.from_config(changed).sentence() == (
         "linf PGD, 20 steps of 1/8 epsilon, surrogate gradient in the first 2 steps, 3 restarts, best iterate, "
         "clipped to the pixel box; definition max_abs, weights max_abs"
     )

@@ -10,12 +10,16 @@ import pandas as pd
 import pytest
 
 from config_cases import PAPER
-from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED
+from feature_sensitivity.analysis.refits import (
+    ADVERSARIAL_AS_TRAINED,
+    ADVERSARIALLY,
+    NORMAL_AS_TRAINED,
+    least_sensitive_label,
+)
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.code_closure import code_closure
 from feature_sensitivity.studies.crossing.report import crossings
-from feature_sensitivity.studies.last_layer_refit.labels import ADVERSARIALLY, least_sensitive_label
 from feature_sensitivity.studies.registry import PLANS, STUDIES
 from feature_sensitivity.studies.study import Study
 

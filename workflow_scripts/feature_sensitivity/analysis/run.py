@@ -190,9 +190,9 @@ def run_from(
 ) -> Run:
     """Return a run from its tables; ``definition`` and ``normalization`` are as in the config.
 
-    ``attacked``: replicate to the file that has the margins of its images, if they are wanted. Replicates of a model are
-    in the order of the files. Files that stopped early, at the target relative error, have fewer images: all are compared
-    on those that they share.
+    ``attacked``: replicate to the file that has the margins of its images, if they are wanted. Replicates of a model
+    are in the order of the files. Files that stopped early, at the target relative error, have fewer images: all are
+    compared on those that they share.
     """
     shared = shared_images(files)
     movement: dict[tuple[str, float], list[NDArray[np.floating]]] = {}

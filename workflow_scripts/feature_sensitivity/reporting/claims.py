@@ -22,8 +22,8 @@ VERDICTS = (
 )
 MARGINS = (
     "A factor common to all logits of a network scales its sensitivities and changes no decision. So claims that "
-    "compare the sensitivities of networks are judged a second time with each network's in units of its own margin, the "
-    "mean difference between its two largest logits."
+    "compare the sensitivities of networks are judged a second time with each network's in units of its own margin, "
+    "the mean difference between its two largest logits."
 )
 ONE_SEED = "They hold for these trained models: how much the models of other seeds would differ is not in them."
 SEVERAL_SEEDS = (

@@ -24,21 +24,6 @@ def joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def accuracy_attack(settings: Settings) -> str:
-    """Return the attack on the classifier; ``settings`` is the config's section ``accuracy``."""
-    return AccuracySettings.from_config(settings).sentence()
-
-
-def sensitivity_attack(settings: Settings) -> str:
-    """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
-    return SensitivitySettings.from_config(settings).sentence()
-
-
-def feature_attack(settings: Settings) -> str:
-    """Return the attack on features alone; ``settings`` is the config's section ``sensitivity``."""
-    return SensitivitySettings.from_config(settings).attack_sentence()
-
-
 def training(settings: Settings, adversarial: Settings) -> str:
     """Return the training, from the config's sections ``training`` and ``adversarial_training``."""
     flips = "horizontal flips" if settings["horizontal_flip"] else ""

@@ -11,7 +11,12 @@ import torch
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.accuracy_interval import accuracy_columns
-from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED
+from feature_sensitivity.analysis.refits import (
+    ADVERSARIAL_AS_TRAINED,
+    ADVERSARIALLY,
+    NORMAL_AS_TRAINED,
+    least_sensitive_label,
+)
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.models import NORMAL
@@ -29,7 +34,6 @@ from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.studies.last_layer_refit.labels import ADVERSARIALLY, least_sensitive_label
 from feature_sensitivity.training.last_layer import (
     fit_last_layer,
     fit_last_layer_adversarially,

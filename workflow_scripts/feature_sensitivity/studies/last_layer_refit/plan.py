@@ -27,10 +27,12 @@ NAME = "last_layer_refit"
 def rows(scope: Scope) -> Iterable[Row]:
     """Return a row for each linear layer, without attack and at the study's epsilon."""
     # Imported here, since the rules do not wait for pandas.
-    from feature_sensitivity.studies.last_layer_refit.labels import row_labels
+    from feature_sensitivity.analysis import refits
 
     study = scope.config["studies"][NAME]
-    return product(row_labels(study["shares"]), [0, number(study["epsilon"])])
+    fitted = [*map(refits.least_sensitive_label, study["shares"]), refits.ADVERSARIALLY]
+    heads = [refits.NORMAL_AS_TRAINED, refits.ADVERSARIAL_AS_TRAINED, *fitted]
+    return product(heads, [0, number(study["epsilon"])])
 
 
 def faults(config: Config) -> Iterator[str]:
