@@ -88,7 +88,7 @@ class AccuracyFiles:
             raise UserError(f"{path} is of another measurement than this run's: epsilon_unit is {unit}; {ADVICE}")
         _check(path, table, expected, n_images=self.settings.images)
         if model in self.images:
-            table["correct"] = self._correct(model, table)
+            table["correct"] = pd.Series(self._correct(model, table), dtype=object)
         return table
 
     def _correct(self, model: str, table: pd.DataFrame) -> list[NDArray[np.bool_]]:

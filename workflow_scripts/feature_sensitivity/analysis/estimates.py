@@ -59,7 +59,7 @@ class Estimate(NamedTuple):
 UNKNOWN = Estimate(np.nan, np.nan, np.nan)
 
 
-Term = tuple[str, float, Floats]
+Term = tuple[str, float, Floats | NDArray[np.bool_]]
 """A network, a factor, and values [n_seeds, n_images]; images are those of every term, seeds of the network's terms."""
 
 

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import add_legend, line_style, panel_grid
-from feature_sensitivity.studies.study import ENDS, Study, curve, epsilons, percent, percents
+from feature_sensitivity.studies.study import ENDS, Study, curve, epsilons, percent, percents, with_intervals
 
 BOUNDS = {"pointwise": "pointwise", "classes": "K classes", "pairs": "two classes, mean of pairs"}
 
@@ -31,8 +31,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _with_interval(frame: pd.DataFrame, name: str) -> list[str]:
-    ends = zip(frame[name], frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
-    return [f"{percent(value)} ({percent(low)}-{percent(high)})" for value, low, high in ends]
+    return with_intervals(frame, name, ends=(f"{name}_low", f"{name}_high"), form=".1f", scale=100)
 
 
 def _looseness(bounds: pd.Series, errors: pd.Series) -> list[str]:
