@@ -36,10 +36,9 @@ def measure_to_target(
     """Measure block after block, until every feature's relative standard error is at most the target.
 
     ``measure`` gives the extrema of ``features``, indices [n_features], at a block of images, which must come in random
-    order. A feature that has not moved
-    has no relative error; it counts as precise once it is known, at 95 %, to move on no larger a share of the images
-    than the target. One that has moved on fewer than ``FEWEST_MOVED`` images is not known to be precise. All ``n_images``
-    are taken when the target is not reached.
+    order. A feature that has not moved has no relative error; it counts as precise once it is known, at 95 %, to move
+    on no larger a share of the images than the target. One that has moved on fewer than ``FEWEST_MOVED`` images does
+    not count as precise. All ``n_images`` are taken when the target is not reached.
     """
     parts: list[FeatureExtrema] = []
     for block in blocks(n_images):
