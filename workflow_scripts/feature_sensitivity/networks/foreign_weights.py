@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from feature_sensitivity.networks.build import BUILT_IN, build, built_in_arguments, is_built_in
+from feature_sensitivity.config.architectures import BUILT_IN, built_in
+from feature_sensitivity.networks.build import build, built_in_arguments
 from feature_sensitivity.networks.classifier import first_not_finite
 from feature_sensitivity.networks.normalization import is_normalization
 from feature_sensitivity.runtime.errors import UserError
@@ -89,7 +90,7 @@ def _network_for(
 ) -> tuple[dict[str, Any], nn.Module]:
     """Return the description and the network; sizes that the architecture leaves open are read off the weights."""
     name = str(architecture["name"])
-    if is_built_in(name):
+    if built_in(name):
         try:
             description = {"name": name, **built_in_arguments(name, _named_as_built_in(tensors)), **architecture}
         except (KeyError, ValueError, TypeError, IndexError) as error:
@@ -212,7 +213,7 @@ def _advice(tensors: Mapping[str, Tensor], path: Path, *, beside: str = "") -> s
 
 
 def _candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    yield from BUILT_IN
+    yield from (entry.name for entry in BUILT_IN if entry.takes_width)
     named = _named_as_built_in(tensors)
     n_blocks = sum(name.startswith("block1.layer.") and name.endswith(".conv1.weight") for name in named)
     first = named.get("block1.layer.0.conv1.weight")
