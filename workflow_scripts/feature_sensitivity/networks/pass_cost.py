@@ -26,7 +26,7 @@ class _WrittenValues(TorchDispatchMode):
     """Count the numbers that convolutions, matrix products and attention write."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
