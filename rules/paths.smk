@@ -5,7 +5,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
-from feature_sensitivity.config.epsilon_spelling import spelling
+from feature_sensitivity.config.epsilons import spelling
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import as_file_name
 from feature_sensitivity.config.units import exact

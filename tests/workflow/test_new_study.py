@@ -2,7 +2,11 @@
 
 from pathlib import Path
 
+import pytest
+
 from snakemake_runs import planned
+
+pytestmark = pytest.mark.workflow
 
 PLAN = """
 from feature_sensitivity.studies.plan import StudyPlan, Variant

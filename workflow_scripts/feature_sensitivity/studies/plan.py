@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from feature_sensitivity.config.costs import Job
-from feature_sensitivity.config.epsilon_spelling import epsilons_of_studies
+from feature_sensitivity.config.epsilons import epsilons_of_studies, left_over
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.size_faults import split_sizes, too_many
-from feature_sensitivity.config.unit_faults import left_over
 from feature_sensitivity.config.units import UNIT_TITLES, exact
 from feature_sensitivity.reporting.protocol import accuracy_sentence, sensitivity_sentence, setting_text
 
