@@ -60,7 +60,7 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Picture:
-    """A PNG file with its caption: Markdown links to it, ``width`` pixels wide, a page of HTML holds its ``content``."""
+    """A PNG file with its caption: Markdown links to it, ``width`` pixels wide; HTML holds its ``content``."""
 
     path: Path
     caption: str
