@@ -174,7 +174,7 @@ def test_derive_measures(files: Files, tmp_path: Path):
     assert list(table.columns) == ["model", "epsilon", "epsilon_255", "feature", "measure", "value"]
     keys = ["model", "epsilon", "feature", "measure"]
     assert not table[keys].duplicated().any()
-    assert len(table) == 3 * 2 * N_FEATURES * (33 + 7 * 10)
+    assert len(table) == 3 * 2 * N_FEATURES * (35 + 7 * 10)
     found = table.set_index(keys).value
     for (model, epsilon), file in files.sensitivity.read().items():
         of_feature = found.loc[model, epsilon, :, "sensitivity"].to_numpy()
@@ -183,7 +183,7 @@ def test_derive_measures(files: Files, tmp_path: Path):
     assert found["normal", "0.2", 3, "linearity"] == pytest.approx(found["normal", "0.2", 3, "sensitivity"] / 0.2)
     counted = pd.read_csv(counts)
     assert counted.epsilon.tolist() == [0.04, 0.2] * 3
-    assert (counted.not_useful == N_FEATURES).all(), "all values are 0"
+    assert (counted[["useful", "useful_shown", "robustly_useful_shown"]] == 0).all(axis=None), "all values are 0"
     assert counted.latent_vulnerability.tolist() == pytest.approx([24 * 0.01, 24 * 0.05] * 3)
     markdown = (tmp_path / "feature_counts.md").read_text()
     assert "| normal         | 0.04 (2.0/255) | 24         | 0 (0 to 24)" in markdown
@@ -198,7 +198,7 @@ def test_counts_over_seeds(files: Files, tmp_path: Path):
     _, counts = derive(files, tmp_path)
     table = pd.read_csv(counts).query("model in @names")
     table["model"] = table.model.map(names)
-    table.loc[table.model == "normal", ["robustly_useful", "not_useful", "robustly_useful_high"]] = 4, 20, 10
+    table.loc[table.model == "normal", ["robustly_useful", "robustly_useful_high"]] = 4, 10
     pooled = counts_over_seeds(table)
     assert pooled.model.tolist() == ["normal", "normal"]
     assert pooled.n_seeds.tolist() == [2, 2]
@@ -244,7 +244,7 @@ def test_tables_of_features_of_another_run_are_not_drawn(files: Files, tmp_path:
         draw(files, tmp_path, lacking, counts)
     for edit, message in (
         (lambda table: table.drop(0), "has other models or epsilons"),
-        (lambda table: table.assign(not_useful=1), "do not add up to n_features"),
+        (lambda table: table.assign(useful=25), "no number from 0 to n_features"),
     ):
         edit(pd.read_csv(counts)).to_csv(lacking, index=False)
         with pytest.raises(UserError, match=message):
@@ -293,6 +293,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
         judge_claims(
             accuracy=files.accuracy,
             sensitivity=files.sensitivity,
+            attacked=files.attacked,
             csv=tmp_path / "claims.csv",
             markdown=tmp_path / "claims.md",
             page=tmp_path / "claims.html",
@@ -306,6 +307,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
         assert claims.verdict["S2"] == "reproduced"
         assert claims.verdict["S6"] == verdict
         assert claims.verdict["U1"] == "undecided"
+        assert claims.verdict["S3"] == claims.verdict_in_margins["S3"] == "reproduced"
         assert "robustly useful share of normal at 0.2: 0 (0 to 1) open" in claims.numbers["U1"]
     assert "## S2: reproduced\n\nThe sensitivities of every model grow" in (tmp_path / "claims.md").read_text()
     assert "<h2>S6: reproduced</h2>" in (tmp_path / "claims.html").read_text()

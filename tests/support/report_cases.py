@@ -12,6 +12,7 @@ from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
+from feature_sensitivity.evaluation.correct_file import CorrectFile, write_correct
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
@@ -38,6 +39,14 @@ def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
     return path
 
 
+def make_correct(path: Path, accuracy: Path) -> Path:
+    n_correct = pd.read_csv(accuracy).n_correct.to_numpy()
+    correct = np.arange(100) < n_correct[:, None]
+    label = np.zeros(100, np.int64)
+    write_correct(path, CorrectFile(correct=correct, label=label, image_index=np.arange(100), attributes={}))
+    return path
+
+
 def make_checks(path: Path, accuracy: Path) -> Path:
     rows = pd.read_csv(accuracy).query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
     rows.to_csv(path, index=False)
@@ -47,7 +56,9 @@ def make_checks(path: Path, accuracy: Path) -> Path:
 def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, norm: str) -> Path:
     rng = np.random.default_rng(MODELS.index(model))
     clean = np.zeros((N_IMAGES, N_FEATURES), np.float32)
-    moved = (float(epsilon) * rng.uniform(0.5, 1.5, clean.shape)).astype(np.float32)
+    # Features of the adversarially trained network move a tenth as far.
+    scale = 0.1 if model == "adversarial" else 1.0
+    moved = (scale * float(epsilon) * rng.uniform(0.5, 1.5, clean.shape)).astype(np.float32)
     write_sensitivity(
         path,
         clean=clean,
@@ -108,6 +119,7 @@ class Files:
         self.accuracy = AccuracyFiles(
             paths=paths,
             checks={model: make_checks(folder / f"{model}.checks.csv", path) for model, path in paths.items()},
+            images={model: make_correct(folder / f"{model}.correct.h5", path) for model, path in paths.items()},
             epsilons=EPSILONS,
             settings=replace(ACCURACY, norm=norm),
         )

@@ -77,9 +77,11 @@ def ratio_of_means(*terms: Term) -> Estimate:
     plain t interval short when images are few; the error of the logarithm is that of its linear terms (delta method).
     """
     means = [float(values.mean(dtype=np.float64)) for _, _, values in terms]
-    if any(mean == 0 and factor < 0 for mean, (_, factor, _) in zip(means, terms, strict=True)):
+    powers = [(mean, factor) for mean, (_, factor, _) in zip(means, terms, strict=True)]
+    divisor = float(np.prod([mean**-factor for mean, factor in powers if factor < 0]))
+    if divisor == 0:
         return UNKNOWN
-    value = float(np.prod([mean**factor for mean, (_, factor, _) in zip(means, terms, strict=True)]))
+    value = float(np.prod([mean**factor for mean, factor in powers if factor > 0])) / divisor
     if value <= 0:
         return Estimate(value, np.nan, np.nan)
     linear = [(network, factor / mean, values) for mean, (network, factor, values) in zip(means, terms, strict=True)]

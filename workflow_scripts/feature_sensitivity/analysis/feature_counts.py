@@ -62,7 +62,7 @@ def robust_bounds(found: Usefulness) -> tuple[int, int]:
     p = found.gamma.p_above()
     # Not robust for every class is shown by the least clear of the classes, without correction (Berger 1982).
     below = np.nanmax(1 - p, axis=0, initial=0) if len(p) else np.ones(p.shape[1])
-    below = np.where(np.isfinite(p).any(axis=0), below, 0.0)  # a feature that never varies is not useful
+    below = np.where(np.isfinite(p).any(axis=0), below, 1.0)  # nothing is known of a feature that does not vary here
     return shown_by_closed_testing(_p_for_some_class(p)), len(below) - shown_by_closed_testing(below)
 
 
