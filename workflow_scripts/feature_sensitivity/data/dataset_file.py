@@ -89,8 +89,8 @@ def read_split(path: Path, name: str, *, lazy: bool = False) -> Split:
         split = Split(arrays.pop("images"), arrays.pop("labels"), arrays)
     except UnsafeError as error:
         raise UserError(f"{path} {error}; {ADVICE}") from error
-    except (OSError, KeyError, AttributeError, RuntimeError, ValueError) as error:
-        # h5py raises the last three for groups where arrays should be, and for damage inside a file.
+    except (OSError, KeyError, AttributeError, RuntimeError, ValueError, TypeError) as error:
+        # h5py raises the last four for groups where arrays should be, and for damage inside a file.
         raise UserError(f"{path} is not a dataset of this workflow ({error}); {ADVICE}") from error
     check_split(split, f"{path}, {name} split")
     return split
