@@ -1,5 +1,6 @@
 """Whatever image folders, npz and HDF5 files hold: they are read, or refused in a sentence that names them."""
 
+import contextlib
 import io
 import logging
 import os
@@ -9,20 +10,19 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from feature_sensitivity.data.class_folders import class_folders
-from feature_sensitivity.data.dataset_file import read_classes, write_dataset
+from feature_sensitivity.data.dataset_file import read_classes, require_outputs, write_dataset
 from feature_sensitivity.data.fitting import UNCHANGED, Size
 from feature_sensitivity.data.hdf5 import load_hdf5
 from feature_sensitivity.data.image_collections import load_hugging_face, load_image_folder
@@ -35,7 +35,7 @@ RGB = Standardization((0.5,) * 3, (0.2,) * 3)
 MOST_MEMORY = 1_000_000_000
 
 
-@contextmanager
+@contextlib.contextmanager
 def within_limits(most: int = MOST_MEMORY) -> Iterator[None]:
     """Fail where the memory of this process grows beyond what is allowed."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -83,6 +83,24 @@ def test_classes_of_the_config_are_the_labels(tmp_path: Path):
     assert list(source.classes) == ["dog", "", "cat, kitten"]
     with pytest.raises(UserError, match="has the folders kitten, to which classes"):
         read_folder(folder, outputs={"cat": 2, "dog": 0})
+
+
+def test_fewer_folders_than_outputs_need_their_numbers(tmp_path: Path):
+    folder = folder_of(tmp_path / "images", "cat", "dog")
+    mapped: dict[str, Any] = {"source": "image_folder", "classes": {"cat": 281, "dog": 207}}
+    for entry, n_outputs, is_refused in (
+        ({"source": "image_folder"}, 1000, True),
+        ({"source": "image_folder"}, 2, False),
+        (mapped, 1000, False),
+        ({"source": "npz"}, 1000, False),
+        (None, 1000, False),
+    ):
+        path = tmp_path / "data.h5"
+        outputs = mapped["classes"] if entry is mapped else None
+        write_dataset(path, read_folder(folder, outputs=outputs), RGB, settings=entry)
+        expected = pytest.raises(UserError, match=r"2 folders.* 1000 outputs; write")
+        with expected if is_refused else contextlib.nullcontext():
+            require_outputs(path, n_outputs)
 
 
 @pytest.mark.parametrize(
@@ -158,11 +176,8 @@ def test_folders_that_are_links_are_followed(tmp_path: Path):
 
 
 def socket_at(path: Path) -> None:
-    here = os.getcwd()
-    os.chdir(path.parent)  # the path of a socket must be short
-    with socket.socket(socket.AF_UNIX) as made:
+    with contextlib.chdir(path.parent), socket.socket(socket.AF_UNIX) as made:  # the path of a socket must be short
         made.bind(path.name)
-    os.chdir(here)
 
 
 @pytest.mark.parametrize(
@@ -186,13 +201,13 @@ def test_folders_of_the_system_are_refused(path: str):
 def test_names_that_are_no_utf8_are_read(tmp_path: Path):
     picture(tmp_path / "made.png")
     for name in (b"caf\xe9", b"th\xe9"):
-        folder = os.path.join(os.fsencode(tmp_path / "images"), name)
-        os.makedirs(folder)
-        os.link(tmp_path / "made.png", os.path.join(folder, b"\xff.png"))
+        image = tmp_path / "images" / os.fsdecode(name) / os.fsdecode(b"\xff.png")
+        image.parent.mkdir(parents=True)
+        image.hardlink_to(tmp_path / "made.png")
     source = read_folder(tmp_path / "images")
     assert source.classes[0] == "caf\\udce9"
     assert read_classes(written(source, tmp_path / "data.h5"))[1] == "th\\udce9"
-    os.remove(os.path.join(folder, b"\xff.png"))
+    image.unlink()
     with pytest.raises(UserError, match=r"udce9 has no image files"):
         read_folder(tmp_path / "images")
 
@@ -217,8 +232,8 @@ def png(width: int, height: int, *, depth: int = 8, kind: int = 2, data: bytes =
 def deep_tiff() -> bytes:
     """A TIFF file of 2 x 2 pixels with three channels of 16 bits."""
     pixels = bytes(24)
-    tags = [(256, 3, 1, 2), (257, 3, 1, 2), (258, 3, 3, 8 + len(pixels)), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 1, 8),
-            (277, 3, 1, 3), (278, 3, 1, 2), (279, 4, 1, len(pixels))]  # fmt: skip
+    tags = [(256, 3, 1, 2), (257, 3, 1, 2), (258, 3, 3, 8 + len(pixels)), (259, 3, 1, 1), (262, 3, 1, 2),
+            (273, 4, 1, 8), (277, 3, 1, 3), (278, 3, 1, 2), (279, 4, 1, len(pixels))]  # fmt: skip
     start = 8 + len(pixels) + 6
     entries = b"".join(struct.pack("<HHII", *tag) for tag in tags)
     return (
@@ -474,7 +489,8 @@ def nothing(file: h5py.File) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lattice, circle, soft, external, twice, crowd, huge, large_chunks, groups, split_is_array, classes_of_numbers, nothing],
+    [lattice, circle, soft, external, twice, crowd, huge, large_chunks, groups, split_is_array, classes_of_numbers,
+     nothing],
 )  # fmt: skip
 def test_hdf5_of_other_structure_is_refused_by_name(tmp_path: Path, make: Callable[[h5py.File], None]):
     with h5py.File(tmp_path / "x.h5", "w") as file:
@@ -569,6 +585,7 @@ GOOD: dict[str, Any] = {"images": np.zeros((2, 3, 4, 4), np.uint8), "labels": np
 
 
 @ANY_INPUT
+@example(images=np.uint8(0), labels=np.arange(2), size=UNCHANGED)
 @given(images=ANY_ARRAY, labels=ANY_LABELS, size=st.sampled_from([UNCHANGED, Size(6, 5)]))
 def test_any_arrays(tmp_path: Path, images: Any, labels: Any, size: Size):
     (tmp_path / "any.npz").write_bytes(as_npz(images=images, labels=labels))
