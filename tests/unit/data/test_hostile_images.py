@@ -513,7 +513,6 @@ def test_pipes_are_not_waited_for(tmp_path: Path, load: Callable[[Path], Source]
 
 
 ANY_INPUT = settings(
-    max_examples=60,
     deadline=None,
     derandomize=False,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
