@@ -7,12 +7,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.dataset_file import read_classes, read_split
 from feature_sensitivity.data.standardization import to_unit_range
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
-from feature_sensitivity.evaluation.extremal_choice import extreme_features, first_of_each_class
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
-from feature_sensitivity.evaluation.extremal_points import ExtremalPoints, find_extremal_points
+from feature_sensitivity.evaluation.extremal_points import (
+    ExtremalPoints,
+    extreme_features,
+    find_extremal_points,
+    first_of_each_class,
+)
 from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
@@ -67,6 +71,7 @@ def keep_extremal_images(
     loaded = load_checkpoint(checkpoint, layer=settings.layer, positions=settings.positions)
     model = with_inputs_in(settings.epsilon_unit, loaded)
     images = torch.from_numpy(read_split(evaluation, "test", lazy=True).images[index])
+    names = dict(enumerate(read_classes(evaluation)))
     found = []
     for epsilon, file in files.items():
         points = find_extremal_points(
@@ -97,6 +102,7 @@ def keep_extremal_images(
             image=pixels,
             maximizing=np.stack([pixels[:, None] + scale * points.upward for points in found]),
             minimizing=np.stack([pixels[:, None] + scale * points.downward for points in found]),
+            classes=[names.get(number, "") for number in label.tolist()] if names else (),
         ),
         attributes={"model": name, "checkpoint_sha256": first.attributes["checkpoint_sha256"]},
     )

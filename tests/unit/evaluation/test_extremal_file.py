@@ -65,3 +65,18 @@ def test_damaged_files(path: Path, tmp_path: Path):
     images = extremal_images()
     write_extremal(path, replace(images, label=images.label.astype(np.int32)), attributes=ATTRIBUTES)
     refused(path, ": label is int32 [2], expected int64 [2]")
+
+
+@pytest.mark.parametrize("names", [(), ("cat", ""), ("<b>", "caf\\udce9")])
+def test_names_of_classes_come_back(tmp_path: Path, names: tuple[str, ...]):
+    path = tmp_path / "normal.h5"
+    write_extremal(path, replace(extremal_images(), classes=names), attributes=ATTRIBUTES)
+    assert tuple(read_extremal(path, measured=measured()).classes) == names
+
+
+@pytest.mark.parametrize("names", ["cat", '["cat"]', "[1, 2]", "{}", "["])
+def test_damaged_names_of_classes_are_refused(tmp_path: Path, names: str):
+    path = tmp_path / "normal.h5"
+    write_extremal(path, extremal_images(), attributes={**ATTRIBUTES, "classes": names})
+    with pytest.raises(UserError, match=r"normal\.h5 .*class"):
+        read_extremal(path, measured=measured())

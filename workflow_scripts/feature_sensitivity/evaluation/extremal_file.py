@@ -1,5 +1,6 @@
 """The file of a model's extremal images, netCDF in HDF5."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,7 @@ class ExtremalImages:
     ``image``, ``maximizing`` and ``minimizing`` are float32 pixels, 0 black and 1 white; perturbed ones may go beyond,
     unless the attack was clipped to the pixel box. ``clean``, ``maximum`` and ``minimum`` are the feature's values
     there. ``is_most_sensitive`` is 1 for the most and 0 for the least sensitive features. ``DIMENSIONS`` names the
-    dimensions of each.
+    dimensions of each. ``classes``: the name of each image's class, where the dataset has names.
     """
 
     epsilon: Sequence[float]
@@ -60,11 +61,14 @@ class ExtremalImages:
     image: Array
     maximizing: Array
     minimizing: Array
+    classes: Sequence[str] = ()
 
 
 def write_extremal(path: Path, images: ExtremalImages, *, attributes: Mapping[str, Any]) -> None:
     """Write the images and ``attributes``, numbers and strings, whole or not at all."""
     arrays = {name: getattr(images, name) for name in DIMENSIONS}
+    if images.classes:
+        attributes = {**attributes, "classes": json.dumps(list(images.classes))}
     write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes={**attributes, "epsilons": _as_text(images.epsilon)})
 
 
@@ -79,7 +83,19 @@ def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> Extrema
     epsilons = [float(file.attributes["epsilon"]) for file in measured]
     if difference := _difference(data, measured[0], epsilons):
         raise UserError(f"{path} is of another run: {difference}; {ADVICE}")
-    return ExtremalImages(epsilon=epsilons, **{name: data[name].values for name in DIMENSIONS})
+    arrays = {name: data[name].values for name in DIMENSIONS}
+    return ExtremalImages(epsilon=epsilons, classes=_classes(path, data), **arrays)
+
+
+def _classes(path: Path, data: xr.Dataset) -> list[str]:
+    try:
+        found = json.loads(data.attrs.get("classes", "[]"))
+    except (TypeError, ValueError) as error:
+        raise UserError(f"{path} holds damaged names of classes ({error}); {ADVICE}") from error
+    n_images = len(data["label"])
+    if not isinstance(found, list) or len(found) not in (0, n_images) or not all(isinstance(n, str) for n in found):
+        raise UserError(f"{path} should name the class of each of {n_images} images; {ADVICE}")
+    return found
 
 
 def _as_text(epsilons: Sequence[float]) -> str:
