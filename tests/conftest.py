@@ -1,6 +1,7 @@
 """Fixtures that several test files share, and the order of the files."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
 from snakemake_runs import TINY, copy_workflow, run_snakemake
 
-SLOW_FILES = ("test_slurm.py", "test_finished_run.py", "test_faults.py", "test_conda.py")
+SLOW_FILES = ("test_slurm.py", "test_finished_run.py", "test_tampering.py", "test_faults.py", "test_conda.py")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,6 +33,14 @@ def finished_workflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy in which the tiny configuration has run to the end; tests that change it copy it first."""
     folder = copy_workflow(tmp_path_factory.mktemp("finished") / "workflow")
     run_snakemake(folder, *TINY, "all")
+    return folder
+
+
+@pytest.fixture
+def edited(finished_workflow: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, free to be edited."""
+    folder = tmp_path / "edited"
+    shutil.copytree(finished_workflow, folder, symlinks=True)
     return folder
 
 

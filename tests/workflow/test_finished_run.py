@@ -184,14 +184,6 @@ def test_nothing_is_left_to_do_after_a_run(finished_workflow: Path):
     assert planned(finished_workflow, *TINY, "all") == {}
 
 
-@pytest.fixture
-def edited(finished_workflow: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run, free to be edited."""
-    folder = tmp_path / "edited"
-    shutil.copytree(finished_workflow, folder, symlinks=True)
-    return folder
-
-
 def append_comment(path: Path) -> None:
     path.write_text(path.read_text() + "\n# edited\n")
 
@@ -337,13 +329,13 @@ def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
             "sens/adversarial_0.04.h5",
             "sens/normal_0.04.h5",
             "figures/figure2_sensitivity.svg",
-            "normal_0.04.h5 is of another measurement than this run's: model is adv",
+            "normal_0.04.h5 is not the one that this run describes: model is adv",
         ),
         (
             "models/adversarial.pt",
             "models/robust_dataset.pt",
             "accuracy/robust_dataset.csv",
-            "robust_dataset.pt is not the one that the configuration describes",
+            "robust_dataset.pt is not the one that this run describes",
         ),
     ):
         shutil.copy(results / source, results / target)

@@ -24,7 +24,7 @@ def load_hdf5(path: Path, *, resize: int | None = None, center_crop: int | None 
         )
     splits = {}
     for name in _split_names(path):
-        split = read_split(path, name, lazy=True)
+        split = read_split(path, name, lazy=True, is_own=False)
         images = fitted(split.images, resize=resize, center_crop=center_crop)
         splits[name] = Split(images, split.labels, split.details)
     return Source(splits, path.name, sha256_of_file(path))
