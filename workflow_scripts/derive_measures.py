@@ -39,8 +39,8 @@ def derive_measures(
     """Write the measures of every feature, and how many features are useful and robust, as CSV, Markdown and HTML.
 
     Args:
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
-        attacked: the same of the features at attacked images.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
+        attacked: the same for the features at attacked images.
         measures: names of measures, as in the config.
         features: a row for each replicate, epsilon, feature and measure.
         counts: a row for each model and epsilon.

@@ -33,8 +33,8 @@ def judge_claims(
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
     Args:
-        accuracy: the accuracy tables of every replicate, and what each has to say of itself.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        accuracy: the accuracy tables of every replicate, and the settings that each must record.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
         page: the same as HTML.

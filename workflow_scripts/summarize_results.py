@@ -41,10 +41,10 @@ def summarize_results(
     """Write the summary as CSV, as Markdown, as an HTML page and as text for the terminal; log what is odd.
 
     Args:
-        accuracy: the accuracy tables of every replicate with their checks, and what each has to say of itself.
+        accuracy: the accuracy tables of every replicate with their checks, and the settings that each must record.
         histories: replicate to its ``results/models/{model}.history.csv``, for those that were trained here.
         of_training: replicate to the settings that its history must record.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         csv: the summary with every number.
         markdown: its main columns, the settings, and what is odd.
         page: the same as HTML.
