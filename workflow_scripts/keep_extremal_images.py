@@ -10,9 +10,13 @@ from numpy.typing import NDArray
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.standardization import to_unit_range
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
-from feature_sensitivity.evaluation.extremal_choice import extreme_features, first_of_each_class
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
-from feature_sensitivity.evaluation.extremal_points import ExtremalPoints, find_extremal_points
+from feature_sensitivity.evaluation.extremal_points import (
+    ExtremalPoints,
+    extreme_features,
+    find_extremal_points,
+    first_of_each_class,
+)
 from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
