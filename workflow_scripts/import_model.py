@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from feature_sensitivity.config.user_code import sha256_of_code
-from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.dataset_file import read_split, require_outputs
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.attack_copy import require_independent_rows
@@ -68,6 +68,7 @@ def import_model(
             f"{source} holds a network for {n_outputs} classes, but the test images have {classes}; "
             "write other weights for this model, or another evaluation_dataset"
         )
+    require_outputs(evaluation, n_outputs)
     normalization = found.as_lists() if found else None
     shape = list(sample.images.shape[1:])
     classifier = classifier_of(network, shape, normalization)

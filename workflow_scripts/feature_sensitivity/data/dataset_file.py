@@ -154,6 +154,18 @@ def read_classes(path: Path) -> list[str]:
         raise UserError(f"{path} has no names of classes as one text for each ({error}); {ADVICE}") from error
 
 
+def require_outputs(path: Path, n_outputs: int) -> None:
+    """Raise :class:`UserError` where labels are but the order of fewer folders than a network has outputs."""
+    n_folders = len(read_classes(path))
+    with open_hdf5(path) as file:
+        settings = json.loads(file.attrs.get("settings", "null")) or {}
+    if settings.get("source") == "image_folder" and not settings.get("classes") and n_folders < n_outputs:
+        raise UserError(
+            f"{path} was made of {n_folders} folders, whose order gives the labels, but the network has {n_outputs} "
+            "outputs; write under the dataset in the config classes: {folder: number of its output, ...}"
+        )
+
+
 def join_splits(parts: Sequence[Split]) -> Split:
     """Return one split of all images, in the order of the parts."""
     return Split(

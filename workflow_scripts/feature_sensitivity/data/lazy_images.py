@@ -15,11 +15,10 @@ class LazyImages:
     ``read`` gives those at the places int64 [m], each place only once and in ascending order.
     """
 
-    ndim = 4
-
     def __init__(self, read: Callable[[NDArray[np.int64]], NDArray[Any]], shape: Sequence[int], dtype: Any) -> None:
         self._read = read
         self.shape = tuple(shape)
+        self.ndim = len(self.shape)
         self.dtype = np.dtype(dtype)
 
     def __len__(self) -> int:

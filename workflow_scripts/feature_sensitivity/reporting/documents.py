@@ -137,7 +137,8 @@ def _markdown(block: Block) -> str:
         case Bullets(items):
             return "\n".join(f"- {escaped(item)}" for item in items)
         case Picture(path=path, caption=caption, width=width):
-            return f'<img src="{path.as_posix()}" width="{width}" alt="{html.escape(caption)}">'
+            alt = html.escape(caption, quote=False).replace('"', "&quot;")
+            return f'<img src="{path.as_posix()}" width="{width}" alt="{alt}">'
         case Code(text):
             return f"```yaml\n{text}```"
         case Written(text):
