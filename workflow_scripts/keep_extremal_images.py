@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.dataset_file import read_classes, read_split
 from feature_sensitivity.data.standardization import to_unit_range
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
@@ -71,6 +71,7 @@ def keep_extremal_images(
     for key, file in files.items():
         require_identity(sensitivity.paths[name, key], file.attributes, {EVALUATION: split.identity})
     images = torch.from_numpy(split.images[index])
+    names = dict(enumerate(read_classes(evaluation)))
     found = []
     for epsilon, file in files.items():
         points = find_extremal_points(
@@ -101,6 +102,7 @@ def keep_extremal_images(
             image=pixels,
             maximizing=np.stack([pixels[:, None] + scale * points.upward for points in found]),
             minimizing=np.stack([pixels[:, None] + scale * points.downward for points in found]),
+            classes=[names.get(number, "") for number in label.tolist()] if names else (),
         ),
         measured=list(files.values()),
     )

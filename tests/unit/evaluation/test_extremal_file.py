@@ -55,3 +55,10 @@ def test_damaged_files(path: Path):
     refused(path, " lacks maximum")
     path.write_bytes(b"something else")
     refused(path, "cannot be read as HDF5")
+
+
+@pytest.mark.parametrize("names", [(), ("cat", ""), ("<b>", "caf\\udce9")])
+def test_names_of_classes_come_back(tmp_path: Path, names: tuple[str, ...]):
+    path = tmp_path / "normal.h5"
+    write_extremal(path, replace(extremal_images(), classes=names), measured=measured())
+    assert tuple(read_extremal(path, measured=measured()).classes) == names

@@ -115,7 +115,9 @@ def read_split(path: Path, name: str, *, lazy: bool = False, is_own: bool = True
             eager = [key for key, values in group.items() if getattr(values, "ndim", 0) and key != "images"]
             arrays: dict[str, Any] = {key: group[key][:] for key in eager}
             images, recorded = group["images"], group.attrs.get("identity")
-            in_memory = images[:] if images.ndim and not lazy else None
+            if not images.ndim:
+                raise ValueError("images are no array")
+            in_memory = None if lazy else images[:]
         identity = ""
         if is_own:
             if DIGESTS not in arrays or recorded is None:

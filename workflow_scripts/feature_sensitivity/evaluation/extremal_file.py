@@ -1,5 +1,6 @@
 """The file of a model's extremal images, netCDF in HDF5."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class ExtremalImages:
     ``image``, ``maximizing`` and ``minimizing`` are float32 pixels, 0 black and 1 white; perturbed ones may go beyond,
     unless the attack was clipped to the pixel box. ``clean``, ``maximum`` and ``minimum`` are the feature's values
     there. ``is_most_sensitive`` is 1 for the most and 0 for the least sensitive features. ``DIMENSIONS`` names the
-    dimensions of each.
+    dimensions of each. ``classes``: the name of each image's class, where the dataset has names.
     """
 
     epsilon: Sequence[float]
@@ -49,12 +50,14 @@ class ExtremalImages:
     image: Array
     maximizing: Array
     minimizing: Array
+    classes: Sequence[str] = ()
 
 
 def write_extremal(path: Path, images: ExtremalImages, *, measured: Sequence[SensitivityFile]) -> None:
     """Write the images, and of which measurements they are, one for each epsilon; whole or not at all."""
     arrays = {name: getattr(images, name) for name in DIMENSIONS}
-    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes=_made_from(measured))
+    classes = {"classes": json.dumps(list(images.classes))} if images.classes else {}
+    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes={**_made_from(measured), **classes})
 
 
 def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> ExtremalImages:
@@ -65,7 +68,8 @@ def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> Extrema
     data = load_netcdf(path, DIMENSIONS)
     require_identity(path, data.attrs, _made_from(measured))
     epsilons = [float(file.attributes["epsilon"]) for file in measured]
-    return ExtremalImages(epsilon=epsilons, **{name: data[name].values for name in DIMENSIONS})
+    arrays = {name: data[name].values for name in DIMENSIONS}
+    return ExtremalImages(epsilon=epsilons, classes=json.loads(data.attrs.get("classes", "[]")), **arrays)
 
 
 def _made_from(measured: Sequence[SensitivityFile]) -> dict[str, str]:
