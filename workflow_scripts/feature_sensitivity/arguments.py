@@ -195,7 +195,7 @@ def _array(values: Any, key: str) -> NDArray[Any]:
     if isinstance(values, Tensor):
         if (
             values.layout is not torch.strided
-            or values.device.type == "meta"
+            or values.is_meta
             or values.is_quantized
             or values.is_nested
         ):
