@@ -13,6 +13,8 @@ rule plot_accuracy:
     input:
         accuracy=ACCURACIES,
         images=CORRECT,
+        made_from=made_from(*ACCURACIES),
+        models=CHECKPOINTS,
     output:
         report(
             "<results>/figures/figure1_accuracy.svg",
@@ -114,6 +116,7 @@ rule plot_quantiles:
 rule plot_tradeoff:
     input:
         summary="<results>/summary.csv",
+        made_from=made_from("<results>/summary.csv"),
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
     output:
@@ -149,6 +152,7 @@ rule plot_tradeoff:
 rule plot_learning:
     input:
         histories=HISTORIES,
+        made_from=made_from(*HISTORIES),
     output:
         report(
             "<results>/figures/learning_curves.svg",
@@ -168,9 +172,7 @@ rule plot_learning:
         runtime=10,
     params:
         code=code_of("plot_learning"),
-        replicates=TRAINED,
-        epochs=config["training"]["epochs"],
-        adversarial=ADVERSARIAL,
+        expected=expected_histories(),
         protocol=protocol.training(config["training"], config["adversarial_training"]),
         seeds=protocol.spread("lines and bands", several_seeds()) or f"seed {SEED}",
     message:
@@ -183,6 +185,7 @@ rule plot_measures:
     input:
         counts="<results>/feature_counts.csv",
         features="<results>/features.csv",
+        made_from=made_from("<results>/feature_counts.csv", "<results>/features.csv"),
     output:
         report(
             "<results>/figures/useful_features.svg",
@@ -219,6 +222,7 @@ rule plot_measures:
         drawn=DRAWN,
         models=MODELS,
         measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
+        expected={"sensitivity": expected_of_run()["sensitivity"]},
         protocols={
             "features": sensitivity_settings().attack_sentence(),
             "class": attack_on_the_class(MODELS[0]).sentence(),

@@ -21,6 +21,7 @@ SLOW_FILES = (
     "test_slurm.py",
     "test_module.py",
     "test_faults.py",
+    "test_tampering.py",
     "test_reruns.py",
 )
 

@@ -19,6 +19,7 @@ from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.provenance import versions
 
 TESTED_IMAGES = 1000
@@ -83,6 +84,7 @@ def import_model(
         "pass_cost": pass_cost(network, shape),
         "normalization": normalization,
         "dataset": dataset_name,
+        EVALUATION: split.identity,
         "weights": {"file": str(weights), "sha256": weights_sha256} if weights else None,
         "versions": versions(cpu),
     }
@@ -101,7 +103,7 @@ def import_model(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"import_model {snakemake.wildcards.model}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         import_model(
             weights=Path(snakemake.params.weights) if snakemake.params.weights else None,
             weights_sha256=snakemake.params.sha256,

@@ -15,6 +15,7 @@ from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.claims import claims_document, claims_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.identity import derived_from
 
 
 def judge_claims(
@@ -34,8 +35,8 @@ def judge_claims(
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
     Args:
-        accuracy: the accuracy tables of every replicate, and what each has to say of itself.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        accuracy: the accuracy tables of every replicate, and the settings that each must record.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         attacked: the files that have the margins between logits, and the settings that each must record.
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
@@ -53,14 +54,22 @@ def judge_claims(
         definition=definition,
         normalization=normalization,
     )
-    counts = read_counts(feature_counts, sensitivity.paths.keys())
+    counts = read_counts(feature_counts, expected=derived_from(sensitivity))
     shares = {(row["model"], number(row["epsilon"])): robust_share(row) for row in counts.to_dict("records")}
     of_run = {key: shares[key[0], number(key[1])] for key in run.movement}
-    judgements = judge(replace(run, robust_share=of_run, refits=read_refits(refits) if refits else None))
+    judgements = judge(
+        replace(
+            run,
+            robust_share=of_run,
+            refits=read_refits(refits, sensitivity.identity()["checkpoints"]) if refits else None,
+        )
+    )
     for judgement in judgements:
         logger.info("%s %s", judgement.claim.name, judgement.verdict)
     document = claims_document(judgements, seeds=seeds)
-    write_table(csv, claims_table(judgements))
+    others = [*accuracy.images.values(), feature_counts, *([refits] if refits else [])]
+    made_from = derived_from(accuracy, sensitivity, attacked, tables=others)
+    write_table(csv, claims_table(judgements), made_from=made_from)
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
 
@@ -69,7 +78,10 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
         judge_claims(
             accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy, images=snakemake.input.images, **snakemake.params.accuracy
+                snakemake.input.accuracy,
+                snakemake.input.models,
+                images=snakemake.input.images,
+                **snakemake.params.accuracy,
             ),
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity

@@ -19,6 +19,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.runtime.provenance import version_attributes
 
@@ -94,6 +95,7 @@ def measure_sensitivity(
             **epsilon_columns(str(settings.epsilon), unit=settings.epsilon_unit, std=loaded.standardization.std),
             "batch_size": extrema.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
+            EVALUATION: split.identity,
             **version_attributes(device),
         },
     )
@@ -102,7 +104,7 @@ def measure_sensitivity(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_sensitivity {Path(snakemake.output[0]).stem}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         measure_sensitivity(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

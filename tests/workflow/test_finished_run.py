@@ -190,13 +190,13 @@ def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
             "sens/adversarial_0.04.h5",
             "sens/normal_0.04.h5",
             "figures/figure2_sensitivity.svg",
-            "normal_0.04.h5 is of another measurement than this run's: model is adv",
+            "normal_0.04.h5 is not the one that this run describes: model is adv",
         ),
         (
             "models/adversarial.pt",
             "models/robust_dataset.pt",
             "accuracy/robust_dataset.csv",
-            "robust_dataset.pt is not the one that the configuration describes",
+            "robust_dataset.pt is not the one that this run describes",
         ),
     ):
         shutil.copy(results / source, results / target)

@@ -44,6 +44,18 @@ WRONG = {
         {"models": {1: {"dataset": "cifar10", "training": "normal"}}},
         ["models: 1 is no name; write a name of lowercase letters"],
     ),
+    "a folder has a number for a name": (
+        {"datasets": {"mine": {"source": "image_folder", "test": "x", "classes": {0: 5}}}},
+        ['datasets.mine.classes: 0 is no text; write it in quotes, "0"'],
+    ),
+    "a folder has no output": (
+        {"datasets": {"mine": {"source": "image_folder", "test": "x", "classes": {"cat": -1}}}},
+        ["datasets.mine.classes.cat is -1; write 0 or more"],
+    ),
+    "an interpolation of another name": (
+        {"datasets": {"mine": {"source": "npz", "test": "x", "interpolation": "cubic"}}},
+        ["datasets.mine.interpolation is 'cubic'; write one of bilinear, bicubic, nearest"],
+    ),
     "a number of thousands of digits": (
         {"sensitivity": {"images": 16**5000}, "seeds": [-(16**5000)]},
         ["sensitivity.images is a number of 6021 digits; write a smaller one", "seeds.0 is a number of 6021 digits"],

@@ -466,6 +466,11 @@ def huge(file: h5py.File) -> None:
     file.create_dataset("test/images", (10**9, 3, 10**4, 10**4), np.uint8, chunks=(1, 3, 100, 100))
 
 
+def large_labels(file: h5py.File) -> None:
+    file["test/images"] = np.zeros((200_000, 1, 1, 1), np.uint8)
+    file.create_dataset("test/labels", (10**8,), np.int64, chunks=(10**6,))
+
+
 def large_chunks(file: h5py.File) -> None:
     file.create_dataset("test/images", (1, 3, 20_000, 20_000), np.uint8, chunks=(1, 3, 20_000, 20_000))
 
@@ -489,7 +494,8 @@ def nothing(file: h5py.File) -> None:
 
 @pytest.mark.parametrize(
     "make",
-    [lattice, circle, soft, external, twice, crowd, huge, large_chunks, groups, split_is_array, classes_of_numbers,
+    [lattice, circle, soft, external, twice, crowd, huge, large_labels, large_chunks, groups, split_is_array,
+     classes_of_numbers,
      nothing],
 )  # fmt: skip
 def test_hdf5_of_other_structure_is_refused_by_name(tmp_path: Path, make: Callable[[h5py.File], None]):

@@ -75,6 +75,8 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield from _unknown_keys(error)
         case "required":
             yield from _missing_keys(error)
+        case "type" if "classes" in error.absolute_schema_path and "propertyNames" in error.absolute_schema_path:
+            yield f'{_place(error)}{_shown(error.instance)} is no text; write it in quotes, "{error.instance}"'
         case "type" | "pattern" if "propertyNames" in error.absolute_schema_path:
             yield f"{_place(error)}{_shown(error.instance)} is no name; write {NAME}"
         case _:

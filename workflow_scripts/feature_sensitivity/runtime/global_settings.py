@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from feature_sensitivity.runtime.devices import make_exact
+from feature_sensitivity.runtime.devices import choose_gpu, chosen_gpu, make_exact
 
 SWITCHES: tuple[tuple[Any, str], ...] = (
     (torch.backends.cudnn, "allow_tf32"),
@@ -33,7 +33,7 @@ def exact_settings() -> Iterator[None]:
     precision = _read(torch.get_float32_matmul_precision)
     switches = [(owner, name, _read(lambda o=owner, n=name: getattr(o, n))) for owner, name in SWITCHES]
     attention = {kind: getattr(torch.backends.cuda, f"{kind}_sdp_enabled")() for kind in ATTENTION}
-    device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
+    device = chosen_gpu()
     try:
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode(False))
@@ -56,7 +56,7 @@ def exact_settings() -> Iterator[None]:
         for kind, value in attention.items():
             getattr(torch.backends.cuda, f"enable_{kind}_sdp")(value)
         if device is not None:
-            torch.cuda.set_device(device)
+            choose_gpu(device)
 
 
 def _read(getter: Any) -> Any:
