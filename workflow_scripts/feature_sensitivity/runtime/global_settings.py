@@ -15,9 +15,9 @@ SWITCHES: tuple[tuple[Any, str], ...] = (
     (torch.backends, "fp32_precision"),
     (torch.backends.cudnn, "fp32_precision"),
     (torch.backends.cuda.matmul, "fp32_precision"),
-    (torch.backends.cudnn.conv, "fp32_precision"),
+    (torch.backends.cudnn.conv, "fp32_precision"),  # type: ignore[attr-defined]
     (torch.backends.cudnn.rnn, "fp32_precision"),
-    (torch.backends.mkldnn.matmul, "fp32_precision"),
+    (torch.backends.mkldnn.matmul, "fp32_precision"),  # type: ignore[attr-defined]
 )
 ATTENTION = ("flash", "mem_efficient", "math", "cudnn")
 
