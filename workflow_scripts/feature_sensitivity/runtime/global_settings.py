@@ -8,16 +8,17 @@ import torch
 
 from feature_sensitivity.runtime.devices import choose_gpu, chosen_gpu, make_exact
 
+BACKENDS: Any = torch.backends  # whose types lack some of these
 SWITCHES: tuple[tuple[Any, str], ...] = (
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cudnn, "benchmark"),
-    (torch.backends.cudnn, "deterministic"),
-    (torch.backends, "fp32_precision"),
-    (torch.backends.cudnn, "fp32_precision"),
-    (torch.backends.cuda.matmul, "fp32_precision"),
-    (torch.backends.cudnn.conv, "fp32_precision"),  # type: ignore[attr-defined]
-    (torch.backends.cudnn.rnn, "fp32_precision"),
-    (torch.backends.mkldnn.matmul, "fp32_precision"),  # type: ignore[attr-defined]
+    (BACKENDS.cudnn, "allow_tf32"),
+    (BACKENDS.cudnn, "benchmark"),
+    (BACKENDS.cudnn, "deterministic"),
+    (BACKENDS, "fp32_precision"),
+    (BACKENDS.cudnn, "fp32_precision"),
+    (BACKENDS.cuda.matmul, "fp32_precision"),
+    (BACKENDS.cudnn.conv, "fp32_precision"),
+    (BACKENDS.cudnn.rnn, "fp32_precision"),
+    (BACKENDS.mkldnn.matmul, "fp32_precision"),
 )
 ATTENTION = ("flash", "mem_efficient", "math", "cudnn")
 
