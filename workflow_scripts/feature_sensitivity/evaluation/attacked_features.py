@@ -13,10 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from feature_sensitivity.attacks.norms import norm_named, per_row
-from feature_sensitivity.attacks.pgd import input_gradient, run_pgd
+from feature_sensitivity.attacks.pgd import cross_entropy, input_gradient, run_pgd
 from feature_sensitivity.attacks.random_starts import random_image_start
 from feature_sensitivity.attacks.slots import RowStates, RowTask, row_indices
 from feature_sensitivity.config.measurement import AccuracySettings
@@ -171,9 +170,7 @@ def attacked_images(prepared: Prepared, y: Tensor, settings: AccuracySettings) -
 
 
 def _strongest(prepared: Prepared, x: Tensor, y: Tensor, names: Tensor, settings: AccuracySettings) -> Tensor:
-    def loss(points: Tensor) -> Tensor:
-        return F.cross_entropy(prepared.network(points), y, reduction="none")
-
+    loss = cross_entropy(prepared.network, y)
     attack, best, highest = settings.attack, x, torch.full_like(y, -torch.inf, dtype=x.dtype)
     for restart in range(settings.restarts):
         start = random_image_start(seed=settings.seed, image=names, restart=restart, shape=x.shape[1:], attack=attack)
