@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from feature_sensitivity.data.dataset_file import read_classes, read_split
 from feature_sensitivity.data.standardization import to_unit_range
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.evaluation.extremal_choice import extreme_features, first_of_each_class
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
-from feature_sensitivity.evaluation.extremal_points import (
-    ExtremalPoints,
-    extreme_features,
-    find_extremal_points,
-    first_of_each_class,
-)
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
@@ -70,7 +66,7 @@ def keep_extremal_images(
     names = dict(enumerate(read_classes(evaluation)))
     found = []
     for epsilon, file in files.items():
-        points = find_extremal_points(
+        points = measure_extrema(
             network=model.network,
             x=model.standardization.standardize(images),
             image_index=index,
@@ -78,6 +74,7 @@ def keep_extremal_images(
             standardization=model.standardization,
             settings=replace(settings, epsilon=epsilon, batch_size=int(file.attributes["batch_size"])),
             device=device,
+            keep_points=True,
         )
         compare(points, file, index, features, path=sensitivity.paths[name, epsilon])
         found.append(points)
@@ -105,7 +102,7 @@ def keep_extremal_images(
 
 
 def compare(
-    points: ExtremalPoints, file: SensitivityFile, index: NDArray[np.int64], features: NDArray[np.int64], *, path: Path
+    points: FeatureExtrema, file: SensitivityFile, index: NDArray[np.int64], features: NDArray[np.int64], *, path: Path
 ) -> None:
     """Log how far reproduced extrema are from the measured ones.
 

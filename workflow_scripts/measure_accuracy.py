@@ -17,7 +17,8 @@ from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
-from feature_sensitivity.evaluation.correct_file import CorrectFile, write_correct
+from feature_sensitivity.evaluation.correct_file import CorrectFile
+from feature_sensitivity.evaluation.netcdf import write_netcdf
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
@@ -104,7 +105,7 @@ def measure_accuracy(
         correct = correct_under_apgd(epsilon=epsilon, seed=settings.seed, **other, **attacked)
         checked.append(check("apgd", epsilon, correct))
         logger.info("epsilon %g, APGD: %.2f %%", epsilon, 100 * correct.mean())
-    write_correct(
+    write_netcdf(
         images,
         CorrectFile(
             correct=np.stack(correct_at),

@@ -10,8 +10,9 @@ from feature_sensitivity.config.measurement import AccuracySettings, Sensitivity
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.attacked_features import measure_attacked_features as measure
-from feature_sensitivity.evaluation.attacked_file import attacked_attributes, write_attacked
+from feature_sensitivity.evaluation.attacked_file import attacked_attributes
 from feature_sensitivity.evaluation.chosen_features import chosen_features
+from feature_sensitivity.evaluation.netcdf import write_netcdf
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
@@ -76,7 +77,7 @@ def measure_attacked_features(
         EVALUATION: split.identity,
         **version_attributes(device),
     }
-    write_attacked(output, replace(measured, attributes=attributes))
+    write_netcdf(output, replace(measured, attributes=attributes))
     delete_partial_results(unfinished_folder)
 
 

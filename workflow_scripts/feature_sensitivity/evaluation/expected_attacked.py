@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
-from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, read_attacked
+from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes
+from feature_sensitivity.evaluation.netcdf import read_netcdf
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.identity import require_identity, require_same_images
 
@@ -50,7 +51,7 @@ class AttackedFiles:
         """Return every file; raise :class:`UserError` when one is damaged or of another run or model."""
         files = {}
         for model, path in self.paths.items():
-            files[model] = file = read_attacked(path)
+            files[model] = file = read_netcdf(path, AttackedFile)
             features = self.sensitivity[model]
             attack = features.attack_on_the_class(self.accuracy)
             attributes = attacked_attributes(epsilons=self.epsilons, attack=attack, features=features)

@@ -94,8 +94,7 @@ def write_sensitivity(path: Path, **contents: Any) -> None:
 
 def read_sensitivity(path: Path) -> SensitivityFile:
     """Return the arrays and settings; raise :class:`UserError` when a file is damaged or not as it was written."""
-    arrays, attributes = read_netcdf(path, SensitivityFile)
-    return SensitivityFile(**arrays, attributes=attributes)
+    return read_netcdf(path, SensitivityFile)
 
 
 def shared_images(files: Iterable[SensitivityFile]) -> NDArray[np.int64]:
