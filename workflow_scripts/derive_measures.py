@@ -35,16 +35,8 @@ def derive_measures(
 ) -> None:
     """Write the measures of every feature, and how many features are useful and robust, as CSV, Markdown and HTML.
 
-    Args:
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        attacked: the same for the features at attacked images.
-        measures: names of measures, as in the config.
-        features: a row for each replicate, epsilon, feature and measure.
-        counts: a row for each model and epsilon.
-        markdown: the counts as text.
-        page: the same as HTML.
-        protocol: states the attack on features.
-        spread: says what the numbers are over seeds; empty for one seed.
+    ``features`` has a row for each replicate, epsilon, feature and measure, ``counts`` for each model and epsilon.
+    ``protocol`` states the attack on features; ``spread``, empty for one seed, says what the numbers are over seeds.
     """
     files, of_attack = sensitivity.read(), attacked.read()
     tables, rows = [], []

@@ -32,16 +32,9 @@ def judge_claims(
 ) -> None:
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
-    Args:
-        accuracy: the accuracy tables of every replicate, and the settings that each must record.
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        attacked: the files that have the margins between logits, and the settings that each must record.
-        csv: a row for each claim.
-        markdown: the verdicts in a table, then each claim with its rule and numbers.
-        page: the same as HTML.
-        seeds: says what numbers are means over; empty for one seed.
-        feature_counts: ``results/feature_counts.csv``, on which U1 rests.
-        refits: accuracies with other last layers, on which S6 rests; without them S6 is undecided.
+    ``attacked`` has the margins between logits. ``seeds`` says what numbers are means over; it is empty for one seed.
+    ``feature_counts``: ``results/feature_counts.csv``, on which U1 rests. ``refits``: accuracies with other last
+    layers, on which S6 rests; without them S6 is undecided.
     """
     run = read_run(accuracy=accuracy.read_together(), sensitivity=sensitivity, attacked=attacked)
     counts = read_counts(feature_counts, expected=derived_from(sensitivity))

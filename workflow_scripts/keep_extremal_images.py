@@ -35,14 +35,9 @@ def keep_extremal_images(
 ) -> None:
     """Write the clean, maximizing and minimizing images of a model's most and least sensitive features.
 
-    Args:
-        name: the model's.
-        checkpoint: its file.
-        evaluation: the dataset file whose test images were attacked.
-        sensitivity: the model's files, one for each epsilon; their attack is run again on the rows that are kept.
-        n_features: how many of the most, and how many of the least sensitive features.
-        n_images: of each feature, from different classes as far as there are.
-        output: the file to write.
+    The attack of ``sensitivity``, the model's files, is run again on the rows that are kept. These are of
+    ``n_features`` of the most and as many of the least sensitive features, at ``n_images`` test images of
+    ``evaluation``, from different classes as far as there are.
     """
     device = best_device()
     settings = sensitivity.settings[name]

@@ -39,17 +39,9 @@ def measure_accuracy(
     checks: Path,
     images: Path,
 ) -> None:
-    """Write the accuracies of a model at 0 and at every epsilon, and those under other attacks that check them.
+    """Write the accuracies of a model at 0 and at every epsilon, and in ``checks`` those under other attacks.
 
-    Args:
-        name: the model's.
-        checkpoint: the model's file.
-        evaluation: the dataset file whose test images are attacked.
-        epsilons: as in the config.
-        settings: of the attack, for every epsilon.
-        accuracy: the table of accuracies.
-        checks: the table of those under other attacks.
-        images: the file that says which images are correct.
+    ``epsilons`` are as in the config. ``images`` is the file that says which test images of ``evaluation`` are correct.
     """
     device = best_device()
     loaded, unit = load_checkpoint(checkpoint), settings.epsilon_unit

@@ -37,15 +37,8 @@ def measure_attacked_features(
 ) -> None:
     """Write the features of a model where the attack on its classification ends, at every epsilon.
 
-    Args:
-        name: the model's.
-        checkpoint: its file.
-        evaluation: the dataset file whose test images are attacked, those of the sensitivities.
-        epsilons: as spelled in the config.
-        attack: on the classifier, in the ball and on the images of the sensitivities.
-        chosen: names the features, and how many rows are computed at a time.
-        unfinished_folder: what an interrupted measurement continues from.
-        output: the file to write.
+    ``attack`` is in the ball and on the images of the sensitivities; ``chosen`` names the features, and how many rows
+    are computed at a time. An interrupted measurement continues from ``unfinished_folder``.
     """
     device = best_device()
     loaded = load_checkpoint(checkpoint, layer=chosen.layer, positions=chosen.positions)

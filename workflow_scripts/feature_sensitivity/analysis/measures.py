@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 DIGITS = "%.7g"
 """As many digits as a float32 has."""
 
-_ALL = movements.MEASURES | activations.MEASURES | usefulness.MEASURES
+_ALL = {**movements.MEASURES, **activations.MEASURES, **usefulness.MEASURES}
 FUNCTIONS: Mapping[str, Measure] = {name: _ALL[name] for name in (*MEASURES, *CLASS_MEASURES)}
 """In the order of the table."""
 
