@@ -67,14 +67,9 @@ Measure = Callable[[MeasuredFeatures], Floats]
 def from_files(
     file: SensitivityFile, attacked: AttackedFile, *, epsilon: int, definition: str, normalization: str
 ) -> MeasuredFeatures:
-    """Return what both files know of the images of the first, which are among those of the second.
+    """Return what both files know of the images of the first, the extremes, which are among those of the second.
 
-    Args:
-        file: the extremes.
-        attacked: the features at attacked images.
-        epsilon: the place of the file's epsilon among those of ``attacked``.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
+    ``epsilon`` is the place of the file's epsilon among those of ``attacked``, the features at attacked images.
     """
     rows = {index: row for row, index in enumerate(attacked.image_index.tolist())}
     images = [rows[index] for index in file.image_index.tolist()]

@@ -26,10 +26,8 @@ def measure_table(
 ) -> pd.DataFrame:
     """Return a row for each measure and feature: ``feature``, ``measure``, ``value``.
 
-    Args:
-        features: of one model at one epsilon.
-        feature_index: which features of the network these are, [n_features].
-        measures: their names; None for all, of which those for each class are left out where there are many classes.
+    ``features``: of one model at one epsilon. ``feature_index``: which features of the network these are, [n_features].
+    ``measures``: their names; None for all, of which those for each class are left out where there are many classes.
     """
     names, values = zip(*_columns(features, chosen_measures(measures, features.n_classes)), strict=True)
     return pd.DataFrame(
