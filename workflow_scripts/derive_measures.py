@@ -44,7 +44,7 @@ def derive_measures(
         measured = from_files(
             file,
             of_attack[model],
-            epsilon=attacked.epsilons.index(epsilon),
+            epsilon=sensitivity.epsilons.index(epsilon),
             definition=sensitivity.settings[model].definition,
             normalization=sensitivity.settings[model].weight_normalization,
         )
@@ -76,12 +76,13 @@ def derive_measures(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "derive_measures"):
+        sensitivity = SensitivityFiles.of_rule(
+            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+        )
         derive_measures(
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=sensitivity,
             attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
+                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
             ),
             measures=snakemake.params.measures,
             features=Path(snakemake.output.features),

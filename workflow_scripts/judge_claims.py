@@ -59,6 +59,9 @@ def judge_claims(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
+        sensitivity = SensitivityFiles.of_rule(
+            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+        )
         judge_claims(
             accuracy=AccuracyFiles.of_rule(
                 snakemake.input.accuracy,
@@ -66,11 +69,9 @@ if "snakemake" in globals():
                 images=snakemake.input.images,
                 **snakemake.params.accuracy,
             ),
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=sensitivity,
             attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
+                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
             ),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),

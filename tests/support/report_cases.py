@@ -148,10 +148,8 @@ class Files:
                 model: make_attacked(folder / f"{model}.attacked.h5", path, model, norm=norm)
                 for model, path in checkpoints.items()
             },
-            checkpoints=checkpoints,
-            epsilons=EPSILONS,
             accuracy=ACCURACY,
-            sensitivity=dict.fromkeys(MODELS, replace(SENSITIVITY, norm=norm)),
+            sensitivity=self.sensitivity,
         )
 
     def derived(self, **settings: str) -> SensitivityFiles:
