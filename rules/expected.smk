@@ -57,7 +57,8 @@ def checkpoint_identity(replicate):
     if replicate in IMPORTED:
         weights = settings.get("weights")
         # As the file's path is kept: ./weights.pt as weights.pt.
-        return {**found, "weights": {"file": str(Path(weights))} if weights else None}
+        read = {"file": str(Path(weights or "")), "key": settings.get("weights_key")}
+        return {**found, "weights": read if weights else None}
     attack = config["adversarial_training"] if replicate in ADVERSARIAL else None
     training = TrainingSettings.from_config(
         config["training"], attack, seed=seed_of(replicate, config["seeds"])

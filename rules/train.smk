@@ -67,6 +67,7 @@ rule import_model:
         weights=weights_of,
         # A file with an older date that takes its place is noticed, too.
         sha256=weights_sha256,
+        weights_key=lambda wildcards: model_settings(wildcards.model).get("weights_key"),
         dataset=lambda wildcards: model_settings(wildcards.model)["dataset"],
     message:
         "Model {wildcards.model}: taking it as it was trained elsewhere."

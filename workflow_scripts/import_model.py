@@ -29,6 +29,7 @@ def import_model(
     *,
     weights: Path | None,
     weights_sha256: str | None,
+    weights_key: str | None = None,
     architecture: Mapping[str, Any],
     standardization: Mapping[str, Any],
     own_standardization: Mapping[str, Any] | None,
@@ -38,9 +39,9 @@ def import_model(
 ) -> None:
     """Write a checkpoint with a model's network, and report its accuracy on the test images of ``evaluation`` at once.
 
-    ``weights``: the file with its weights; None: those with which its architecture comes. ``standardization`` is that
-    of the run, ``own_standardization`` that of this model, if the config gives some. ``dataset_name``: what it was
-    trained on.
+    ``weights``: the file with its weights; None: those with which its architecture comes. ``weights_key``: which of
+    them, where it holds several sets. ``standardization`` is that of the run, ``own_standardization`` that of this
+    model, if the config gives some. ``dataset_name``: what it was trained on.
 
     Raises :class:`UserError` when the file holds no such network, or one for other images, or one whose output for an
     image depends on others.
@@ -50,6 +51,7 @@ def import_model(
     network, description, found, used = import_network(
         architecture,
         weights,
+        weights_key=weights_key,
         own=Standardization.from_mapping(own_standardization) if own_standardization else None,
         default=Standardization.from_mapping(standardization),
     )
@@ -80,7 +82,7 @@ def import_model(
         "normalization": normalization,
         "dataset": dataset_name,
         EVALUATION: split.identity,
-        "weights": {"file": str(weights), "sha256": weights_sha256} if weights else None,
+        "weights": {"file": str(weights), "sha256": weights_sha256, "key": weights_key} if weights else None,
         "versions": versions(cpu),
     }
     save_checkpoint(output, network, used, metadata)
@@ -102,6 +104,7 @@ if "snakemake" in globals():
         import_model(
             weights=Path(snakemake.params.weights) if snakemake.params.weights else None,
             weights_sha256=snakemake.params.sha256,
+            weights_key=snakemake.params.weights_key,
             architecture=snakemake.params.architecture,
             standardization=snakemake.params.standardization,
             own_standardization=snakemake.params.own_standardization,

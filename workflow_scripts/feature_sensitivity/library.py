@@ -99,6 +99,7 @@ def load_network(
     weights: str | Path | None,
     images: ArrayLike | Tensor,
     *,
+    weights_key: str | None = None,
     mean: ArrayLike | None = None,
     std: ArrayLike | None = None,
     layer: str | None = None,
@@ -110,7 +111,10 @@ def load_network(
         architecture: ``resnet18``, ``resnet50``, ``preactresnet18``, ``wideresnet-28-10`` of any depth and width,
             ``torchvision:NAME``, ``timm:NAME``, ``robustbench:NAME``, or ``path/file.py:function``, which is run. With
             keyword arguments: ``{"name": "timm:vit_tiny_patch16_224", "img_size": 32}``.
-        weights: a .pt, .pth or .safetensors file. None: the function or RobustBench gives them.
+        weights: a .pt, .pth or .safetensors file. None: the function or RobustBench gives them; networks of torchvision
+            and timm are then random, and a warning says so.
+        weights_key: which weights, where a file holds several sets, such as ``state_dict_ema``. None: those that the
+            log names.
         images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``: as for :func:`wrap`. Constants
             of a normalization that the file holds are kept in front of the network, which then gets pixels in [0, 1].
 
@@ -123,7 +127,11 @@ def load_network(
     given = arguments.standardization(mean, std, pixels.shape[1])
     with exact_settings():
         network, _, normalization, standardization = import_network(
-            description, Path(file) if file else None, own=given if mean is not None else None, default=given
+            description,
+            Path(file) if file else None,
+            weights_key=arguments.text_or_none(weights_key, "weights_key"),
+            own=given if mean is not None else None,
+            default=given,
         )
         classifier = classifier_of(
             network,

@@ -112,6 +112,10 @@ WRONG = {
         {"datasets": {"cifar10": {"source": "web"}}},
         ["datasets.cifar10.source is 'web'; write one of"],
     ),
+    "line breaks in a key": (
+        {"standardization": {"mean": {"a\n\nb": None}}},
+        ["standardization.mean is {? 'a b' : null}; write a list"],
+    ),
     "std 0": ({"standardization": {"std": [0.2, 0, 0.2]}}, ["standardization.std.1 is 0; write a number above 0"]),
     "channels differ": ({"standardization": {"std": [0.2]}}, ["differ in length"]),
     "model name": ({"models": {"My-Net": {"dataset": "cifar10", "training": "normal"}}}, ["My-Net", "lowercase"]),
@@ -309,6 +313,10 @@ def test_every_key_of_the_configuration_carries_a_comment_or_stands_under_one():
         ({"architecture": "net.py:small"}, "'net.py' is no file seen from this folder"),
         ({"architecture": "broken.py:small"}, "broken.py is not valid Python"),
         ({"weights": "mine.pt", "weights_sha256": 64 * "0"}, "not models.mine.weights_sha256; get the file again"),
+        (
+            {"architecture": "nets.py:small", "weights_key": "ema"},
+            "models.mine.weights_key names weights in a file, but",
+        ),
         ({"weights": "{seed}.pt"}, "but there is no file '0.pt'; correct the path, or seeds"),
         ({"weights": "mine{seed}.pt", "weights_sha256": 64 * "0"}, "which cannot all have models.mine.weights_sha256"),
         ({"weights": "mine.pt", "standardization": {"mean": [0], "std": [1]}}, "needs 3 numbers in mean and in std"),

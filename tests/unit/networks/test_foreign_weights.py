@@ -18,7 +18,7 @@ from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.foreign_weights import matched, network_with
+from feature_sensitivity.networks.foreign_weights import load_into, network_with
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.normalization import normalization_among, normalization_inside
 from feature_sensitivity.networks.normalized import NormalizedClassifier
@@ -183,28 +183,27 @@ def test_a_prefix_of_the_network_is_found_and_classes_are_read_off(tmp_path: Pat
     assert description == {"name": "torchvision:mobilenet_v3_small", "num_classes": 7}
     x = torch.randn(2, 3, 32, 32)
     assert torch.equal(got(x), theirs.eval()(x))
-    wrapped = nn.Sequential(nn.Identity(), theirs)
-    match = matched(theirs.state_dict(), wrapped)
-    assert match.fits
-    assert match.weights.keys() == wrapped.state_dict().keys()
+    wrapped = nn.Sequential(nn.Identity(), mobilenet_v3_small(num_classes=7)).eval()
+    assert load_into(wrapped, theirs.state_dict()).fits
+    assert torch.equal(wrapped(x), theirs(x))
 
 
 def test_names_of_the_network_itself_come_before_those_of_other_codes():
     """``fc`` and ``linear`` at one level, and parts that others store without use."""
     network = nn.ModuleDict({"fc": nn.Linear(2, 3), "linear": nn.Linear(3, 4), "sub_block1": nn.Linear(4, 5)})
-    match = matched({f"module.{name}": tensor for name, tensor in network.state_dict().items()}, network)
+    match = load_into(network, prefixed("module.", network.state_dict()))
     assert match.fits
     assert not match.left_out
     wrapped = nn.ModuleDict({"fc": nn.Linear(2, 3)})
     stored = {"linear.weight": torch.zeros(3, 2), "linear.bias": torch.zeros(3), "sub_block1.weight": torch.zeros(1)}
-    assert matched(stored, wrapped).fits
+    assert load_into(wrapped, stored).fits
 
 
 def test_a_missing_weight_that_is_called_as_a_constant_is_missing():
     network = nn.Linear(2, 2)
     network.mu = nn.Parameter(torch.zeros(3))
     network.register_buffer("sigma", torch.ones(3))
-    match = matched({"weight": torch.zeros(2, 2), "bias": torch.zeros(2)}, network)
+    match = load_into(network, {"weight": torch.zeros(2, 2), "bias": torch.zeros(2)})
     assert match.missing == ["mu"]
 
 

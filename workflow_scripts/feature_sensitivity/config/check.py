@@ -98,6 +98,8 @@ def _weights_faults(config: Config, model: str) -> Iterator[str]:
     if not weights:
         if is_imported(settings) and needs_weights(architecture_of(config, model)):
             yield f"{key} has neither training nor weights; write training: normal, or the path of its weights"
+        if settings.get("weights_key"):
+            yield f"{key}.weights_key names weights in a file, but there is none; write its path under {key}.weights"
         return
     if SEED in weights:
         if sha256:

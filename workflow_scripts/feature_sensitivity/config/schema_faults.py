@@ -11,6 +11,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+from feature_sensitivity.runtime.errors import one_line
+
 LARGEST_BITS = 10_000
 """Of a whole number that a message can spell; Python stops at 4,300 digits."""
 
@@ -55,9 +57,11 @@ Validator = extend(  # type: ignore[no-untyped-call]
 def schema_faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each fault: key, value, and what to write instead."""
     # Python spells no number of thousands of digits, so that a message about it would be an error of its own.
-    return list(_endless_numbers(config)) or [
+    found = list(_endless_numbers(config)) or [
         sentence for error in Validator(schema).iter_errors(config) for sentence in _sentences(error)
     ]
+    # Keys, and values as YAML spells them, may hold line breaks.
+    return [one_line(sentence) for sentence in found]
 
 
 def _endless_numbers(value: Any, key: str = "") -> Iterator[str]:

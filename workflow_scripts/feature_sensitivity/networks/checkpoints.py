@@ -18,7 +18,7 @@ from feature_sensitivity.networks.foreign_weights import candidates, require_fin
 from feature_sensitivity.networks.measured import measured
 from feature_sensitivity.networks.normalized import NormalizedClassifier
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.tensor_files import load_tensors, save_tensors
+from feature_sensitivity.runtime.tensor_files import is_plain, load_tensors, save_tensors
 
 ADVICE = "delete it and run the same command again"
 
@@ -48,8 +48,18 @@ def save_checkpoint(
 
     That must hold ``architecture``, and for a network that is not built in ``input_shape``, [channels, height, width].
     With ``normalization``, ``mean`` and ``std`` of a layer in front of the network, which takes pixels then.
+
+    Raises :class:`UserError` when a module of the network has an extra state that such a file cannot hold.
     """
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    state = network.state_dict()  # with the versions of the modules, by which they read it later
+    for name, value in state.items():
+        if isinstance(value, Tensor):
+            state[name] = value.detach().cpu().contiguous()
+        elif not is_plain(value):
+            raise UserError(
+                f"the network keeps an object of class {type(value).__name__} in {name}; let get_extra_state return "
+                "tensors and values of Python's own types"
+            )
     save_tensors(path, {"state_dict": state, **standardization.as_lists(), **metadata})
 
 

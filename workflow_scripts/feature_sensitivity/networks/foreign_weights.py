@@ -1,43 +1,56 @@
 """Weights of a network that was trained elsewhere, put into a network of that architecture."""
 
+import logging
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from feature_sensitivity.config.architectures import BUILT_IN, built_in
 from feature_sensitivity.networks.build import build, built_in_arguments
 from feature_sensitivity.networks.normalization import is_normalization
 from feature_sensitivity.runtime.errors import UserError
 
-RENAMED = {"shortcut": "downsample", "linear": "fc"}
+WRAPPERS = ("module", "_orig_mod", "model", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+"""Parts of names that DataParallel, ``torch.compile`` and training codes put before or between the others."""
+
+OTHER_NAMES = {"shortcut": "downsample", "downsample": "shortcut", "linear": "fc", "fc": "linear"}
 """Parts that common CIFAR codes name differently from torchvision."""
 
-UNUSED = ("sub_block1.",)
-"""Parts that some common codes store but never compute."""
+UNUSED = "sub_block1"
+"""A part that some common codes store but never compute."""
 
 SHOWN = 4
-"""Of what does not fit, so many names of each kind are told."""
+"""Of what does not fit, so many names of each kind are shown."""
+
+logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Match:
-    """Weights under a network's own names, tensors that belong to no part of it, and what does not fit."""
+    """What a network took of the tensors in a file, and what does not fit.
 
-    weights: dict[str, Tensor]
-    left_out: dict[str, Tensor]
-    missing: list[str]
-    unexpected: list[str]
-    other_shape: list[str]
+    ``left_out``: tensors that belong to no part of it. ``copies``: what stands before the names of those that hold the
+    network once more. ``other_dtype``: weights that are no floating-point numbers. ``refusal``: of the network's own.
+    """
+
+    left_out: dict[str, Tensor] = field(default_factory=dict)
+    copies: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    unexpected: list[str] = field(default_factory=list)
+    other_shape: list[str] = field(default_factory=list)
+    other_dtype: list[str] = field(default_factory=list)
+    refusal: str = ""
 
     @property
     def fits(self) -> bool:
         """Whether the weights are those of the network."""
-        return not (self.missing or self.unexpected or self.other_shape)
+        return not (self.missing or self.unexpected or self.other_shape or self.other_dtype or self.refusal)
 
     def describe(self) -> str:
         """Return what does not fit, the first few of each kind."""
@@ -46,49 +59,42 @@ class Match:
             "not in the network": self.unexpected,
             "of another shape": self.other_shape,
         }
-        return "; ".join(
-            f"{len(names)} {kind}: {', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"
-            for kind, names in kinds.items()
-            if names
-        )
+        found = [f"{len(names)} {kind}: {_first(names)}" for kind, names in kinds.items() if names]
+        return "; ".join(found) or self.refusal
 
 
 def network_with(
-    tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], path: Path
+    tensors: Mapping[str, Any], architecture: Mapping[str, Any], path: Path
 ) -> tuple[nn.Module, dict[str, Any], dict[str, Tensor]]:
     """Return the network of an architecture with these weights, its description for ``build``, and what is left over.
 
     What stands before a name in the file or in the network is left out, as DataParallel's ``module.``; where a file
     holds the same network several times, as those of MadryLab's ``robustness`` do, the one with the shortest names is
-    taken. Sizes that the architecture does not give are read off the weights.
+    taken, and the log says so. Sizes that the architecture does not give are read off the weights.
 
     Raises :class:`UserError`, naming ``path``, when the weights are of another architecture, or not all finite.
     """
     description, network = _network_for(tensors, architecture, path)
-    match = matched(tensors, network)
+    match = load_into(network, tensors)
+    if match.other_dtype:
+        raise UserError(f"{path} holds no floating-point numbers in {_first(match.other_dtype)}; write other weights")
     if not match.fits:
         raise UserError(
             f"{path} does not fit the architecture {description['name']}: {match.describe()}{_advice(tensors, path)}"
         )
-    state = network.state_dict()
-    others = [
-        f"{name} ({str(tensor.dtype).removeprefix('torch.')})"
-        for name, tensor in match.weights.items()
-        if state[name].is_floating_point() and not tensor.is_floating_point()
-    ]
-    if others:
-        raise UserError(f"{path} holds no floating-point numbers in {', '.join(others[:SHOWN])}; write other weights")
-    try:
-        network.load_state_dict(match.weights)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())[:300]
-        raise UserError(f"{path} does not fit the architecture {description['name']} ({reason})") from error
+    if match.copies:
+        logger.warning(
+            "%s holds the network several times: what has the shortest names is taken, not what is behind %s, "
+            "which weights_key names",
+            path,
+            _first([prefix.rstrip(".") for prefix in match.copies]),
+        )
     require_finite(network, path)
     return network.eval(), description, match.left_out
 
 
 def require_finite(network: nn.Module, path: str | Path, *, advice: str = "write other weights") -> None:
-    """Raise :class:`UserError`, naming ``path``, when a weight is not a finite number.
+    """Raise :class:`UserError`, naming ``path``, when a weight is not a finite number, or not there yet.
 
     In a buffer, minus infinity is one: masks of attention hold it.
     """
@@ -96,13 +102,177 @@ def require_finite(network: nn.Module, path: str | Path, *, advice: str = "write
     for name, tensor in network.state_dict().items():
         if not isinstance(tensor, Tensor):
             continue  # what a module keeps as its extra state
+        if is_lazy(tensor):
+            raise UserError(f"{path} has no weights yet in {name}, whose layer is lazy; pass an image through it once")
         known = tensor.isfinite() if name in weights else tensor.isfinite() | (tensor == -math.inf)
         if not known.all():
             raise UserError(f"{path} holds numbers that are not finite, in {name}; {advice}")
 
 
+def load_into(network: nn.Module, tensors: Mapping[str, Any]) -> Match:
+    """Load the tensors that a network asks for, whatever stands before their names there or here.
+
+    They have the network's own names, those that common codes give to the same parts, or earlier ones, which its
+    modules translate themselves. A network that they do not fit may hold some of them.
+    """
+    before = _prefixes(network, tensors)
+    own = _own_names(network, tensors, *before)
+    taken: dict[str, str] = {}
+    for stored in sorted(own, key=lambda stored: (own[stored] != stored, len(stored))):
+        taken.setdefault(own[stored], stored)
+    state = OrderedDict((name, tensors[stored]) for name, stored in taken.items())
+    # By the versions in it, modules know how old the weights are.
+    metadata = getattr(tensors, "_metadata", {})
+    modules = _own_names(network, [f"{module}.x".lstrip(".") for module in metadata], *before)
+    versions = {name[:-1].rstrip("."): metadata[stored[:-1].rstrip(".")] for stored, name in modules.items()}
+    state._metadata = versions  # type: ignore[attr-defined]
+    match = _loaded(network, state)
+    unexpected = [taken.get(name, name) for name in match.unexpected]
+    left = [stored for stored in tensors if stored not in taken.values() or stored in unexpected]
+    copies = _copies(left, network, taken.keys())
+    foreign = [
+        stored
+        for stored in left
+        if stored in own and not is_normalization(stored) and not stored.startswith(tuple(copies))
+    ]
+    return replace(
+        match,
+        left_out={stored: tensors[stored] for stored in left if isinstance(tensors[stored], Tensor)},
+        copies=copies,
+        unexpected=foreign,
+    )
+
+
+def _loaded(network: nn.Module, state: Mapping[str, Any]) -> Match:
+    """Load weights through the hooks of the modules; what they rename or make up is neither missing nor unexpected."""
+    match = Match()
+    trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
+
+    def compare(module: nn.Module, given: dict[str, Any], prefix: str, *_: Any) -> None:
+        for name, own in [*module._parameters.items(), *module._buffers.items()]:
+            tensor = given.get(prefix + name)
+            if own is None or is_lazy(own) or not isinstance(tensor, Tensor):
+                continue
+            if tensor.shape != own.shape:
+                match.other_shape.append(f"{prefix}{name} {list(tensor.shape)}, {list(own.shape)} in the network")
+            if own.is_floating_point() and not tensor.is_floating_point():
+                match.other_dtype.append(f"{prefix}{name} ({str(tensor.dtype).removeprefix('torch.')})")
+                del given[prefix + name]  # PyTorch would convert it
+
+    def collect(_: nn.Module, keys: Any) -> None:
+        # What a network counts or standardizes with it has already.
+        match.missing += [
+            name
+            for name in keys.missing_keys
+            if not name.endswith("num_batches_tracked") and not (is_normalization(name) and name not in trained)
+        ]
+        match.unexpected += keys.unexpected_keys
+
+    hooks = [module.register_load_state_dict_pre_hook(compare) for module in network.modules()]
+    hooks.append(network.register_load_state_dict_post_hook(collect))
+    try:
+        network.load_state_dict(state, strict=False)
+    except Exception as error:  # whatever a module's own hook raises
+        match.refusal = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+    else:
+        match.other_shape.clear()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return match
+
+
+def _own_names(network: nn.Module, names: Iterable[str], in_file: str, in_network: str) -> dict[str, str]:
+    """Return the network's names for those in a file, without what stands before all of them there or here."""
+    part = network.get_submodule(in_network)
+    unused = f".{UNUSED}."
+    has_unused = any(unused in f".{name}." for name, _ in network.named_modules())
+    return {
+        name: f"{in_network}.{_placed(name.removeprefix(in_file), part)[0]}".lstrip(".")
+        for name in names
+        if name.startswith(in_file) and (has_unused or unused not in f".{name}")
+    }
+
+
+def _prefixes(network: nn.Module, names: Iterable[str]) -> tuple[str, str]:
+    """Return what stands before the names in a file, or else the name of the network's part that they belong to.
+
+    That is what places most of them, the shortest of several.
+    """
+    names = list(names)
+    in_file = Counter(prefix for name in names for prefix, rest in _splits(name) if _placed(rest, network)[1])
+    in_file[""] += 0
+    prefix, most = max(in_file.items(), key=lambda entry: (entry[1], -len(entry[0])))
+    if 2 * most >= len(names):
+        return prefix, ""
+    firsts = {part for name in names for part in name.split(".")[:2]}
+    in_network = Counter(
+        {
+            place: sum(_placed(name, part)[1] for name in names)
+            for place, part in network.named_modules()
+            if place and not firsts.isdisjoint(part._modules)
+        }
+    )
+    place, count = max(in_network.items(), key=lambda entry: (entry[1], -len(entry[0])), default=("", 0))
+    return ("", place) if count > most else (prefix, "")
+
+
+def _placed(name: str, network: nn.Module) -> tuple[str, bool]:
+    """Return a name as the network has it, and whether there is a layer for it.
+
+    Wrappers' parts are left out or put in, parts of other codes renamed, and ``norm.1``, as modules could be named
+    once, is ``norm1``. What is below the layer stays, since its own hooks may know it.
+    """
+    own, parts = list[str](), name.split(".")
+    module: nn.Module | None = network
+    while module is not None:
+        children, first = module._modules, parts[0]
+        if len(parts) > 1 and (part := first if first in children else OTHER_NAMES.get(first, "")) in children:
+            parts = parts[1:]
+        elif len(parts) > 2 and (part := first + parts[1]) in children:
+            parts = parts[2:]
+        elif len(parts) > 1 and first in WRAPPERS:
+            parts = parts[1:]
+            continue
+        elif first in module._parameters or first in module._buffers:
+            break
+        elif wrapper := next((wrapper for wrapper in WRAPPERS if wrapper in children), None):
+            part = wrapper
+        else:
+            break
+        own.append(part)
+        module = children[part]
+    here = module is not None and (parts[0] in module._parameters or parts[0] in module._buffers)
+    return ".".join([*own, *parts]), len(parts) == 1 and (here or bool(own))
+
+
+def _copies(left: Iterable[str], network: nn.Module, taken: Collection[str]) -> list[str]:
+    """Return what stands before names that are left over and hold all of the network's weights once more."""
+    weights = {name for name, _ in network.named_parameters()} & set(taken)
+    found: dict[str, set[str]] = defaultdict(set)
+    for stored in left:
+        for prefix, rest in _splits(stored):
+            found[prefix].add(_placed(rest, network)[0])
+    copies: list[str] = []
+    for prefix in sorted(found, key=len):
+        if prefix and weights and weights <= found[prefix] and not prefix.startswith(tuple(copies)):
+            copies.append(prefix)
+    return copies
+
+
+def _splits(name: str) -> Iterator[tuple[str, str]]:
+    """Yield a name cut before each of its parts."""
+    start = 0
+    while True:
+        yield name[:start], name[start:]
+        dot = name.find(".", start)
+        if dot < 0:
+            return
+        start = dot + 1
+
+
 def _network_for(
-    tensors: Mapping[str, Tensor], architecture: Mapping[str, Any], path: Path
+    tensors: Mapping[str, Any], architecture: Mapping[str, Any], path: Path
 ) -> tuple[dict[str, Any], nn.Module]:
     """Return the description and the network; sizes that the architecture leaves open are read off the weights."""
     name = str(architecture["name"])
@@ -124,103 +294,29 @@ def _network_for(
     return description, network
 
 
-def matched(tensors: Mapping[str, Tensor], network: nn.Module) -> Match:
-    """Return the tensors that a network asks for, whatever stands before their names there or here.
-
-    They have the network's own names, or else those that common codes give to the same parts.
-    """
-    exact = _matched(tensors, network, renamed=str)
-    return exact if exact.fits else _matched(tensors, network, renamed=_renamed)
-
-
-def _matched(tensors: Mapping[str, Tensor], network: nn.Module, *, renamed: Callable[[str], str]) -> Match:
+def _n_classes(tensors: Mapping[str, Any], network: nn.Module) -> int | None:
+    """Return how many outputs the heads in a file have, where the network has others and all else is of its shape."""
     state = network.state_dict()
-    trained = {name for name, parameter in network.named_parameters() if parameter.requires_grad}
-    mine = {renamed(name): name for name in state}
-    theirs = {renamed(name): name for name in tensors}
-    unused = [part for part in UNUSED if not any(part in name for name in mine)]
-    theirs = {name: stored for name, stored in theirs.items() if not any(part in name for part in unused)}
-    (n_in_file, in_file), (n_in_network, in_network) = _prefix(theirs, mine), _prefix(mine, theirs)
-    if n_in_file >= n_in_network:
-        in_network = ""
-    else:
-        in_file = ""
-    found = {
-        name: theirs[in_file + own.removeprefix(in_network)]
-        for own, name in mine.items()
-        if own.startswith(in_network) and in_file + own.removeprefix(in_network) in theirs
-    }
-    weights = {name: tensors[stored] for name, stored in found.items()}
-    absent = [name for name in state if name not in weights]
-    # What a network counts or standardizes with it has already.
-    kept = [
-        name
-        for name in absent
-        if name.endswith("num_batches_tracked") or (is_normalization(name) and name not in trained)
-    ]
-    used = set(found.values())
-    left = [stored for stored in theirs.values() if stored not in used]
-    short_names = tuple(own.removeprefix(in_network) for own in mine)
-    foreign = [
-        stored
-        for stored in left
-        if renamed(stored).startswith(in_file)
-        and not is_normalization(stored)
-        and not renamed(stored).endswith(short_names)
-    ]
-    return Match(
-        weights={**weights, **{name: state[name] for name in kept}},
-        left_out={stored: tensors[stored] for stored in left},
-        missing=[name for name in absent if name not in kept],
-        unexpected=foreign,
-        other_shape=[
-            f"{name} {list(weights[name].shape)}, {list(state[name].shape)} in the network"
-            for name in weights
-            if weights[name].shape != state[name].shape
-        ],
-    )
+    names = _own_names(network, tensors, *_prefixes(network, tensors))
+    pairs = [(tensors[stored], state[own]) for stored, own in names.items() if own in state]
+    shapes = [(theirs.shape, mine.shape) for theirs, mine in pairs if isinstance(theirs, Tensor) and not is_lazy(mine)]
+    lengths = {theirs[0] for theirs, mine in shapes if theirs and theirs[:1] != mine[:1] and theirs[1:] == mine[1:]}
+    return lengths.pop() if len(lengths) == 1 else None
 
 
-def _renamed(name: str) -> str:
-    return ".".join(RENAMED.get(part, part) for part in name.split("."))
-
-
-def _prefix(names: Iterable[str], wanted: Mapping[str, Any]) -> tuple[int, str]:
-    """Return how many wanted names are there behind one and the same prefix, and that, the shortest of several."""
-    counts = Counter(prefix for name in names for prefix, rest in _splits(name) if rest in wanted)
-    most = max(counts.values(), default=0)
-    return most, min((prefix for prefix, count in counts.items() if count == most), key=len, default="")
-
-
-def _splits(name: str) -> Iterator[tuple[str, str]]:
-    """Yield a name cut before each of its parts."""
-    start = 0
-    while True:
-        yield name[:start], name[start:]
-        dot = name.find(".", start)
-        if dot < 0:
-            return
-        start = dot + 1
-
-
-def _named_as_built_in(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def _named_as_built_in(tensors: Mapping[str, Any]) -> dict[str, Tensor]:
     """Return the tensors of a network whose last layer is called fc or linear, without what stands before names."""
-    renamed = {_renamed(name): tensor for name, tensor in tensors.items()}
+    renamed = {
+        ".".join({"shortcut": "downsample", "linear": "fc"}.get(part, part) for part in parts): tensors[name]
+        for name in tensors
+        if (parts := [part for part in name.split(".") if part not in WRAPPERS])
+    }
     last = "fc.weight"
     prefix = min((name.removesuffix(last) for name in renamed if name.endswith(last)), key=len, default="")
     return {name.removeprefix(prefix): tensor for name, tensor in renamed.items() if name.startswith(prefix)}
 
 
-def _n_classes(tensors: Mapping[str, Tensor], network: nn.Module) -> int | None:
-    """Return the rows that the file has for the last linear layer of a network."""
-    linear = [name for name, module in network.named_modules() if isinstance(module, nn.Linear)]
-    if not linear:
-        return None
-    rows = [tensor for name, tensor in tensors.items() if f".{name}".endswith(f".{linear[-1]}.weight")]
-    return len(rows[0]) if rows and rows[0].ndim else None
-
-
-def _advice(tensors: Mapping[str, Tensor], path: Path, *, beside: str = "") -> str:
+def _advice(tensors: Mapping[str, Any], path: Path, *, beside: str = "") -> str:
     """Return which built-in architecture the weights would fit, or where to read more."""
     fitting = [name for name in candidates(tensors) if name != beside and _fits(tensors, name)]
     if fitting:
@@ -228,7 +324,7 @@ def _advice(tensors: Mapping[str, Tensor], path: Path, *, beside: str = "") -> s
     return "; docs/your-own-network.md says how to name another architecture"
 
 
-def candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
+def candidates(tensors: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of built-in networks, and of the wide one that these weights would fit."""
     yield from (entry.name for entry in BUILT_IN if entry.takes_width)
     named = _named_as_built_in(tensors)
@@ -238,9 +334,13 @@ def candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
         yield f"wideresnet-{6 * n_blocks + 4}-{len(first) // 16}"
 
 
-def _fits(tensors: Mapping[str, Tensor], name: str) -> bool:
+def _fits(tensors: Mapping[str, Any], name: str) -> bool:
     try:
         arguments = built_in_arguments(name, _named_as_built_in(tensors))
-        return matched(tensors, build({"name": name, **arguments})).fits
+        return load_into(build({"name": name, **arguments}), tensors).fits
     except (KeyError, ValueError, TypeError, IndexError, RuntimeError, UserError):
         return False
+
+
+def _first(names: list[str]) -> str:
+    return f"{', '.join(names[:SHOWN])}{', ...' if len(names) > SHOWN else ''}"

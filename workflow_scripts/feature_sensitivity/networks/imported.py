@@ -7,12 +7,16 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
+from feature_sensitivity.config.models import needs_weights
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.foreign_weights import network_with, require_finite
 from feature_sensitivity.networks.normalization import is_normalization, normalization_among, standardization_for
 from feature_sensitivity.networks.robustbench import with_its_weights
 from feature_sensitivity.networks.weights_file import read_tensors
+
+OWN_WEIGHTS = ("weights", "pretrained", "checkpoint_path")
+"""Arguments by which torchvision and timm give networks weights."""
 
 logger = logging.getLogger(__name__)
 
@@ -34,17 +38,19 @@ def import_network(
     architecture: Mapping[str, Any],
     weights: Path | None,
     *,
+    weights_key: str | None = None,
     own: Standardization | None,
     default: Standardization,
 ) -> ImportedNetwork:
     """Return the network of an architecture with the weights of a file, or without a file as it comes.
 
+    ``weights_key``: which weights, where the file holds several sets, as in :func:`.weights_file.read_tensors`.
     ``own`` constants of standardization hold where there are some, the ``default`` ones where neither the network nor
     its file normalizes images. The log says which, and what the file holds besides.
 
     Raises :class:`UserError` when the file holds no such network, or there is no such architecture.
     """
-    network, description, left_out = _network(architecture, weights)
+    network, description, left_out = _network(architecture, weights, weights_key)
     source = str(weights or description["name"])
     channels = len(default.mean)
     found = normalization_among(left_out, channels)
@@ -63,14 +69,19 @@ def import_network(
 
 
 def _network(
-    architecture: Mapping[str, Any], weights: Path | None
+    architecture: Mapping[str, Any], weights: Path | None, weights_key: str | None
 ) -> tuple[nn.Module, dict[str, Any], dict[str, Tensor]]:
     """Return the network in eval mode, its description, and the tensors of its file that belong to no part of it."""
     if weights is None:
         network = with_its_weights(architecture) or build(architecture)
+        if needs_weights(architecture) and not any(architecture.get(key) for key in OWN_WEIGHTS):
+            logger.warning(
+                "%s has random weights, as it is built: name a file of weights to measure a trained network",
+                architecture["name"],
+            )
         require_finite(network, Path(str(architecture["name"])))
         return network.eval(), dict(architecture), {}
-    network, description, left_out = network_with(read_tensors(weights), architecture, weights)
+    network, description, left_out = network_with(read_tensors(weights, weights_key), architecture, weights)
     names = [name for name in left_out if not is_normalization(name)]
     if names:
         logger.warning(

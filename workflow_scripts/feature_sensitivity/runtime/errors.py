@@ -7,7 +7,12 @@ class UserError(Exception):
     """A mistake of the user, in one sentence: what is wrong, where, and what to do."""
 
     def __init__(self, sentence: object) -> None:
-        super().__init__(printable(sentence))
+        super().__init__(printable(one_line(sentence)))
+
+
+def one_line(text: object) -> str:
+    """Return a text without line breaks, such as those of other packages' errors."""
+    return " ".join(filter(None, map(str.strip, str(text).splitlines())))
 
 
 def printable(text: object) -> str:

@@ -192,6 +192,19 @@ def _faults_of_tensors(content: Any, size: int) -> Iterator[str]:
         yield "declares larger tensors than it holds"
 
 
+def is_plain(value: Any) -> bool:
+    """Return whether a file of tensors keeps a value whole: tensors, and Python's own types of values."""
+    if isinstance(value, Mapping):
+        return all(is_plain(item) for pair in value.items() for item in pair)
+    if type(value) in (list, tuple, set):
+        return all(is_plain(item) for item in value)
+    return (
+        value is None
+        or isinstance(value, Tensor | torch.Size)
+        or type(value) in (bool, int, float, complex, str, bytes)
+    )
+
+
 def _kind(tensor: Tensor) -> str:
     if tensor.is_quantized:
         return "quantized"
