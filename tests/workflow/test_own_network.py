@@ -32,13 +32,15 @@ def own(workflow: Path) -> Path:
     scope: dict = {}
     exec(CODE, scope)
     torch.manual_seed(0)
-    torch.save(scope["small"](5).state_dict(), workflow / "weights.pt")
+    last, average = (scope["small"](5).state_dict() for _ in range(2))
+    torch.save({"model": last, "model_ema": average}, workflow / "weights.pt")
     write_entries(workflow, layer="1")
     return workflow
 
 
 def write_entries(folder: Path, *, layer: str) -> None:
-    entry = {"dataset": "digits", "weights": "./weights.pt", "architecture": {"name": "nets.py:small", "channels": 5}}
+    weights = {"weights": "./weights.pt", "weights_key": "model_ema"}
+    entry = {"dataset": "digits", **weights, "architecture": {"name": "nets.py:small", "channels": 5}}
     models = {"mine": entry, "map": {**entry, "layer": layer, "positions": "3,0"}}
     config = folder / "tests/config_tiny.yaml"
     original = config.read_text().partition("\nmodels:")[0]
@@ -49,7 +51,8 @@ def test_from_its_code_and_weights_to_its_files(own: Path):
     run_snakemake(own, *TINY, *FILES)
     penultimate, at_layer = (read_sensitivity(own / file) for file in FILES[:2])
     assert penultimate.weight.shape == (10, 12)
-    assert np.array_equal(penultimate.weight, torch.load(own / "weights.pt", weights_only=True)["6.weight"].numpy())
+    average = torch.load(own / "weights.pt", weights_only=True)["model_ema"]
+    assert np.array_equal(penultimate.weight, average["6.weight"].numpy())
     assert (at_layer.clean.shape, len(at_layer.weight)) == ((6, 5), 0)
     assert (penultimate.sensitivity > 0).all()
     assert (own / "results/tiny/models/map.features.txt").read_text() == "5 features, 5 of them measured\n"
