@@ -13,7 +13,7 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.attack_copy import require_independent_rows
 from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import forward
+from feature_sensitivity.networks.forward import forward
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.console import job, logger

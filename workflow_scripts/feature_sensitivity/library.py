@@ -40,7 +40,7 @@ from feature_sensitivity.evaluation.sensitivity_attributes import settings_attri
 from feature_sensitivity.evaluation.sensitivity_file import sensitivity_dataset
 from feature_sensitivity.networks.checkpoints import Checkpoint, classifier_of, load_checkpoint
 from feature_sensitivity.networks.constants import register_constants
-from feature_sensitivity.networks.feature_layer import forward
+from feature_sensitivity.networks.forward import forward
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.measured import MeasuredNetwork, measured
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in

@@ -91,7 +91,7 @@ def measure_extrema(
         *weights,
         code=Path(__file__),
     )
-    folded = attack_copy(network, x.to(device))
+    folded = batch_size.fit(lambda rows: attack_copy(network, x.to(device), rows))
     images = x.to(device).contiguous(memory_format=torch.channels_last)
     chosen = torch.from_numpy(features).to(device)
     partial_results = PartialResults(unfinished_folder, key)

@@ -18,6 +18,12 @@ class Classifier(nn.Module):
     feature_minimum = -math.inf
     """A value below which no feature can fall, whatever the input."""
 
+    feature_maximum = math.inf
+    """A value above which no feature can rise, as the cap of a ReLU6."""
+
+    feature_layer = "penultimate features"
+    """Where the features are, in words."""
+
     memory_format: torch.memory_format = torch.channels_last
     """How images are laid out in memory; not every network works with every layout."""
 
