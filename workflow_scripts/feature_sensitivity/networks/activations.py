@@ -65,23 +65,21 @@ def find_activation(network: nn.Module, layer: FeatureLayer, x: Tensor) -> Activ
         network(points)
     read = next(call for call in calls if call[:2] == (place.module, place.call))
     value = read.input if place.side == "input" else read.output
+    made = trace.maker(value)
     while isinstance(value, Tensor):
-        made = trace.maker(value)
-        if made is not None and made.name not in KEEPS_BOUNDS:
-            found = _activation(made, trace)
-            if found is not None:
-                return found
+        if made is not None and (found := _activation(made)) is not None:
+            return found
         # Modules inside others give the same tensor: the innermost one comes first.
         module = next((call for call in calls if call.output is value), None)
         if module is not None and _is_gate(module):
             return Activation(module=Place(module.module, "output", module.call))
-        if made is None or made.name not in KEEPS_BOUNDS or not made.tensors or made.in_place:
-            return Activation()
-        value = made.tensors[0]
+        if made is None or made.name not in KEEPS_BOUNDS or not made.tensors:
+            break
+        value, made = made.tensors[0], made.parents[0]
     return Activation()
 
 
-def _activation(made: Operation, trace: Trace) -> Activation | None:
+def _activation(made: Operation) -> Activation | None:
     name = made.name
     low, high = _bounds(made)
     if name in FLAT:

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from feature_sensitivity.networks.calls import first_tensor
-
 
 class Operation(NamedTuple):
     """A call of a function of PyTorch: its ``name``, how many of that name came before, and its tensors.
