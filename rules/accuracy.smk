@@ -1,6 +1,5 @@
 rule measure_accuracy:
     input:
-        code=code_of("measure_accuracy"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:
@@ -18,6 +17,7 @@ rule measure_accuracy:
         runtime=runtime("measure_accuracy"),
         gpu=1,
     params:
+        code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
         epsilons=EPSILONS,
         settings=config["accuracy"],

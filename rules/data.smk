@@ -1,6 +1,5 @@
 rule fetch_dataset:
     input:
-        code=code_of("fetch_dataset"),
         local_copy=local_copy,
     output:
         "<results>/data/{dataset}.h5",
@@ -16,6 +15,7 @@ rule fetch_dataset:
         mem_mb=memory(4),
         runtime=60,
     params:
+        code=code_of("fetch_dataset"),
         source=dataset_settings,
         standardization=config["standardization"],
         settings=lambda wildcards: dataset_identity(wildcards.dataset),
@@ -28,7 +28,6 @@ rule fetch_dataset:
 
 rule construct_dataset:
     input:
-        code=code_of("construct_dataset"),
         original=original_of,
         teacher=teacher_of,
     output:
@@ -47,6 +46,7 @@ rule construct_dataset:
         runtime=runtime("construct_dataset"),
         gpu=1,
     params:
+        code=code_of("construct_dataset"),
         expected=expected_of_inputs,
         source=dataset_settings,
         seed=SEED,
@@ -59,7 +59,6 @@ rule construct_dataset:
 
 rule gather_dataset:
     input:
-        code=code_of("gather_dataset"),
         parts=parts_of,
         teacher=teacher_of,
     output:
@@ -76,6 +75,7 @@ rule gather_dataset:
         mem_mb=memory(4),
         runtime=20,
     params:
+        code=code_of("gather_dataset"),
         source=dataset_settings,
         settings=lambda wildcards: dataset_identity(wildcards.dataset),
     message:

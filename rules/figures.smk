@@ -11,7 +11,6 @@ DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASU
 
 rule plot_accuracy:
     input:
-        code=code_of("plot_accuracy"),
         accuracy=ACCURACIES,
     output:
         report(
@@ -31,6 +30,7 @@ rule plot_accuracy:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_accuracy"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         models=MODELS,
         protocol=protocol.accuracy_attack(config["accuracy"]),
@@ -43,7 +43,6 @@ rule plot_accuracy:
 
 rule plot_sensitivity:
     input:
-        code=code_of("plot_sensitivity"),
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
     output:
@@ -64,6 +63,7 @@ rule plot_sensitivity:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_sensitivity"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
         derivation=derivation_settings(),
@@ -78,7 +78,6 @@ rule plot_sensitivity:
 
 rule plot_quantiles:
     input:
-        code=code_of("plot_quantiles"),
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
     output:
@@ -99,6 +98,7 @@ rule plot_quantiles:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_quantiles"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
         derivation=derivation_settings(),
@@ -112,7 +112,6 @@ rule plot_quantiles:
 
 rule plot_tradeoff:
     input:
-        code=code_of("plot_tradeoff"),
         summary="<results>/summary.csv",
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
@@ -134,6 +133,7 @@ rule plot_tradeoff:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_tradeoff"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
         accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
@@ -147,7 +147,6 @@ rule plot_tradeoff:
 
 rule plot_learning:
     input:
-        code=code_of("plot_learning"),
         histories=HISTORIES,
     output:
         report(
@@ -167,6 +166,7 @@ rule plot_learning:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_learning"),
         replicates=TRAINED,
         epochs=config["training"]["epochs"],
         adversarial=ADVERSARIAL,
@@ -180,7 +180,6 @@ rule plot_learning:
 
 rule plot_measures:
     input:
-        code=code_of("plot_measures"),
         counts="<results>/feature_counts.csv",
         features="<results>/features.csv",
     output:
@@ -214,6 +213,7 @@ rule plot_measures:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_measures"),
         svgs=lambda wildcards, output: output[: 1 + len(DRAWN)],
         drawn=DRAWN,
         models=MODELS,
@@ -232,7 +232,6 @@ rule plot_measures:
 
 rule plot_extremal_images:
     input:
-        code=code_of("plot_extremal_images"),
         sensitivity=FIRST_SENSITIVITIES,
         models=FIRST_CHECKPOINTS,
         extremal=expand("<results>/extremal/{model}.h5", model=MODELS),
@@ -266,6 +265,7 @@ rule plot_extremal_images:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_extremal_images"),
         sensitivity=expected_sensitivity(MODELS, EPSILONS),
         derivation=derivation_settings(),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
@@ -277,7 +277,6 @@ rule plot_extremal_images:
 
 rule plot_construction:
     input:
-        code=code_of("plot_construction"),
         dataset="<results>/data/{dataset}.h5",
         original=original_of,
     output:
@@ -300,6 +299,7 @@ rule plot_construction:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("plot_construction"),
         expected=expected_of_inputs,
         source=dataset_settings,
         seed=SEED,

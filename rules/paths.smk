@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import cache
 from pathlib import Path
 
 from feature_sensitivity.config.epsilon_spelling import spelling
@@ -53,10 +54,13 @@ def epsilon_of(wildcards):
     return from_file_name(wildcards.eps)
 
 
+@cache
 def code_of(script):
-    """Return a script and the package files on which its results depend: a change in one reruns the rule."""
-    path = BASE / f"workflow_scripts/{script}.py"
-    return [os.path.relpath(file) for file in code_closure.source_files(path)]
+    """Return a hash of a script and the package files on which its results depend: a change in one reruns the rule.
+
+    It is a parameter of the rule, since code is no data that a job without a shared file system would have to fetch.
+    """
+    return code_closure.digest_of_code(BASE / f"workflow_scripts/{script}.py")
 
 
 CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
@@ -139,7 +143,7 @@ def measured_model(wildcards):
     return f"<results>/models/{wildcards.model}.pt"
 
 
-def last_layer_refit():
+def table_of_refits():
     """Return the table of the study on which claim S6 rests, where it needs nothing that `all` lacks."""
     is_cheap = (
         "last_layer_refit" in POSSIBLE_STUDIES

@@ -33,7 +33,6 @@ DRAWN_IN_REFERENCE = [
 
 rule write_reference:
     input:
-        code=code_of("write_reference"),
         sensitivity=SENSITIVITIES,
         summary="<results>/summary.csv",
         claims="<results>/claims.csv",
@@ -56,6 +55,7 @@ rule write_reference:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("write_reference"),
         title="Reference run",
         # Called for the job, since Snakemake takes the {seed} in the path of weights for a wildcard of its own.
         changed=lambda wildcards: changed_in_protocol(),

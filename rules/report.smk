@@ -14,7 +14,6 @@ OVERVIEW_LINKS = {
 
 rule derive_measures:
     input:
-        code=code_of("derive_measures"),
         sensitivity=SENSITIVITIES,
         attacked=ATTACKED,
         models=CHECKPOINTS,
@@ -38,6 +37,7 @@ rule derive_measures:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("derive_measures"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         attacked=expected_attacked(REPLICATES),
         measures=config["measures"],
@@ -52,7 +52,6 @@ rule derive_measures:
 
 rule summarize_results:
     input:
-        code=code_of("summarize_results"),
         accuracy=ACCURACIES,
         checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
         histories=HISTORIES,
@@ -78,6 +77,7 @@ rule summarize_results:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("summarize_results"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         trained=TRAINED,
@@ -95,12 +95,11 @@ rule summarize_results:
 
 rule judge_claims:
     input:
-        code=code_of("judge_claims"),
         accuracy=ACCURACIES,
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
-        last_layer_refit=last_layer_refit(),
+        refits=table_of_refits(),
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
@@ -120,6 +119,7 @@ rule judge_claims:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("judge_claims"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         definition=config["sensitivity"]["definition"],
@@ -133,7 +133,6 @@ rule judge_claims:
 
 rule draw_explorer:
     input:
-        code=code_of("draw_explorer"),
         features="<results>/features.csv",
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
@@ -155,6 +154,7 @@ rule draw_explorer:
         mem_mb=memory(4),
         runtime=10,
     params:
+        code=code_of("draw_explorer"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         protocol=protocol.sensitivity_attack(config["sensitivity"]),
     message:
@@ -165,7 +165,6 @@ rule draw_explorer:
 
 rule write_overview:
     input:
-        code=code_of("write_overview"),
         claims="<results>/claims.csv",
         figure1="<results>/figures/figure1_accuracy.png",
         figure2="<results>/figures/figure2_sensitivity.png",
@@ -186,6 +185,7 @@ rule write_overview:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("write_overview"),
         measured=protocol.measured(config),
         links=OVERVIEW_LINKS,
     message:

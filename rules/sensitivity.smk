@@ -4,7 +4,6 @@ PART = "{model}_{eps}" if N_SHARDS == 1 else "{model}_{eps}.{shard}"
 
 rule check_features:
     input:
-        code=code_of("check_features"),
         weights=lambda wildcards: weights_of(wildcards) or [],
         evaluation=evaluation_dataset(),
         architecture=architecture_files,
@@ -23,6 +22,7 @@ rule check_features:
         mem_mb=memory(4),
         runtime=10,
     params:
+        code=code_of("check_features"),
         expected=expected_of_inputs,
         entry=lambda wildcards: model_settings(wildcards.model),
         architecture=architecture,
@@ -36,7 +36,6 @@ rule check_features:
 
 rule measure_sensitivity:
     input:
-        code=code_of("measure_sensitivity"),
         model=measured_model,
         # Whether a layer exists decides no number.
         checked=lambda wildcards: ancient(features_to_check(wildcards.model)),
@@ -55,6 +54,7 @@ rule measure_sensitivity:
         runtime=runtime("measure_sensitivity"),
         gpu=1,
     params:
+        code=code_of("measure_sensitivity"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(wildcards.model),
@@ -70,7 +70,6 @@ if N_SHARDS > 1:
 
     rule gather_sensitivity:
         input:
-            code=code_of("gather_sensitivity"),
             shards=expand(SHARD, shard=range(1, N_SHARDS + 1), allow_missing=True),
         output:
             "<results>/sens/{model}_{eps}.h5",
@@ -83,6 +82,8 @@ if N_SHARDS > 1:
         resources:
             mem_mb=memory(4),
             runtime=20,
+        params:
+            code=code_of("gather_sensitivity"),
         message:
             "Model {wildcards.model}: putting the shards of epsilon {wildcards.eps} together."
         script:
@@ -91,7 +92,6 @@ if N_SHARDS > 1:
 
 rule measure_attacked_features:
     input:
-        code=code_of("measure_attacked_features"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
     output:
@@ -108,6 +108,7 @@ rule measure_attacked_features:
         runtime=runtime("measure_attacked_features"),
         gpu=1,
     params:
+        code=code_of("measure_attacked_features"),
         expected=expected_of_inputs,
         epsilons=EPSILONS,
         accuracy={
@@ -127,7 +128,6 @@ rule measure_attacked_features:
 
 rule keep_extremal_images:
     input:
-        code=code_of("keep_extremal_images"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
         sensitivity=expand(
@@ -149,6 +149,7 @@ rule keep_extremal_images:
         runtime=runtime("keep_extremal_images"),
         gpu=1,
     params:
+        code=code_of("keep_extremal_images"),
         expected=expected_of_inputs,
         sensitivity=lambda wildcards: expected_sensitivity([wildcards.model], EPSILONS),
         settings=lambda wildcards: measurement_settings(wildcards.model),

@@ -24,7 +24,6 @@ BY_PROTOCOL = "<results>/studies/attack_strength/{protocol}"
 
 rule compare_definitions:
     input:
-        code=code_of("compare_definitions"),
         accuracy=FIRST_ACCURACIES,
         sensitivity=FIRST_SENSITIVITIES,
         models=FIRST_CHECKPOINTS,
@@ -40,6 +39,7 @@ rule compare_definitions:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("compare_definitions"),
         accuracy=expected_accuracy(MODELS, EPSILONS),
         sensitivity=expected_sensitivity(MODELS, EPSILONS),
     message:
@@ -50,7 +50,6 @@ rule compare_definitions:
 
 rule bound_errors:
     input:
-        code=code_of("bound_errors"),
         model="<results>/models/{model}.pt",
         evaluation=evaluation_dataset(),
         sensitivity="<results>/sens/{model}_{eps}.h5",
@@ -68,6 +67,7 @@ rule bound_errors:
         runtime=runtime("bound_errors"),
         gpu=1,
     params:
+        code=code_of("bound_errors"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         accuracy={**steps_of_accuracy(), "norm": config["sensitivity"]["norm"]},
@@ -82,7 +82,6 @@ rule bound_errors:
 
 rule measure_convergence:
     input:
-        code=code_of("measure_convergence"),
         model=measured_model,
         evaluation=evaluation_dataset(),
     output:
@@ -99,6 +98,7 @@ rule measure_convergence:
         runtime=runtime("measure_convergence"),
         gpu=1,
     params:
+        code=code_of("measure_convergence"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         study=STUDY["convergence"],
@@ -126,6 +126,7 @@ use rule measure_accuracy as measure_accuracy_by_protocol with:
         runtime=runtime("measure_accuracy_by_protocol"),
         gpu=1,
     params:
+        code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
         epsilons=EPSILONS,
         settings=lambda wildcards: {
@@ -151,6 +152,7 @@ use rule measure_sensitivity as measure_sensitivity_by_protocol with:
         runtime=runtime("measure_sensitivity_by_protocol"),
         gpu=1,
     params:
+        code=code_of("measure_sensitivity"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(
@@ -166,7 +168,6 @@ use rule measure_sensitivity as measure_sensitivity_by_protocol with:
 
 use rule plot_accuracy as plot_accuracy_by_protocol with:
     input:
-        code=code_of("plot_accuracy"),
         accuracy=expand(
             f"{BY_PROTOCOL}/{{model}}.csv", model=MODELS, allow_missing=True
         ),
@@ -185,6 +186,7 @@ use rule plot_accuracy as plot_accuracy_by_protocol with:
     wildcard_constraints:
         protocol=any_of(PROTOCOLS),
     params:
+        code=code_of("plot_accuracy"),
         accuracy=lambda wildcards: expected_accuracy(
             MODELS, EPSILONS, **accuracy_changes(config, wildcards.protocol)
         ),
@@ -199,7 +201,6 @@ use rule plot_accuracy as plot_accuracy_by_protocol with:
 
 use rule plot_sensitivity as plot_sensitivity_by_protocol with:
     input:
-        code=code_of("plot_sensitivity"),
         sensitivity=expand(
             f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
             model=MODELS,
@@ -222,6 +223,7 @@ use rule plot_sensitivity as plot_sensitivity_by_protocol with:
     wildcard_constraints:
         protocol=any_of(PROTOCOLS),
     params:
+        code=code_of("plot_sensitivity"),
         sensitivity=lambda wildcards: expected_sensitivity(
             MODELS, EPSILONS, **sensitivity_changes(config, wildcards.protocol)
         ),
@@ -241,7 +243,6 @@ use rule plot_sensitivity as plot_sensitivity_by_protocol with:
 
 rule compare_attacks:
     input:
-        code=code_of("compare_attacks"),
         accuracy=expand(
             f"{BY_PROTOCOL}/{{model}}.csv", protocol=PROTOCOLS, model=MODELS
         ),
@@ -267,6 +268,7 @@ rule compare_attacks:
         mem_mb=memory(4),
         runtime=10,
     params:
+        code=code_of("compare_attacks"),
         accuracy={
             name: expected_accuracy(MODELS, EPSILONS, **accuracy_changes(config, name))
             for name in PROTOCOLS
@@ -286,7 +288,6 @@ rule compare_attacks:
 
 rule refit_last_layer:
     input:
-        code=code_of("refit_last_layer"),
         model="<results>/models/normal.pt",
         adversarial="<results>/models/adversarial.pt",
         dataset=training_data_of("normal"),
@@ -306,6 +307,7 @@ rule refit_last_layer:
         runtime=runtime("refit_last_layer"),
         gpu=1,
     params:
+        code=code_of("refit_last_layer"),
         expected=expected_of_inputs,
         study=STUDY["last_layer_refit"],
         measurement=measurement_settings("normal"),
@@ -332,6 +334,7 @@ use rule measure_accuracy as measure_accuracy_l2 with:
         runtime=runtime("measure_accuracy_l2"),
         gpu=1,
     params:
+        code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
         epsilons=STUDY["norms"]["epsilons"],
         settings={**config["accuracy"], **ACCURACY_L2},
@@ -352,6 +355,7 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
         runtime=runtime("measure_sensitivity_l2"),
         gpu=1,
     params:
+        code=code_of("measure_sensitivity"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(wildcards.model, **L2, shards=1),
@@ -363,7 +367,6 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
 
 rule compare_norms:
     input:
-        code=code_of("compare_norms"),
         accuracy=FIRST_ACCURACIES,
         sensitivity=FIRST_SENSITIVITIES,
         accuracy_l2=expand("<results>/studies/norms/{model}.csv", model=MODELS),
@@ -385,6 +388,7 @@ rule compare_norms:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("compare_norms"),
         accuracy=expected_accuracy(MODELS, EPSILONS),
         sensitivity=expected_sensitivity(MODELS, EPSILONS),
         accuracy_l2=expected_accuracy(MODELS, STUDY["norms"]["epsilons"], **ACCURACY_L2),
@@ -398,7 +402,6 @@ rule compare_norms:
 
 rule locate_crossing:
     input:
-        code=code_of("locate_crossing"),
         sensitivity=expand(
             "<results>/sens/{model}_{eps}.h5",
             model=CROSSING,
@@ -417,6 +420,7 @@ rule locate_crossing:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("locate_crossing"),
         sensitivity=expected_sensitivity(CROSSING, STUDY["crossing"]["epsilons"]),
         derivation=derivation_settings(),
     message:
@@ -427,7 +431,6 @@ rule locate_crossing:
 
 rule report_study:
     input:
-        code=code_of("report_study"),
         tables=study_tables,
     output:
         page=report(
@@ -456,6 +459,7 @@ rule report_study:
         mem_mb=memory(2),
         runtime=10,
     params:
+        code=code_of("report_study"),
         models=MODELS,
         parts=study_parts,
         settings=study_settings,

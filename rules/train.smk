@@ -1,6 +1,5 @@
 rule train_model:
     input:
-        code=code_of("train_model"),
         dataset=lambda wildcards: training_data_of(wildcards.model),
         evaluation=evaluation_dataset(),
         architecture=architecture_files,
@@ -21,6 +20,7 @@ rule train_model:
         runtime=runtime("train_model"),
         gpu=1,
     params:
+        code=code_of("train_model"),
         expected=expected_of_inputs,
         architecture=architecture,
         width=config["network"]["width"],
@@ -39,7 +39,6 @@ rule train_model:
 
 rule import_model:
     input:
-        code=code_of("import_model"),
         weights=lambda wildcards: weights_of(wildcards) or [],
         evaluation=evaluation_dataset(),
         architecture=architecture_files,
@@ -59,6 +58,7 @@ rule import_model:
         mem_mb=memory(4),
         runtime=10,
     params:
+        code=code_of("import_model"),
         expected=expected_of_inputs,
         architecture=architecture,
         standardization=config["standardization"],

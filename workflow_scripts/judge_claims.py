@@ -3,32 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
-
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.claims import judge
 from feature_sensitivity.analysis.feature_counts import robust_share
 from feature_sensitivity.analysis.feature_tables import number, read_counts
+from feature_sensitivity.analysis.refits import read_refits
 from feature_sensitivity.analysis.run import read_run
-from feature_sensitivity.analysis.tables import ADVICE, read_table, write_table
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.claims import claims_document, claims_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.runtime.console import job, logger
-from feature_sensitivity.runtime.errors import UserError
-
-REFIT_HEADS = ("normal as trained", "adversarial as trained")
-
-
-def read_refit(path: Path) -> pd.DataFrame | None:
-    """Return the table of the study last_layer_refit, None if it has no rows, or raise :class:`UserError`."""
-    table = read_table(path, texts=("head",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), may_be_empty=True)
-    if table.empty:
-        return None
-    attacked = table[table.epsilon > 0]
-    if len(attacked) <= len(REFIT_HEADS) or not set(REFIT_HEADS) <= {*attacked["head"]}:
-        raise UserError(f"{path} lacks rows of the networks that it compares; {ADVICE}")
-    return table
 
 
 def judge_claims(
@@ -42,7 +27,7 @@ def judge_claims(
     normalization: str,
     seeds: str,
     feature_counts: Path,
-    last_layer_refit: Path | None = None,
+    refits: Path | None = None,
 ) -> None:
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
@@ -56,19 +41,18 @@ def judge_claims(
         normalization: of weights, as in the config.
         seeds: says what numbers are means over; empty for one seed.
         feature_counts: ``results/feature_counts.csv``, on which U1 rests.
-        last_layer_refit: the table of that study, on which S6 rests; without it S6 is undecided.
+        refits: accuracies with other last layers, on which S6 rests; without them S6 is undecided.
     """
     run = read_run(
         accuracy=accuracy.read_together(),
         sensitivity=sensitivity,
         definition=definition,
         normalization=normalization,
-        last_layer_refit=read_refit(last_layer_refit) if last_layer_refit else None,
     )
     counts = read_counts(feature_counts, sensitivity.paths.keys())
     shares = {(row["model"], number(row["epsilon"])): robust_share(row) for row in counts.to_dict("records")}
     of_run = {key: shares[key[0], number(key[1])] for key in run.movement}
-    judgements = judge(replace(run, robust_share=of_run))
+    judgements = judge(replace(run, robust_share=of_run, refits=read_refits(refits) if refits else None))
     for judgement in judgements:
         logger.info("%s %s", judgement.claim.name, judgement.verdict)
     document = claims_document(judgements, seeds=seeds)
@@ -91,5 +75,5 @@ if "snakemake" in globals():
             normalization=snakemake.params.normalization,
             seeds=snakemake.params.seeds,
             feature_counts=Path(snakemake.input.feature_counts),
-            last_layer_refit=next(map(Path, snakemake.input.last_layer_refit), None),
+            refits=next(map(Path, snakemake.input.refits), None),
         )

@@ -1,5 +1,6 @@
 """Extremal images are compared with the measurement; sheets and page show those of their model and epsilon."""
 
+import json
 import logging
 from dataclasses import replace
 from pathlib import Path
@@ -68,9 +69,10 @@ def test_draw_explorer(tmp_path: Path):
     page = (tmp_path / "explorer.html").read_text(encoding="utf-8")
     assert "<h1>Features of 3 networks</h1>" in page
     assert "PROTOCOL; 5 test images, 24 features, seed 0" in page
-    assert 'value="adversarial' not in page
-    assert "adversarial 23,adversarial,adversarial,23,0.2,23.1234,1,0" in unpacked(page)["datasets"]["features"]
-    assert 'data-texts="0.04 (2.0/255), 0.2 (10.0/255)"' in page
+    data = json.loads(unpacked(page, "data"))
+    assert data["epsilons"] == ["0.04 (2.0/255)", "0.2 (10.0/255)"]
+    adversarial = data["models"][list(MODELS).index("adversarial")]
+    assert adversarial["values"][1][0][23] == 23.1234
     swapped = {**extremal, "normal": extremal["adversarial"]}
     with pytest.raises(UserError, match=r"adversarial.h5 is of another run: model is adversarial, expected normal"):
         draw_explorer(extremal=swapped, **arguments, page=tmp_path / "other.html")

@@ -19,6 +19,7 @@ from derive_measures import derive_measures
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds
+from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED, read_refits
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
@@ -30,7 +31,7 @@ from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.provenance import version_attributes
 from feature_sensitivity.studies.expected_rows import Scope
-from judge_claims import judge_claims, read_refit
+from judge_claims import judge_claims
 from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
 from plot_construction import plot_construction
@@ -416,11 +417,11 @@ def test_judge_claims(files: Files, tmp_path: Path):
     refit = pd.DataFrame(
         [
             {"head": head, "epsilon": 0.04, "accuracy": share, "ci_low": share - 0.01, "ci_high": share + 0.01}
-            for head, share in (("normal as trained", 0.1), ("adversarial as trained", 0.8), ("all", 0.12))
+            for head, share in ((NORMAL_AS_TRAINED, 0.1), (ADVERSARIAL_AS_TRAINED, 0.8), ("all", 0.12))
         ]
     )
     refit.to_csv(tmp_path / "refit.csv", index=False)
-    for last_layer_refit, verdict in ((None, "undecided"), (tmp_path / "refit.csv", "reproduced")):
+    for refits, verdict in ((None, "undecided"), (tmp_path / "refit.csv", "reproduced")):
         judge_claims(
             accuracy=files.accuracy,
             sensitivity=files.sensitivity,
@@ -431,7 +432,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
             normalization="max_abs",
             seeds="",
             feature_counts=feature_counts,
-            last_layer_refit=last_layer_refit,
+            refits=refits,
         )
         claims = pd.read_csv(tmp_path / "claims.csv").set_index("claim")
         assert claims.verdict["S2"] == "reproduced"
@@ -534,7 +535,7 @@ def test_a_study_without_numbers_says_so(tmp_path: Path):
     )
     assert "No numbers: the log of the rule" in (tmp_path / "refit.md").read_text()
     assert "No numbers" in text_of(tmp_path / "refit.svg")
-    assert read_refit(table) is None
+    assert read_refits(table) is None
 
 
 def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):

@@ -2,9 +2,7 @@
 
 import base64
 import gzip
-import json
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,10 +50,10 @@ def measures() -> pd.DataFrame:
     return table
 
 
-def unpacked(page: str) -> dict[str, Any]:
-    """What a page holds: library, datasets and charts."""
-    packed = page.partition('id="packed">')[2].partition("<")[0]
-    return json.loads(gzip.decompress(base64.b64decode(packed)))
+def unpacked(page: str, block: str) -> str:
+    """The text that a page holds under this id, such as ``data``, ``library`` or ``pictures-0``."""
+    packed = page.partition(f'id="{block}">')[2].partition("<")[0]
+    return gzip.decompress(base64.b64decode(packed)).decode()
 
 
 def made_up() -> ExplorerData:

@@ -1,5 +1,6 @@
 """What a run leaves, and what a change after it reruns."""
 
+import json
 import os
 import re
 import shutil
@@ -65,9 +66,9 @@ def test_the_tiny_run_leaves_what_the_contracts_say(finished_workflow: Path):
         kept, index = file["maximum"][3], np.argsort(file["image_index"])
         assert np.array_equal(kept[index], measured[rows][:, file["feature_index"][:]]), "bit by bit"
     assert (results / "figures/extremal_normal_0.2.png").stat().st_size > 1000
-    page = unpacked((results / "explorer.html").read_text(encoding="utf-8"))
-    assert "normal 31" in page["datasets"]["features"]
-    assert len(page["datasets"]["sources"]) > 100
+    page = (results / "explorer.html").read_text(encoding="utf-8")
+    assert "normal 31" in json.loads(unpacked(page, "data"))["models"][0]["names"]
+    assert len(json.loads(unpacked(page, "pictures-0"))["sources"]) > 30
     summary = pd.read_csv(results / "summary.csv")
     assert len(summary) == 15
     assert summary[summary.epsilon > 0].sensitivity_mean.notna().all()

@@ -21,8 +21,16 @@ def test_a_rule_has_the_name_of_its_script():
 
 
 def test_a_rule_depends_on_the_code_of_its_script():
-    without = {name for name, block in WITH_SCRIPT.items() if f'code=code_of("{name}"),' not in block}
+    parameters = {name: block.partition("params:")[2] for name, block in WITH_SCRIPT.items()}
+    without = {name for name, of_rule in parameters.items() if f'code=code_of("{name}"),' not in of_rule}
     assert without == {"tabulate_benchmarks"}, "which runs whenever it is asked for"
+
+
+def test_a_variant_with_parameters_of_its_own_depends_on_the_same_code():
+    variants = {header: block for block in BLOCKS if " as " in (header := block.partition(" with")[0])}
+    for header, block in variants.items():
+        if "params:" in block:
+            assert f'code=code_of("{header.split(" as ")[0]}"),' in block.partition("params:")[2]
 
 
 @pytest.mark.parametrize("name", [name for name, text in FILES.items() if "from feature_sensitivity" in text])

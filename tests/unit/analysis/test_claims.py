@@ -13,8 +13,10 @@ from scipy import stats
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.claims import CLAIMS, judge
 from feature_sensitivity.analysis.estimates import Estimate
-from feature_sensitivity.analysis.run import MODELS, Run, run_from
+from feature_sensitivity.analysis.refits import Refits
+from feature_sensitivity.analysis.run import Run, run_from
 from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, every
+from feature_sensitivity.config.models import PAPER_MODELS
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.claims import claims_table
@@ -50,18 +52,14 @@ def as_in_the_paper() -> Run:
         "adversarial": (0.05, 0.08, 0.1, 0.25),
         "robust_dataset": (0.2, 0.3, 0.4, 0.9),
     }
-    heads = {"normal as trained": 2, "adversarial as trained": 70, "1 % least sensitive": 3, "adversarially": 5}
-    relinear = pd.DataFrame(
-        [
-            {"head": head, "epsilon": 0.08, "accuracy": e.value, "ci_low": e.low, "ci_high": e.high}
-            for head, e in ((head, share(percent)) for head, percent in heads.items())
-        ]
+    refits = Refits(
+        normal=share(2), adversarial=share(70), refitted={"1 % least sensitive": share(3), "adversarially": share(5)}
     )
     return Run(
-        accuracy={(m, e): share(p) for m in MODELS for e, p in zip((0, *EPSILONS), accuracies[m], strict=True)},
-        movement={(m, e): movement(s) for m in MODELS for e, s in zip(EPSILONS, sensitivities[m], strict=True)},
+        accuracy={(m, e): share(p) for m in PAPER_MODELS for e, p in zip((0, *EPSILONS), accuracies[m], strict=True)},
+        movement={(m, e): movement(s) for m in PAPER_MODELS for e, s in zip(EPSILONS, sensitivities[m], strict=True)},
         n_classes=10,
-        last_layer_refit=relinear,
+        refits=refits,
         robust_share={("normal", e): Estimate(0.01, 0.0, 0.04) for e in EPSILONS},
     )
 
@@ -80,10 +78,9 @@ def robust(low: float, high: float) -> Change:
 
 def head(percent: float, n_images: int = 10_000) -> Change:
     def change(run: Run) -> Run:
-        assert run.last_layer_refit is not None
-        table = run.last_layer_refit.copy()
-        table.loc[table["head"] == "adversarially", ["accuracy", "ci_low", "ci_high"]] = list(share(percent, n_images))
-        return replace(run, last_layer_refit=table)
+        assert run.refits is not None
+        refitted = {**run.refits.refitted, "adversarially": share(percent, n_images)}
+        return replace(run, refits=replace(run.refits, refitted=refitted))
 
     return change
 
@@ -136,7 +133,7 @@ def test_wide_intervals_are_undecided(name: str) -> None:
 def test_what_the_run_lacks_is_undecided_with_the_reason() -> None:
     paper = as_in_the_paper()
     only = {key: value for key, value in paper.accuracy.items() if key[0] != "adversarial"}
-    judged = {j.claim.name: j for j in judge(replace(paper, accuracy=only, last_layer_refit=None))}
+    judged = {j.claim.name: j for j in judge(replace(paper, accuracy=only, refits=None))}
     assert judged["A4"].verdict == judged["S6"].verdict == UNDECIDED
     assert judged["A4"].reason == "this run has no accuracy of adversarial at epsilon 0.08"
     assert "the last layer was not fitted again" in judged["S6"].reason
@@ -221,9 +218,9 @@ def test_a_run_is_the_mean_of_its_replicates() -> None:
 
 
 def test_a_run_without_a_linear_layer_is_judged_all_the_same() -> None:
-    headless = [replace(file(model, 0.2, 1.0), weight=np.ones((0, 3), np.float32)) for model in MODELS]
+    headless = [replace(file(model, 0.2, 1.0), weight=np.ones((0, 3), np.float32)) for model in PAPER_MODELS]
     accuracy = pd.DataFrame(
-        {"model": MODELS, "epsilon": 0.2, "n_correct": 4, "accuracy": 0.4, "ci_low": 0.3, "ci_high": 0.5}
+        {"model": PAPER_MODELS, "epsilon": 0.2, "n_correct": 4, "accuracy": 0.4, "ci_low": 0.3, "ci_high": 0.5}
     )
     only_headless = run_from(accuracy, headless, definition="max_abs", normalization="none")
     assert only_headless.n_classes == 1, "the label of each of the four images is 0"

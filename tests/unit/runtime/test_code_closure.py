@@ -32,7 +32,11 @@ def test_the_closure_of_a_script_is_what_an_interpreter_imports(
 ):
     closure = {str(path) for path in code_closure.code_closure(script)}
     assert closure >= set(imported[script.stem]["loaded"]), "what importing the script loads"
-    assert closure == set(imported[script.stem]["all"]), "imports inside functions included"
+    modules = {path for path in closure if path.endswith(".py")}
+    assert modules == set(imported[script.stem]["all"]), "imports inside functions included"
+    folders = {Path(path).parent for path in modules if Path(path).parent != SCRIPTS}
+    beside = {str(path) for folder in folders for path in folder.iterdir() if path.suffix not in ("", ".py")}
+    assert closure - modules == beside, "parts of pages included"
 
 
 @pytest.mark.parametrize("module", [feature_extrema, train, construction], ids=lambda module: module.__name__)

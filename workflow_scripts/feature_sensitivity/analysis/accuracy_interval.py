@@ -1,12 +1,13 @@
 """A share of images with its confidence interval."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.estimates import CONFIDENCE
+from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
 
 
 class Interval(NamedTuple):
@@ -33,3 +34,8 @@ def accuracy_columns(correct: NDArray[np.bool_]) -> dict[str, float]:
         "ci_low": interval.low,
         "ci_high": interval.high,
     }
+
+
+def accuracy_estimate(row: Mapping[Any, Any]) -> Estimate:
+    """Return the accuracy of a row of a table, with its interval."""
+    return Estimate(row["accuracy"], row["ci_low"], row["ci_high"])

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, combination
 from feature_sensitivity.analysis.rank_correlation import FEWEST, rank_correlation
-from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST, MissingError, Run, accuracy_estimate
+from feature_sensitivity.analysis.run import MissingError, Run
 from feature_sensitivity.analysis.seeds import mean_of
 from feature_sensitivity.analysis.verdicts import (
     Check,
@@ -28,6 +28,7 @@ from feature_sensitivity.analysis.verdicts import (
     is_below,
     is_greater,
 )
+from feature_sensitivity.config.models import ADVERSARIAL, NORMAL, PAPER_MODELS, ROBUST
 
 HIGH = 0.5
 """A high accuracy is above this: right more often than wrong."""
@@ -46,8 +47,8 @@ SKEWNESS, KURTOSIS = 0.5, 1.0
 @claim("A1", rule=f"Each accuracy is above {HIGH:.0%}, and the interval of `normal` lies above those of the other two.")
 def accurate_without_attack(run: Run) -> Iterator[Check]:
     """Without attack all three models are accurate, and `normal` is the most accurate."""
-    clean = {model: run.accuracy_of(model, 0) for model in MODELS}
-    for model in MODELS:
+    clean = {model: run.accuracy_of(model, 0) for model in PAPER_MODELS}
+    for model in PAPER_MODELS:
         best = True if model == NORMAL else is_greater(clean[NORMAL], clean[model])
         yield Check(f"accuracy of {model}", clean[model], every([is_above(clean[model], HIGH), best]))
 
@@ -59,7 +60,7 @@ def accurate_without_attack(run: Run) -> Iterator[Check]:
 )
 def accuracy_falls_with_epsilon(run: Run) -> Iterator[Check]:
     """The accuracy of every model falls as epsilon grows."""
-    for model in MODELS:
+    for model in PAPER_MODELS:
         curve = [(epsilon, run.accuracy_of(model, epsilon)) for epsilon in (0.0, *run.epsilons)]
         for (_, before), (epsilon, after) in pairwise(curve):
             yield Check(f"accuracy of {model} at {run.shown(epsilon)}", after, _does_not_rise(before, after))
@@ -96,7 +97,7 @@ def adversarial_training_is_robust(run: Run) -> Iterator[Check]:
 )
 def robust_dataset_helps_little(run: Run) -> Iterator[Check]:
     """Under l_inf attack `robust_dataset` is only a little better than `normal`."""
-    mean = {model: _mean_over_epsilons(run, model) for model in MODELS}
+    mean = {model: _mean_over_epsilons(run, model) for model in PAPER_MODELS}
     gain = combination((1, mean[ROBUST]), (-1, mean[NORMAL]))
     yield Check("gain over normal", gain, is_above(gain, 0))
     excess = _excess(mean[ROBUST], mean[NORMAL], mean[ADVERSARIAL])
@@ -122,7 +123,7 @@ def _excess(accuracy: Estimate, normal: Estimate, adversarial: Estimate) -> Esti
 )
 def sensitivities_are_normally_distributed(run: Run) -> Iterator[Check]:
     """The sensitivities of the features of a model at one epsilon are about normally distributed."""
-    for model in MODELS:
+    for model in PAPER_MODELS:
         for epsilon in run.sensitivity_epsilons:
             seeds = run.movement_of(model, epsilon).mean(axis=1, dtype=np.float64)
             shapes = (("skewness", scipy.stats.skew, SKEWNESS), ("excess kurtosis", scipy.stats.kurtosis, KURTOSIS))
@@ -142,7 +143,7 @@ def sensitivities_grow_with_epsilon(run: Run) -> Iterator[Check]:
     """The sensitivities of every model grow with epsilon."""
     if len(run.sensitivity_epsilons) < 2:
         raise MissingError("this run has sensitivities at one epsilon only")
-    for model in MODELS:
+    for model in PAPER_MODELS:
         for before, after in pairwise(run.sensitivity_epsilons):
             ratio = run.sensitivity_ratio((model, after), (model, before))
             yield Check(f"mean of {model} at {run.shown(after)} / at {run.shown(before)}", ratio, is_above(ratio, 1))
@@ -190,7 +191,7 @@ def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
         return
     pairs_apart = 0
     for epsilon in run.sensitivity_epsilons:
-        for pair in combinations(MODELS, 2):
+        for pair in combinations(PAPER_MODELS, 2):
             worse, better = sorted(pair, key=lambda model: run.accuracy_of(model, epsilon).value)
             if is_greater(run.accuracy_of(better, epsilon), run.accuracy_of(worse, epsilon)):
                 pairs_apart += 1
@@ -207,17 +208,15 @@ def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
 )
 def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
     """Almost all features of `normal` are sensitive, so re-arranging its linear layer cannot make it robust."""
-    if run.last_layer_refit is None:
+    refits = run.refits
+    if refits is None:
         raise MissingError(
             "the last layer was not fitted again; that takes the models `normal`, with a linear layer behind its "
             "features and training images of this run, and `adversarial`, sensitivity.features: null, and "
-            "studies.last_layer_refit.epsilon among the epsilons"
+            "the study's epsilon among the epsilons (docs/studies.md)"
         )
-    attacked = run.last_layer_refit[run.last_layer_refit.epsilon > 0]
-    accuracy: dict[str, Estimate] = {row["head"]: accuracy_estimate(row) for row in attacked.to_dict("records")}
-    normal, adversarial = accuracy.pop("normal as trained"), accuracy.pop("adversarial as trained")
-    for head, refitted in accuracy.items():
-        excess = _excess(refitted, normal, adversarial)
+    for head, refitted in refits.refitted.items():
+        excess = _excess(refitted, refits.normal, refits.adversarial)
         yield Check(f"{head}: gain less {LITTLE:.0%} of the adversarial model's", excess, is_below(excess, 0))
 
 

@@ -3,24 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from feature_sensitivity.analysis.accuracy_interval import accuracy_estimate
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
+from feature_sensitivity.analysis.refits import Refits
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
-
-NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
-
-MODELS = (NORMAL, ADVERSARIAL, ROBUST)
-"""The names of the paper's three models, as claims use them."""
 
 
 class MissingError(Exception):
@@ -33,15 +29,15 @@ class Run:
 
     ``accuracy``: (model, epsilon) to the share of correct images, with its interval. ``movement``: (model,
     epsilon) to how far each image moves each feature, weighted, [n_seeds, n_images, n_features], for the same
-    images everywhere. ``last_layer_refit``: the table of the study of that name, if it was made. ``recorded``:
-    an epsilon to what a measurement records of it, NaN where models differ. ``robust_share``: (model, epsilon) to the
-    share of features that are robustly useful, if they were counted.
+    images everywhere. ``refits``: accuracies under attack after the last layer was fitted again, if it was.
+    ``recorded``: an epsilon to what a measurement records of it, NaN where models differ. ``robust_share``: (model,
+    epsilon) to the share of features that are robustly useful, if they were counted.
     """
 
     accuracy: Mapping[tuple[str, float], Estimate]
     movement: Mapping[tuple[str, float], NDArray[np.floating]]
     n_classes: int
-    last_layer_refit: pd.DataFrame | None = None
+    refits: Refits | None = None
     recorded: Mapping[float, Mapping[str, float]] = field(default_factory=dict)
     robust_share: Mapping[tuple[str, float], Estimate] = field(default_factory=dict)
 
@@ -110,7 +106,6 @@ def read_run(
     accuracy: pd.DataFrame | None = None,
     definition: str,
     normalization: str,
-    last_layer_refit: pd.DataFrame | None = None,
 ) -> Run:
     """Return the run with these accuracies, if any, and the sensitivities in these files; see ``run_from``."""
     return run_from(
@@ -118,7 +113,6 @@ def read_run(
         list(sensitivity.read().values()),
         definition=definition,
         normalization=normalization,
-        last_layer_refit=last_layer_refit,
     )
 
 
@@ -137,7 +131,6 @@ def run_from(
     *,
     definition: str,
     normalization: str,
-    last_layer_refit: pd.DataFrame | None = None,
 ) -> Run:
     """Return a run from its tables; ``definition`` and ``normalization`` are as in the config.
 
@@ -155,7 +148,6 @@ def run_from(
         accuracy={(row["model"], float(row["epsilon"])): accuracy_estimate(row) for row in pooled.to_dict("records")},
         movement={key: np.stack(seeds) for key, seeds in movement.items()},
         n_classes=_number_of_classes(files),
-        last_layer_refit=last_layer_refit,
         recorded=_recorded_epsilons(files),
     )
 
@@ -175,8 +167,3 @@ def _recorded_epsilons(files: Sequence[SensitivityFile]) -> dict[float, dict[str
         known = recorded.setdefault(columns["epsilon"], columns)
         known.update({name: np.nan for name, value in columns.items() if not np.isclose(value, known[name])})
     return recorded
-
-
-def accuracy_estimate(row: Mapping[Any, Any]) -> Estimate:
-    """Return the accuracy of a row of a table, with its interval."""
-    return Estimate(row["accuracy"], row["ci_low"], row["ci_high"])

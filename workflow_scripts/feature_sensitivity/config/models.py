@@ -5,6 +5,11 @@ from typing import Any
 
 Config = Mapping[str, Any]
 
+NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
+
+PAPER_MODELS = (NORMAL, ADVERSARIAL, ROBUST)
+"""The names of the paper's three models, as claims and studies use them."""
+
 OWN_SENSITIVITY_KEYS = ("layer", "positions", "features")
 """Of the section ``sensitivity``, what a model may have its own of."""
 

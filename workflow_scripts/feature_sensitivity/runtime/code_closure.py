@@ -1,5 +1,7 @@
 """Which files a result depends on: a source file and all project files that it imports, at any depth.
 
+The parts of a page that stand beside a module of the package, in HTML, CSS and JavaScript, count as imported by it.
+
 One answer serves the rules, which rerun when one of these files changes, and partial results, which are not
 used once one has changed. Imports are read off the syntax tree and resolved by importlib's own rules, so
 every spelling counts: dotted, relative, inside a function. Nothing is executed. Not seen are module names that
@@ -13,6 +15,8 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+from feature_sensitivity.runtime.files import sha256_of_parts
+
 PACKAGE = Path(__file__).resolve().parents[1]
 MARKER = "CHANGES_NO_RESULT"
 """A module that sets this to True reports on a computation or stops it, and changes none of its numbers."""
@@ -25,7 +29,12 @@ def source_files(file: Path) -> list[Path]:
     Of :func:`code_closure`, those are left out that hold nothing but a docstring or set ``CHANGES_NO_RESULT = True``;
     what they import counts.
     """
-    return sorted(path for path in code_closure(file) if path == file.resolve() or _changes_results(path.read_bytes()))
+    return sorted(path for path in code_closure(file) if path == file.resolve() or _changes_results(path))
+
+
+def digest_of_code(file: Path) -> str:
+    """Return the SHA-256 of all :func:`source_files` of ``file``, which a move of the whole project does not change."""
+    return sha256_of_parts(path.read_bytes() for path in source_files(file))
 
 
 def code_closure(file: Path) -> frozenset[Path]:
@@ -37,13 +46,18 @@ def code_closure(file: Path) -> frozenset[Path]:
         path = waiting.pop()
         if path not in found:
             found.add(path)
-            waiting += _imported_files(path, root)
+            waiting += [] if _is_page_part(path) else _imported_files(path, root)
     return frozenset(found)
 
 
 def _imported_files(file: Path, root: Path) -> set[Path]:
     names = _imported_names(file.read_bytes(), _package_of(file, root))
-    return {path for name in names if (path := _project_file(name, file, root))}
+    parts = {path for path in file.parent.iterdir() if _is_page_part(path)} if file.is_relative_to(PACKAGE) else set()
+    return {path for name in names if (path := _project_file(name, file, root))} | parts
+
+
+def _is_page_part(file: Path) -> bool:
+    return file.suffix in (".html", ".css", ".js")
 
 
 # What is cached depends on its arguments alone: a file that is edited is read again.
@@ -91,8 +105,12 @@ def _package_of(file: Path, root: Path) -> str:
     return ".".join([PACKAGE.name, *file.parent.relative_to(PACKAGE).parts])
 
 
+def _changes_results(file: Path) -> bool:
+    return _is_page_part(file) or _code_changes_results(file.read_bytes())
+
+
 @cache
-def _changes_results(source: bytes) -> bool:
+def _code_changes_results(source: bytes) -> bool:
     body = ast.parse(source).body
     if all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body):
         return False

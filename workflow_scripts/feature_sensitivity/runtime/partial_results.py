@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from feature_sensitivity.runtime.code_closure import source_files
+from feature_sensitivity.runtime.code_closure import digest_of_code
 from feature_sensitivity.runtime.files import sha256_of_settings
 from feature_sensitivity.runtime.tensor_files import save_tensors
 
@@ -32,8 +32,7 @@ def partial_result_key(*parts: Any, code: Path) -> str:
         else:
             settings = asdict(part) if is_dataclass(part) and not isinstance(part, type) else part
             digest.update(sha256_of_settings({"": settings}).encode())
-    for file in source_files(code):
-        digest.update(file.read_bytes())
+    digest.update(digest_of_code(code).encode())
     return digest.hexdigest()
 
 

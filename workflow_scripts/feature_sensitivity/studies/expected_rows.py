@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from feature_sensitivity.analysis.claims import CLAIMS
-from feature_sensitivity.analysis.run import NORMAL, ROBUST
 from feature_sensitivity.analysis.tables import ADVICE
+from feature_sensitivity.config.models import NORMAL, ROBUST
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, WEIGHT_NORMALIZATIONS

@@ -1,17 +1,17 @@
-"""What the page of features holds: their measures, weights and pictures, as text that Vega reads.
+"""What the page of features holds: measures, weights and pictures, as plain lists that ``page.js`` reads.
 
 A feature's name, such as ``normal 017``, is its model and its number, padded so that no name is a part of another's.
 """
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image
 
 from feature_sensitivity.config.measures import CLASS_MEASURES
@@ -19,41 +19,26 @@ from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.image_pictures import Picture, amplification, amplified_picture, picture_of
+from feature_sensitivity.reporting.style import COLORS
 
-DIGITS = "%.6g"
+SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
+"""As many as there are colours; a colour and a shape together are different for up to 49 models."""
 
 MOST_WEIGHTS = 20
-"""Of a feature; where there are more classes, the weights farthest from 0 are shown."""
-
-KINDS = ("clean", "maximum", "up", "minimum", "down")
-"""Of pictures: the image, where the feature has its maximum, the perturbation there, and the same for the minimum."""
+"""Weights that are shown of a feature; where there are more classes, they are those farthest from 0."""
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class ExplorerData:
     """Everything that the page shows.
 
     Attributes:
-        models: replicates, in the order of their colours.
-        epsilons: each as text in both units, such as ``0.08 (4.1/255)``, in the order of the slider.
-        numbers: the same as numbers.
-        measures: names of the measures that axes may show.
-        names: of all features, in the order of ``models``.
-        pictured: names of the features with pictures, the most sensitive ones of each model first.
-        unweighted: models behind whose features stands no linear layer.
-        n_images: how many images each of them has, at most.
-        tables: CSV, or rows for Vega, by name.
+        shown: what the page reads when it is opened, and ``pictures`` what it reads when it is asked for: the pictures
+            of each model that has some, by its number.
     """
 
-    models: Sequence[str]
-    epsilons: Sequence[str]
-    numbers: Sequence[float]
-    measures: Sequence[str]
-    names: Sequence[str]
-    pictured: Sequence[str]
-    unweighted: Sequence[str]
-    n_images: int
-    tables: Mapping[str, str | list[dict[str, Any]]]
+    shown: Mapping[str, Any]
+    pictures: Mapping[int, Mapping[str, Any]]
 
 
 def explorer_data(
@@ -66,107 +51,112 @@ def explorer_data(
     """Return what the page holds.
 
     Args:
-        table: ``results/features.csv``, with ``epsilon`` as spelled in the config. What it has for each class is left
-            out, since it would be most of the page.
+        table: ``results/features.csv``, with ``epsilon`` as spelled in the config. The measures for each class are left
+            out, since they would be most of the page.
         measured: (replicate, epsilon as spelled in the config) to its file, for the weights.
         extremal: replicate to its extremal images.
         epsilons: as spelled in the config to text in both units.
     """
-    models = list(dict.fromkeys(model for model, _ in measured))
-    width = len(str(table["feature"].max()))
-    of_classes = tuple(f"{name}_" for name in CLASS_MEASURES)
-    table = table[~table["measure"].str.startswith(of_classes)]
+    table = table[~table["measure"].str.startswith(tuple(f"{name}_" for name in CLASS_MEASURES))]
     measures = table["measure"].unique().tolist()
-    spelled = list(epsilons)
-
-    def name_of(model: str, feature: int) -> str:
-        return f"{model} {feature:0{width}d}"
-
-    pictured = {
-        model: [name_of(model, feature) for feature in images.feature_index.tolist()]
-        for model, images in extremal.items()
-    }
-    wide = table.pivot(index=["model", "feature", "epsilon"], columns="measure", values="value")[measures].reset_index()
-    wide.insert(0, "name", [name_of(*pair) for pair in zip(wide["model"], wide["feature"], strict=True)])
-    wide.insert(2, "base", wide["model"].map(model_of))
-    number = {epsilon: float(file.attributes["epsilon"]) for (_, epsilon), file in measured.items()}
-    wide["step"] = wide["epsilon"].map(spelled.index)
-    wide["epsilon"] = wide["epsilon"].map(number)
-    wide["pictures"] = wide["name"].isin([name for names in pictured.values() for name in names]).astype(int)
-    pictures = Pictures()
-    shown = [
-        row for model, images in extremal.items() for row in _picture_rows(images, pictured[model], pictures=pictures)
+    width = len(str(table["feature"].max()))
+    first = {model: file for (model, _), file in reversed(measured.items())}
+    models = []
+    for number, model in enumerate(dict.fromkeys(model for model, _ in measured)):
+        rows = table[table["model"] == model]
+        wide = rows.pivot(index=["epsilon", "measure"], columns="feature", values="value")
+        values = wide.reindex(pd.MultiIndex.from_product([epsilons, measures])).to_numpy()
+        index = wide.columns.tolist()
+        kept = extremal[model].feature_index.tolist() if model in extremal else []
+        models.append(
+            {
+                "name": model,
+                "base": model_of(model),
+                "color": COLORS[number % len(COLORS)],
+                "shape": SHAPES[(number + number // len(COLORS)) % len(SHAPES)],
+                "index": index,
+                "names": [f"{model} {feature:0{width}d}" for feature in index],
+                "values": [
+                    [_rounded(row) for row in rows_at] for rows_at in values.reshape(len(epsilons), len(measures), -1)
+                ],
+                "weights": _weights(first[model], index),
+                "pictured": [index.index(feature) for feature in kept],
+            }
+        )
+    everything = [name for model in models for name in model["names"]]
+    pictured = [model["names"][place] for model in models for place in model["pictured"]]
+    axes = [
+        wanted if wanted in measures else measures[min(place, len(measures) - 1)]
+        for place, wanted in enumerate(("sensitivity", "robust_usefulness"))
     ]
-    first = {model: next(file for (name, _), file in measured.items() if name == model) for model in models}
-    weights = [row for model, file in first.items() for row in _weight_rows(file, partial(name_of, model))]
+    numbers = {epsilon: float(file.attributes["epsilon"]) for (_, epsilon), file in measured.items()}
     return ExplorerData(
-        models=models,
-        epsilons=list(epsilons.values()),
-        numbers=[number[epsilon] for epsilon in spelled],
-        measures=measures,
-        names=sorted(wide["name"].unique(), key=lambda name: (models.index(name.split()[0]), name)),
-        pictured=[name for names in pictured.values() for name in names],
-        unweighted=[model for model, file in first.items() if len(file.weight) == 0],
-        n_images=max((len(images.image_index) for images in extremal.values()), default=0),
-        tables={
-            "features": wide.to_csv(index=False, float_format=DIGITS),
-            "weights": pd.DataFrame(weights, columns=["name", "class", "weight"]).to_csv(
-                index=False, float_format=DIGITS
-            ),
-            "pictures": shown,
-            "sources": [{"picture": number, "source": source} for source, number in pictures.numbers.items()],
+        shown={
+            "models": models,
+            "measures": measures,
+            "epsilons": list(epsilons.values()),
+            "numbers": [numbers[epsilon] for epsilon in epsilons],
+            "first": {"name": [*pictured, *everything][0], "x": axes[0], "y": axes[1]},
+        },
+        pictures={
+            number: _pictures(extremal[model["name"]], [model["names"][place] for place in model["pictured"]])
+            for number, model in enumerate(models)
+            if model["pictured"]
         },
     )
 
 
-class Pictures:
-    """Pictures as data URIs; equal ones share a number, since an image stands beside many features."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-
-    def number_of(self, picture: Picture) -> int:
-        """Return the number of a picture."""
-        file = io.BytesIO()
-        Image.fromarray(picture).save(file, format="WEBP", lossless=True)
-        source = f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
-        return self.numbers.setdefault(source, len(self.numbers))
+def _rounded(values: NDArray[np.floating]) -> list[float | None]:
+    """Return numbers with six digits; None where a measure is not defined."""
+    return [float(f"{value:.6g}") if np.isfinite(value) else None for value in values.tolist()]
 
 
-def _picture_rows(images: ExtremalImages, names: Sequence[str], *, pictures: Pictures) -> Iterator[dict[str, Any]]:
-    """Yield a row for each picture, with what stands below it."""
-    for row, (index, label) in enumerate(zip(images.image_index.tolist(), images.label.tolist(), strict=True)):
-        clean = pictures.number_of(picture_of(images.image[row]))
-        for column, name in enumerate(names):
-            for step in range(len(images.epsilon)):
-                common = {"name": name, "step": step, "image": f"image {index}", "label": f"class {label}"}
-                value = f"{images.clean[row, column]:.4g}"
-                yield {**common, "kind": "clean", "picture": clean, "text": value}
-                for points, values, kinds in (
-                    (images.maximizing, images.maximum, ("maximum", "up")),
-                    (images.minimizing, images.minimum, ("minimum", "down")),
-                ):
-                    point = points[step, row, column]
-                    value = f"{values[step, row, column]:.4g}"
-                    yield {
-                        **common,
-                        "kind": kinds[0],
-                        "picture": pictures.number_of(picture_of(point)),
-                        "text": value,
-                    }
-                    change = point - images.image[row]
-                    factor = f"\N{MULTIPLICATION SIGN} {amplification(change):.2g}" if change.any() else "none"
-                    yield {
-                        **common,
-                        "kind": kinds[1],
-                        "picture": pictures.number_of(amplified_picture(change)),
-                        "text": factor,
-                    }
-
-
-def _weight_rows(file: SensitivityFile, name_of: Callable[[int], str]) -> Iterator[tuple[str, int, float]]:
-    """Yield name, class and weight, for the weights of each feature that are farthest from 0."""
+def _weights(file: SensitivityFile, index: Sequence[int]) -> dict[str, list[Any]] | None:
+    """Return, for each feature, the classes whose weights are farthest from 0, and these weights; None without any."""
+    if len(file.weight) == 0:
+        return None
     order = np.sort(np.argsort(-np.abs(file.weight), axis=0, kind="stable")[:MOST_WEIGHTS], axis=0)
-    for column, feature in enumerate(file.feature_index.tolist()):
-        for label in order[:, column].tolist():
-            yield name_of(feature), label, float(file.weight[label, column])
+    weights = np.take_along_axis(file.weight, order, axis=0)
+    columns = [file.feature_index.tolist().index(feature) for feature in index]
+    return {"classes": order.T[columns].tolist(), "values": [_rounded(weights[:, column]) for column in columns]}
+
+
+def _pictures(images: ExtremalImages, names: Sequence[str]) -> dict[str, Any]:
+    """Return the pictures of a model's features.
+
+    ``features`` has for each name, epsilon and image five cells: the image, where the feature has its maximum, the
+    perturbation there, and the same for the minimum. A cell is the number of a picture in ``sources``, since an image
+    stands beside many features, and the text below it.
+    """
+    numbers: dict[str, int] = {}
+
+    def cell(picture: Picture, text: str) -> tuple[int, str]:
+        return numbers.setdefault(_data_uri(picture), len(numbers)), text
+
+    def cells(step: int, row: int, column: int) -> list[tuple[int, str]]:
+        image = images.image[row]
+        found = [cell(picture_of(image), f"{images.clean[row, column]:.4g}")]
+        for points, values in ((images.maximizing, images.maximum), (images.minimizing, images.minimum)):
+            point = points[step, row, column]
+            change = point - image
+            factor = f"\N{MULTIPLICATION SIGN} {amplification(change):.2g}" if change.any() else "none"
+            found.append(cell(picture_of(point), f"{values[step, row, column]:.4g}"))
+            found.append(cell(amplified_picture(change), factor))
+        return found
+
+    features = {
+        name: [[cells(step, row, column) for row in range(len(images.image))] for step in range(len(images.epsilon))]
+        for column, name in enumerate(names)
+    }
+    labels = zip(images.image_index.tolist(), images.label.tolist(), strict=True)
+    return {
+        "images": [f"image {index}, class {label}" for index, label in labels],
+        "features": features,
+        "sources": list(numbers),
+    }
+
+
+def _data_uri(picture: Picture) -> str:
+    file = io.BytesIO()
+    Image.fromarray(picture).save(file, format="WEBP", lossless=True)
+    return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -8,7 +8,8 @@ import pandas as pd
 
 from feature_sensitivity.analysis.claims import judge
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
-from feature_sensitivity.analysis.run import NORMAL, ROBUST, Run
+from feature_sensitivity.analysis.run import Run
+from feature_sensitivity.config.models import NORMAL, ROBUST
 from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
 from feature_sensitivity.studies.attack_strength.settings import WEAKEST
 

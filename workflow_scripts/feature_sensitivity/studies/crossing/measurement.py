@@ -2,7 +2,8 @@
 
 import pandas as pd
 
-from feature_sensitivity.analysis.run import NORMAL, ROBUST, Run
+from feature_sensitivity.analysis.run import Run
+from feature_sensitivity.config.models import NORMAL, ROBUST
 
 
 def sensitivity_ratios(run: Run) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.run import NORMAL, ROBUST
+from feature_sensitivity.config.models import NORMAL, ROBUST
 from feature_sensitivity.config.units import in_both_units, own_unit, unit_of
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve, single_panel

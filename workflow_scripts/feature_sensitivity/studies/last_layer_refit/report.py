@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.run import ADVERSARIAL, NORMAL
+from feature_sensitivity.config.models import ADVERSARIAL, NORMAL
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars, line_style, single_panel
 from feature_sensitivity.studies.study import Study, percents

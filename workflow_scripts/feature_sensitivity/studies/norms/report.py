@@ -6,7 +6,7 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.run import ADVERSARIAL, MODELS, NORMAL, ROBUST
+from feature_sensitivity.config.models import ADVERSARIAL, NORMAL, PAPER_MODELS, ROBUST
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
@@ -38,7 +38,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def answer(frame: pd.DataFrame) -> str:
     """Return the robust dataset's gain as a share of the adversarial model's, or else accuracies, under each norm."""
-    compares = set(MODELS) <= set(frame.model)
+    compares = set(PAPER_MODELS) <= set(frame.model)
     stated = _gain if compares else _accuracies
     means = (
         (norm, rows.groupby("model", sort=False).accuracy.mean()) for norm, rows in frame.groupby("norm", sort=False)

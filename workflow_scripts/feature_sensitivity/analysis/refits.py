@@ -1,0 +1,35 @@
+"""Accuracies under attack after the last layer was fitted again, on which claim S6 rests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from feature_sensitivity.analysis.accuracy_interval import accuracy_estimate
+from feature_sensitivity.analysis.estimates import Estimate
+from feature_sensitivity.analysis.tables import ADVICE, read_table
+from feature_sensitivity.config.models import ADVERSARIAL, NORMAL
+from feature_sensitivity.runtime.errors import UserError
+
+NORMAL_AS_TRAINED, ADVERSARIAL_AS_TRAINED = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
+"""The rows of the table that have the models' own linear layers; every other row has a fitted one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refits:
+    """Accuracies under attack: of both models as trained, and of ``normal`` with each new layer, by its label."""
+
+    normal: Estimate
+    adversarial: Estimate
+    refitted: Mapping[str, Estimate]
+
+
+def read_refits(path: Path) -> Refits | None:
+    """Return the accuracies that a table holds, None if it has no rows, or raise :class:`UserError`."""
+    table = read_table(path, texts=("head",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), may_be_empty=True)
+    if table.empty:
+        return None
+    accuracy = {row["head"]: accuracy_estimate(row) for row in table[table.epsilon > 0].to_dict("records")}
+    normal, adversarial = (accuracy.pop(head, None) for head in (NORMAL_AS_TRAINED, ADVERSARIAL_AS_TRAINED))
+    if not (normal and adversarial and accuracy):
+        raise UserError(f"{path} lacks rows of the networks that it compares; {ADVICE}")
+    return Refits(normal=normal, adversarial=adversarial, refitted=accuracy)
