@@ -9,7 +9,7 @@ import torch
 from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
-from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.attack_copy import require_independent_rows
 from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
@@ -50,9 +50,11 @@ def import_model(
     """
     split = read_split(evaluation, "test", lazy=True)
     classes = int(split.labels.max()) + 1
+    pixels = to_unit_range(torch.from_numpy(split.images[:4]))
     network, description, found, used = import_network(
         architecture,
         weights,
+        pixels,
         own=Standardization.from_mapping(own_standardization) if own_standardization else None,
         default=Standardization.from_mapping(standardization),
     )

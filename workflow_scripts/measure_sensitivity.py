@@ -49,7 +49,7 @@ def measure_sensitivity(
         unfinished_folder: what an interrupted measurement continues from.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
+    loaded = load_checkpoint(checkpoint, **feature_place(section))
     unit = section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test", lazy=True)

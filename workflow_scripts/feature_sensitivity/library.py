@@ -33,7 +33,7 @@ from torch import Tensor, nn
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import epsilon_columns, exact
-from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
 from feature_sensitivity.evaluation.feature_extrema import measure_extrema
 from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
@@ -50,7 +50,7 @@ from feature_sensitivity.runtime.provenance import version_attributes
 
 __all__ = ["UserError", "feature_table", "load_checkpoint", "load_network", "measure", "wrap"]
 
-POSITIONS = "mean|all|[0-9]+(,[0-9]+)*"
+POSITIONS = "mean|class|all|[0-9]+(,[0-9]+)*"
 """How positions are written, as rules/config.schema.yaml has it."""
 
 ROUNDING = 1e-6
@@ -65,6 +65,7 @@ def wrap(
     std: ArrayLike | None = None,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Checkpoint:
     """Return a network as a model that can be measured; it is put into eval mode, and its weights stay as they are.
 
@@ -73,9 +74,12 @@ def wrap(
         images: some that it takes, [n, channels, height, width], uint8 or floats in [0, 1].
         mean: with ``std``, one number for each channel: it gets (images - mean) / std. None: it gets pixels in [0, 1].
         std: see ``mean``.
-        layer: name of the module whose output has the features. None: the input of the last linear layer.
-        positions: where ``layer`` gives a map or tokens: ``mean`` over them, ``all``, or one, as ``"3,4"``. None: the
-            mean, or the class token where there is one.
+        layer: name of the module whose output has the features. None: the inputs of the linear map that makes the
+            logits, or the outputs where there is none.
+        positions: where ``layer`` gives a map or tokens: ``mean`` over them, ``class`` for the first token, ``all``, or
+            one, as ``"3,4"``. None: the mean, or the class token where the logits are made of it alone.
+        channels: which axis of the map or tokens has the channels, ``first`` or ``last``. None: as the operations that
+            made them show.
 
     Raises:
         UserError: there is no such layer, the network refuses the images, or no gradient passes through it.
@@ -89,7 +93,7 @@ def wrap(
     standardization = _standardization(mean, std, pixels)
     example = standardization.standardize(pixels[:2])
     register_constants(network)
-    classifier = measured(network, example, layer=layer, positions=_positions(positions))
+    classifier = measured(network, example, layer=layer, positions=_positions(positions), channels=_channels(channels))
     return Checkpoint(classifier, standardization, {})
 
 
@@ -102,6 +106,7 @@ def load_network(
     std: ArrayLike | None = None,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Checkpoint:
     """Return a model from a file of weights, read as tensors and never as code.
 
@@ -110,8 +115,8 @@ def load_network(
             ``torchvision:NAME``, ``timm:NAME``, ``robustbench:NAME``, or ``path/file.py:function``, which is run. With
             keyword arguments: ``{"name": "timm:vit_tiny_patch16_224", "img_size": 32}``.
         weights: a .pt, .pth or .safetensors file. None: the function or RobustBench gives them.
-        images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``: as for :func:`wrap`. Constants
-            of a normalization that the file holds are kept in front of the network, which then gets pixels in [0, 1].
+        images: some that the network takes; the other arguments are those of :func:`wrap`. Constants of a
+            normalization that the file holds are kept in front of the network, which then gets pixels in [0, 1].
 
     Raises:
         UserError: as for :func:`wrap`, or the weights are of another architecture.
@@ -122,6 +127,7 @@ def load_network(
     network, _, normalization, standardization = import_network(
         description,
         Path(weights) if weights else None,
+        to_unit_range(pixels[:4]),
         own=given if mean is not None else None,
         default=given,
     )
@@ -131,6 +137,7 @@ def load_network(
         normalization.as_lists() if normalization else None,
         layer=layer,
         positions=_positions(positions),
+        channels=_channels(channels),
     )
     return Checkpoint(classifier, standardization, {})
 
@@ -312,8 +319,14 @@ def _whole_number(value: Any, key: str, *, at_least: int) -> int:
 
 def _positions(positions: str | None) -> str | None:
     if positions is not None and not re.fullmatch(POSITIONS, str(positions)):
-        raise UserError(f"positions is {positions!r}; write 'mean', 'all', or one position such as '3,4'")
+        raise UserError(f"positions is {positions!r}; write 'mean', 'class', 'all', or one position such as '3,4'")
     return positions
+
+
+def _channels(channels: str | None) -> str | None:
+    if channels not in (None, "first", "last"):
+        raise UserError(f"channels is {channels!r}; write 'first' or 'last'")
+    return channels
 
 
 def _features(features: int | ArrayLike | None) -> int | list[int] | None:

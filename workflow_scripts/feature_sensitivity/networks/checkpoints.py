@@ -39,12 +39,12 @@ def save_checkpoint(
     save_tensors(path, {"state_dict": state, **standardization.as_lists(), **metadata})
 
 
-def load_checkpoint(path: str | Path, *, layer: str | None = None, positions: str | None = None) -> Checkpoint:
+def load_checkpoint(
+    path: str | Path, *, layer: str | None = None, positions: str | None = None, channels: str | None = None
+) -> Checkpoint:
     """Return the network that a file holds, such as ``results/models/normal.pt``.
 
-    ``layer``: name of the module whose output has the features; None: the input of the last linear layer.
-    ``positions``: where that is a map or tokens: ``mean`` over them, ``all``, or one, as ``"3,4"``; None: the mean, or
-    the class token where there is one.
+    ``layer``, ``positions``, ``channels``: where its features are, as in :func:`.feature_layer.find_feature_layer`.
 
     Raises :class:`UserError` when the file cannot be read, does not fit its own architecture, or holds numbers that
     are not finite, when there is no such layer, or when the user's code that makes the network has changed.
@@ -70,7 +70,12 @@ def load_checkpoint(path: str | Path, *, layer: str | None = None, positions: st
     if fault := standardization.fault():
         raise UserError(f"{path}: {fault}; {ADVICE}")
     classifier = classifier_of(
-        network, content.get("input_shape"), content.get("normalization"), layer=layer, positions=positions
+        network,
+        content.get("input_shape"),
+        content.get("normalization"),
+        layer=layer,
+        positions=positions,
+        channels=channels,
     )
     classifier.origin = content.get("code_sha256") or ""
     return Checkpoint(classifier, standardization, content)
@@ -83,11 +88,12 @@ def classifier_of(
     *,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Classifier:
     """Return a network as a classifier; ``normalization`` are the constants of a layer in front of it."""
-    # Its numbers decide nothing: the example only shows which layers it passes.
-    example = torch.randn(2, *(input_shape or (3, 32, 32)), generator=torch.Generator().manual_seed(0))
-    classifier = measured(network, example, layer=layer, positions=positions)
+    # Numbers that any network takes, whatever it standardizes: they only show what its layers do.
+    example = torch.rand(4, *(input_shape or (3, 32, 32)), generator=torch.Generator().manual_seed(0))
+    classifier = measured(network, example, layer=layer, positions=positions, channels=channels)
     if normalization is None:
         return classifier
     return NormalizedClassifier(classifier, normalization["mean"], normalization["std"]).eval()
