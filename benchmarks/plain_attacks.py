@@ -11,8 +11,8 @@ import torch
 from problem import Problem
 from torch import Tensor
 
+from feature_sensitivity.attacks.norms import per_row
 from feature_sensitivity.attacks.pgd import input_gradient
-from feature_sensitivity.attacks.projection import per_row
 from feature_sensitivity.attacks.random_starts import random_start
 from feature_sensitivity.networks.folding import folded_copy
 

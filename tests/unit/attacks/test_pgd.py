@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from feature_sensitivity.attacks.pgd import accumulated, input_gradient, run_pgd, take_step
-from feature_sensitivity.attacks.projection import Bounds, pixel_box, project, row_norms, unit_direction
-from feature_sensitivity.attacks.step_sizes import step_sizes
+from feature_sensitivity.attacks.norms import norm_named, row_norms
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient, run_pgd, step_sizes, take_step
+from feature_sensitivity.attacks.projection import Bounds, pixel_box, project
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.data.standardization import Standardization
 
@@ -61,7 +61,7 @@ def test_a_zero_gradient_is_a_fixed_point(norm: str):
 
 def test_tiny_gradients_still_give_a_whole_l2_step():
     gradient = torch.full((1, 4), 1e-30)
-    assert row_norms(unit_direction(gradient, "l2")) == pytest.approx(1.0)
+    assert row_norms(norm_named("l2").unit_direction(gradient)) == pytest.approx(1.0)
 
 
 def test_input_gradient_of_a_row_depends_on_that_row_alone():

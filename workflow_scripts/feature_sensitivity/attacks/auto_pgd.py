@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from feature_sensitivity.attacks.norms import norm_named
 from feature_sensitivity.attacks.projection import pixel_box
 from feature_sensitivity.data.batches import Batch, in_fitting_batches
 from feature_sensitivity.data.split import Split
@@ -74,7 +75,7 @@ def correct_under_apgd(
     attacks = [
         attack_of(
             classifier,
-            norm={"linf": np.inf, "l2": 2}[norm],
+            norm=norm_named(norm).order,
             eps=epsilon,
             eps_step=2 * epsilon,
             max_iter=STEPS,

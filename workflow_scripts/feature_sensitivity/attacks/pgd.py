@@ -1,15 +1,30 @@
 """Projected gradient ascent (Madry et al. 2018) in an l_inf or l2 ball, for any objective."""
 
 from collections.abc import Callable
+from math import cos, pi
 
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.projection import Bounds, per_row, project, unit_direction
-from feature_sensitivity.attacks.step_sizes import step_sizes
+from feature_sensitivity.attacks.norms import norm_named, per_row
+from feature_sensitivity.attacks.projection import Bounds, project
 from feature_sensitivity.config.attack import Attack
 
 Objective = Callable[[Tensor], Tensor]
+
+
+def step_sizes(first: float, *, steps: int, schedule: str) -> list[float]:
+    """Return the lengths of all steps, the first of which is ``first``.
+
+    ``schedule``: ``constant``, or decreasing to 0: ``linear``, or ``cosine``, along half a period (Loshchilov and
+    Hutter 2017).
+    """
+    shares = {
+        "constant": [1.0] * steps,
+        "linear": [1 - i / steps for i in range(steps)],
+        "cosine": [(1 + cos(pi * i / steps)) / 2 for i in range(steps)],
+    }
+    return [first * share for share in shares[schedule]]
 
 
 def input_gradient(objective: Objective, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -43,9 +58,9 @@ def take_step(
 ) -> Tensor:
     """Return the next iterate [n, ...]: a step along ``velocity``, projected; a row whose velocity is 0 stays.
 
-    ``length`` is one of :func:`.step_sizes.step_sizes`, or one for each row, [n, 1, ...].
+    ``length`` is one of :func:`step_sizes`, or one for each row, [n, 1, ...].
     """
-    moved = perturbation + length * unit_direction(velocity, attack.norm)
+    moved = perturbation + length * norm_named(attack.norm).unit_direction(velocity)
     return project(moved, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
 
 

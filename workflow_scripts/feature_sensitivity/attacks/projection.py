@@ -1,10 +1,11 @@
-"""Balls and the pixel box: projection onto them, and the steepest direction in each norm."""
+"""Projection onto a ball, whose norm :mod:`.norms` knows, and onto the pixel box."""
 
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from feature_sensitivity.attacks.norms import norm_named
 from feature_sensitivity.data.standardization import Standardization
 
 
@@ -23,12 +24,7 @@ def pixel_box(standardization: Standardization, device: torch.device) -> Bounds:
 
 def project(perturbation: Tensor, x: Tensor, *, norm: str, epsilon: float, bounds: Bounds | None = None) -> Tensor:
     """Return the nearest perturbation [n, ...] in the ball; with ``bounds``, clipped so that x + it lies in them."""
-    if norm == "linf":
-        perturbation = perturbation.clamp(-epsilon, epsilon)
-    else:
-        length = per_row(row_norms(perturbation), perturbation)
-        perturbation = torch.where(length > epsilon, perturbation * (epsilon / length), perturbation)
-    return clip(perturbation, x, bounds)
+    return clip(norm_named(norm).project(perturbation, epsilon), x, bounds)
 
 
 def clip(perturbation: Tensor, x: Tensor, bounds: Bounds | None) -> Tensor:
@@ -37,24 +33,3 @@ def clip(perturbation: Tensor, x: Tensor, bounds: Bounds | None) -> Tensor:
     x lies in them, so each entry moves toward 0 and a perturbation in the ball stays there.
     """
     return perturbation if bounds is None else (x + perturbation).clamp(*bounds) - x
-
-
-def unit_direction(gradient: Tensor, norm: str) -> Tensor:
-    """Return the step of length 1 in ``norm`` that follows each row's gradient [n, ...] best; 0 where that is 0."""
-    if norm == "linf":
-        return gradient.sign()
-    # Scaled by its largest entry first, a tiny gradient does not vanish when squared.
-    largest = per_row(gradient.flatten(1).abs().amax(dim=1), gradient)
-    scaled = gradient / largest.where(largest > 0, 1.0)
-    length = per_row(row_norms(scaled), gradient)
-    return scaled / length.where(length > 0, 1.0)
-
-
-def per_row(values: Tensor, like: Tensor) -> Tensor:
-    """Return [n] reshaped so that it broadcasts against ``like`` [n, ...]."""
-    return values.reshape(-1, *[1] * (like.dim() - 1))
-
-
-def row_norms(rows: Tensor) -> Tensor:
-    """Return the l2 norm of each row [n, ...], as [n]."""
-    return torch.linalg.vector_norm(rows.flatten(1), dim=1)

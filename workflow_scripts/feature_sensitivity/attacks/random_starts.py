@@ -10,6 +10,9 @@ from math import prod
 import torch
 from torch import Tensor
 
+from feature_sensitivity.attacks.norms import norm_named
+from feature_sensitivity.config.attack import Attack
+
 MASK = 0xFFFFFFFF
 
 MULTIPLIERS = (0xD2511F53, 0xCD9E8D57)
@@ -46,9 +49,7 @@ def random_bits(
     return torch.stack(torch.broadcast_tensors(*words), dim=2).flatten(1)[:, :n_values]
 
 
-def random_image_start(
-    *, seed: int, image: Tensor, restart: int, shape: Sequence[int], epsilon: float, norm: str
-) -> Tensor:
+def random_image_start(*, seed: int, image: Tensor, restart: int, shape: Sequence[int], attack: Attack) -> Tensor:
     """Return starts of an attack on whole images, which are those of feature 0, direction 0: [n, *shape]."""
     zeros = torch.zeros_like(image)
     return random_start(
@@ -58,8 +59,8 @@ def random_image_start(
         direction=zeros,
         restart=zeros + restart,
         shape=shape,
-        epsilon=epsilon,
-        norm=norm,
+        epsilon=attack.epsilon,
+        norm=attack.norm,
     )
 
 
@@ -74,19 +75,14 @@ def random_start(
     epsilon: float,
     norm: str,
 ) -> Tensor:
-    """Return perturbations [n, *shape], uniform in the ball of radius ``epsilon`` of ``norm`` ("linf" or "l2")."""
-    n_values = prod(shape)
-    names = {"image": image, "feature": feature, "direction": direction, "restart": restart}
-    if norm == "linf":
-        bits = random_bits(seed=seed, **names, n_values=n_values)
-        # 24 bits make an odd multiple of 2**-24 in (-1, 1), exact in float32.
-        unit = ((bits >> 8) * 2 + 1 - 2**24).to(torch.float32) * 2.0**-24
-        return (unit * epsilon).reshape(-1, *shape)
-    # Logarithms and cosines differ between devices, so Gaussian directions are computed on the CPU.
-    bits = random_bits(seed=seed, **names, n_values=2 * n_values + 1).cpu()
-    uniform = ((bits >> 8).double() + 0.5) * 2.0**-24
-    first, second, radius = uniform.split((n_values, n_values, 1), dim=1)
-    gaussian = (-2 * first.log()).sqrt() * (2 * torch.pi * second).cos()
-    length = torch.linalg.vector_norm(gaussian, dim=1, keepdim=True)
-    points = gaussian / length * radius.pow(1 / n_values) * epsilon
-    return points.float().to(image.device).reshape(-1, *shape)
+    """Return perturbations [n, *shape], uniform in the ball of radius ``epsilon`` of ``norm``."""
+    ball = norm_named(norm)
+    bits = random_bits(
+        seed=seed,
+        image=image,
+        feature=feature,
+        direction=direction,
+        restart=restart,
+        n_values=ball.n_numbers(prod(shape)),
+    )
+    return ball.uniform_from(bits >> 8, epsilon).reshape(-1, *shape)

@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from feature_sensitivity.attacks.pgd import accumulated, input_gradient, take_step
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_sizes, take_step
 from feature_sensitivity.attacks.projection import Bounds, pixel_box, project
 from feature_sensitivity.attacks.random_starts import random_image_start
-from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.batches import Batch, in_fitting_batches
@@ -64,8 +63,7 @@ def correct_under_attack(
                 image=index[left],
                 restart=restart,
                 shape=x.shape[1:],
-                epsilon=attack.epsilon,
-                norm=attack.norm,
+                attack=attack,
             )
             standing[left] &= _survives(
                 network, attacked, x[left], y[left], start, attack=attack, iterate=settings.iterate, bounds=bounds

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from feature_sensitivity.attacks.norms import per_row
 from feature_sensitivity.attacks.pgd import run_pgd
-from feature_sensitivity.attacks.projection import Bounds, per_row, pixel_box
+from feature_sensitivity.attacks.projection import Bounds, pixel_box
 from feature_sensitivity.attacks.random_starts import random_image_start
 from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
@@ -178,8 +179,7 @@ def attacked_images(
                     image=names,
                     restart=restart,
                     shape=images.shape[1:],
-                    epsilon=attack.epsilon,
-                    norm=attack.norm,
+                    attack=attack,
                 )
                 points = images + run_pgd(loss, images, start, attack=attack, bounds=bounds)
                 with torch.no_grad():

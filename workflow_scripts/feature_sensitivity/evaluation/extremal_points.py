@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks.projection import per_row, pixel_box
+from feature_sensitivity.attacks.norms import per_row
+from feature_sensitivity.attacks.projection import pixel_box
 from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import ExtremaSettings

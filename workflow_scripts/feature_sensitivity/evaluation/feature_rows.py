@@ -6,11 +6,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.pgd import accumulated, input_gradient, take_step
-from feature_sensitivity.attacks.projection import Bounds, clip, per_row
+from feature_sensitivity.attacks.norms import per_row
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_sizes, take_step
+from feature_sensitivity.attacks.projection import Bounds, clip
 from feature_sensitivity.attacks.random_starts import random_start
 from feature_sensitivity.attacks.slots import RowStates, row_indices
-from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.copies import ThreadCopies, copied

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.dual_norm import dual_norms
+from feature_sensitivity.attacks.norms import norm_named
 from feature_sensitivity.attacks.pgd import input_gradient
 from feature_sensitivity.attacks.slots import RowStates, row_indices
 from feature_sensitivity.networks.classifier import Classifier
@@ -37,7 +37,7 @@ class GradientTask:
     steps = 1
 
     def __init__(self, *, network: Classifier, x: Tensor, features: Tensor, norm: str) -> None:
-        self._networks, self._x, self._features, self._norm = ThreadCopies(network), x, features, norm
+        self._networks, self._x, self._features, self._norm = ThreadCopies(network), x, features, norm_named(norm)
         self.device = x.device
         self.shape = (len(x), len(features))
 
@@ -60,7 +60,7 @@ class GradientTask:
             return
         network = self._networks.mine()
         _, gradient = input_gradient(lambda points: network.selected_features(points, states.feature), states.x)
-        states.gradient_norm = dual_norms(gradient, self._norm)
+        states.gradient_norm = self._norm.dual(gradient)
         states.step += ~states.ended
         states.ended[:] = True
         states.evaluated[:] = True

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from feature_sensitivity.attacks.norms import norm_named
 from feature_sensitivity.attacks.pgd import run_pgd
-from feature_sensitivity.attacks.projection import per_row, row_norms
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.networks.copies import copied
@@ -40,12 +40,5 @@ def attacked_images(
 
         return (run_pgd(loss, x, start, attack=attack),)
 
-    return x + share(run, x, y, _uniform_in_ball(x, attack, generator))[0]
-
-
-def _uniform_in_ball(x: Tensor, attack: Attack, generator: torch.Generator) -> Tensor:
-    if attack.norm == "linf":
-        return (torch.rand(x.shape, generator=generator, device=x.device) * 2 - 1) * attack.epsilon
-    direction = torch.randn(x.shape, generator=generator, device=x.device)
-    radius = torch.rand(len(x), generator=generator, device=x.device) ** (1 / x[0].numel())
-    return direction * per_row(attack.epsilon * radius / row_norms(direction), x)
+    start = norm_named(attack.norm).uniform(x.shape, attack.epsilon, generator)
+    return x + share(run, x, y, start)[0]

@@ -8,10 +8,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks.pgd import accumulated, input_gradient
-from feature_sensitivity.attacks.projection import per_row, row_norms, unit_direction
+from feature_sensitivity.attacks.norms import L2, per_row, row_norms
+from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_sizes
 from feature_sensitivity.attacks.slots import RowStates
-from feature_sensitivity.attacks.step_sizes import step_sizes
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.classifier import Classifier
@@ -116,7 +115,7 @@ class ConstructionTask:
         states.step += ~states.ended
         states.ended |= ended
         states.evaluated |= states.ended
-        moved = (states.pixels - length * unit_direction(gradient, "l2")).clamp(0, 1)
+        moved = (states.pixels - length * L2().unit_direction(gradient)).clamp(0, 1)
         states.pixels = torch.where(per_row(states.ended, moved), states.pixels, moved)
 
     def evaluate(self, states: ConstructionRows) -> None:

@@ -102,8 +102,7 @@ def fit_last_layer_adversarially(
                     image=rows.to(device),
                     restart=epoch,
                     shape=x.shape[1:],
-                    epsilon=attack.epsilon,
-                    norm=attack.norm,
+                    attack=attack,
                 )
                 features = at_a_time.fit(partial(_attacked_features, attacked, x, y, start, attack))
                 loss = F.cross_entropy(layer(features), y)
