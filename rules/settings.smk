@@ -87,6 +87,7 @@ OF_ATTACKED_FEATURES = (
     "images",
     "layer",
     "positions",
+    "channels",
     "features",
     "batch_size",
 )

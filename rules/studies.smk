@@ -15,6 +15,7 @@ OF_CONVERGENCE = (
     "clip_to_pixel_box",
     "layer",
     "positions",
+    "channels",
     "definition",
     "search_dtype",
     "batch_size",

@@ -14,6 +14,7 @@ from feature_sensitivity.evaluation.chosen_features import chosen_features
 from feature_sensitivity.networks.build import build, with_sizes
 from feature_sensitivity.networks.checkpoints import classifier_of
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.files import write_whole

@@ -22,6 +22,9 @@ from feature_sensitivity.runtime.provenance import versions
 
 TESTED_IMAGES = 1000
 
+MUCH_BETTER = 0.05
+"""By how much more of the images have to be correct with other constants for a warning."""
+
 
 def import_model(
     *,
@@ -76,6 +79,8 @@ def import_model(
     require_independent_rows(classifier, x)
     cpu = torch.device("cpu")
     accuracy = clean_accuracy(classifier, sample, used, device=cpu)
+    other = _other_standardization(used, Standardization.from_mapping(standardization))
+    other_accuracy = clean_accuracy(classifier, sample, other, device=cpu)
     metadata = {
         "architecture": description,
         "code_sha256": sha256_of_code(description["name"]),
@@ -88,14 +93,33 @@ def import_model(
     save_checkpoint(output, network, used, metadata)
     logger.info(
         "%s: read as %s; with images standardized by mean %s and std %s, %.1f %% of %d test images are classified "
-        "correctly: less than you know of it means that these constants are not its own",
+        "correctly, with mean %s and std %s %.1f %%: less than you know of it means that the constants are not its own",
         source,
         ", ".join(f"{key} {value}" for key, value in description.items()),
         list(used.mean),
         list(used.std),
         100 * accuracy,
         n_tested,
+        list(other.mean),
+        list(other.std),
+        100 * other_accuracy,
     )
+    if other_accuracy > accuracy + MUCH_BETTER:
+        logger.warning(
+            "%s: with other constants %.1f instead of %.1f %% of the test images are classified correctly; if they "
+            "are its own, write standardization: {mean: %s, std: %s} for this model",
+            source,
+            100 * other_accuracy,
+            100 * accuracy,
+            list(other.mean),
+            list(other.std),
+        )
+
+
+def _other_standardization(used: Standardization, of_the_run: Standardization) -> Standardization:
+    """Return pixels in [0, 1] where images are standardized, else the constants of the run."""
+    identity = Standardization.identity(len(used.mean))
+    return of_the_run if used == identity else identity
 
 
 if "snakemake" in globals():

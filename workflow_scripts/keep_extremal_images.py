@@ -20,6 +20,7 @@ from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
@@ -68,7 +69,7 @@ def keep_extremal_images(
     shared = np.isin(first.image_index, shared_images(files.values()))
     places = first_of_each_class(first.label[shared], n_images)
     index, label = first.image_index[shared][places], first.label[shared][places]
-    loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
+    loaded = load_checkpoint(checkpoint, **feature_place(section))
     model = with_inputs_in(section["epsilon_unit"], loaded)
     images = torch.from_numpy(read_split(evaluation, "test", lazy=True).images[index])
     found = []

@@ -19,6 +19,7 @@ from feature_sensitivity.evaluation.attacked_file import (
 from feature_sensitivity.evaluation.chosen_features import chosen_features
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
@@ -52,7 +53,7 @@ def measure_attacked_features(
         output: the file to write.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, layer=sensitivity["layer"], positions=sensitivity["positions"])
+    loaded = load_checkpoint(checkpoint, **feature_place(sensitivity))
     model = with_inputs_in(sensitivity["epsilon_unit"], loaded)
     split = read_split(evaluation, "test", lazy=True)
     index = random_test_images(len(split.labels), sensitivity["images"], seed=seed, key="sensitivity.images")

@@ -15,6 +15,7 @@ from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
@@ -38,7 +39,7 @@ def measure_convergence(
     ``epsilon``: as spelled in the config. ``study``: as ``studies.convergence`` there. ``section``: as ``sensitivity``.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, layer=section["layer"], positions=section["positions"])
+    loaded = load_checkpoint(checkpoint, **feature_place(section))
     unit = section["epsilon_unit"]
     model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test", lazy=True)

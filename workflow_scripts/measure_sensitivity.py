@@ -14,11 +14,13 @@ from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
-from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
+from feature_sensitivity.evaluation.feature_values import share_at_cap
+from feature_sensitivity.evaluation.sensitivity_attributes import feature_attributes, settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
+from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
@@ -63,7 +65,11 @@ def measure_sensitivity(
         logger.warning("no linear layer stands behind these features of %s: their sensitivities are unweighted", name)
     settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=seed)
     if settings.surrogate_steps and not model.network.has_surrogate:
-        logger.info("%s has no last ReLU that lets gradients through; every step follows its own gradient", name)
+        logger.info(
+            "no activation with a gradient of zero stands before these features of %s: every step follows its "
+            "own gradient",
+            name,
+        )
 
     def measure(images: slice) -> FeatureExtrema:
         index = chosen[images]
@@ -91,6 +97,7 @@ def measure_sensitivity(
         maximum=extrema.maximum[order],
         minimum=extrema.minimum[order],
         zero_gradient=extrema.zero_gradient.mean(axis=0).astype(np.float32),
+        at_cap=share_at_cap(extrema.clean, model.network.feature_maximum),
         weight=weight_of(model.network, features),
         image_index=index,
         label=split.labels[index],
@@ -99,6 +106,7 @@ def measure_sensitivity(
             **settings_attributes(model=name, epsilon=epsilon, section=section, seed=seed),
             **epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std),
             "batch_size": extrema.batch_size,
+            **feature_attributes(model.network),
             "checkpoint_sha256": sha256_of_file(checkpoint),
             **version_attributes(device),
         },

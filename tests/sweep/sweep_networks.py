@@ -5,13 +5,13 @@
 A row for each network is appended to the file; those that it has already are left out. For each network, at the
 smallest size of images that it takes, with random weights and BatchNorm statistics:
 
-- features: equal to timm's ``forward_head(pre_logits=True)`` (``pre_logits``), or to what a hook of this file sees before
-  the classifier (``hook``); where a network has several heads, the logits are the linear map of them (``map``);
+- features: equal to timm's ``forward_head(pre_logits=True)`` (``pre_logits``), or to what a hook of this file sees
+  before the classifier (``hook``); of several heads the logits are the linear map (``map``);
 - logits: weights times features, up to a constant for each image;
 - values and first gradients of the copy that is attacked, in float64, against the network itself;
 - extrema: the network itself gives them at the perturbations that the attack found.
 
-``outcome``: ``right``, ``outputs`` (the network was said to have no head), ``refused`` (with the sentence), or ``wrong``.
+``outcome``: ``right``, ``outputs`` or ``unweighted`` (as the log says), ``refused`` (with the sentence), or ``wrong``.
 """
 
 import argparse

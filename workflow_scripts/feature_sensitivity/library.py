@@ -36,7 +36,8 @@ from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
 from feature_sensitivity.evaluation.feature_extrema import measure_extrema
-from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
+from feature_sensitivity.evaluation.feature_values import share_at_cap
+from feature_sensitivity.evaluation.sensitivity_attributes import feature_attributes, settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import sensitivity_dataset
 from feature_sensitivity.networks.checkpoints import Checkpoint, classifier_of, load_checkpoint
 from feature_sensitivity.networks.constants import register_constants
@@ -115,8 +116,9 @@ def load_network(
             ``torchvision:NAME``, ``timm:NAME``, ``robustbench:NAME``, or ``path/file.py:function``, which is run. With
             keyword arguments: ``{"name": "timm:vit_tiny_patch16_224", "img_size": 32}``.
         weights: a .pt, .pth or .safetensors file. None: the function or RobustBench gives them.
-        images: some that the network takes; the other arguments are those of :func:`wrap`. Constants of a
-            normalization that the file holds are kept in front of the network, which then gets pixels in [0, 1].
+        images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``, ``channels``: as for
+            :func:`wrap`. Constants of a normalization that the file holds are kept in front of the network, which then
+            gets pixels in [0, 1].
 
     Raises:
         UserError: as for :func:`wrap`, or the weights are of another architecture.
@@ -185,7 +187,8 @@ def measure(
         ``clean``, ``maximum``, ``minimum`` [image, feature]; ``sensitivity``, the mean over images of the larger of
         maximum - clean and clean - minimum, times the feature's largest absolute weight in the linear layer behind it
         (Hu et al. 2022, Definition 2), ``sensitivity_raw`` without the weight, ``standard_error`` of ``sensitivity``,
-        ``zero_gradient``, the share of images at which a feature cannot begin to rise [feature]; ``weight``
+        ``zero_gradient``, the share of images at which a feature cannot begin to rise, ``at_cap``, that at which it has
+        the greatest value it can have [feature]; ``weight``
         [class, feature]; ``image_index``, ``feature_index``, and ``label`` if given. Settings are attributes.
 
     Raises:
@@ -223,6 +226,7 @@ def measure(
         maximum=extrema.maximum,
         minimum=extrema.minimum,
         zero_gradient=extrema.zero_gradient.mean(axis=0).astype(np.float32),
+        at_cap=share_at_cap(extrema.clean, attacked.network.feature_maximum),
         weight=weight_of(attacked.network, chosen),
         image_index=index,
         label=label,
@@ -231,6 +235,7 @@ def measure(
             **settings_attributes(model=name, epsilon=spelled, section=section, seed=seed),
             **epsilon_columns(spelled, unit=epsilon_unit, std=model.standardization.std),
             "batch_size": extrema.batch_size,
+            **feature_attributes(attacked.network),
             **version_attributes(used),
         },
     )
@@ -239,11 +244,12 @@ def measure(
 def feature_table(extrema: xr.Dataset) -> pd.DataFrame:
     """Return one row for each feature of a result of :func:`measure`, or of a file in ``results/sens/``.
 
-    Columns: ``sensitivity``, ``sensitivity_raw``, ``standard_error`` and ``zero_gradient`` as there; means over images
-    of ``clean``, ``maximum`` and ``minimum``. The index, ``feature``, is that of the feature in the network.
+    Columns: ``sensitivity``, ``sensitivity_raw``, ``standard_error``, ``zero_gradient`` and ``at_cap`` as there; means
+    over images of ``clean``, ``maximum`` and ``minimum``. The index, ``feature``, is that of the feature in the
+    network.
     """
     index = pd.Index(extrema["feature_index"].values, name="feature")
-    of_features = ("sensitivity", "sensitivity_raw", "standard_error", "zero_gradient")
+    of_features = ("sensitivity", "sensitivity_raw", "standard_error", "zero_gradient", "at_cap")
     of_images = ("clean", "maximum", "minimum")
     columns = {name: extrema[name].values for name in of_features}
     columns |= {name: extrema[name].mean("image").values for name in of_images}
@@ -290,6 +296,7 @@ def _section(
         "batch_size": batch_size,
         "layer": f"{layer.side} of {layer.module or 'the network'}" if layer else None,
         "positions": layer.positions if layer else None,
+        "channels": None,
         "target_relative_error": None,
         **PROTOCOLS[protocol],
     }

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,8 @@ FUNCTIONS: Mapping[str, Measure] = {
     "upward_share": movements.upward_share,
     "switch_on_share": movements.switch_on_share,
     "switch_off_share": movements.switch_off_share,
+    "zero_gradient": attrgetter("zero_gradient"),
+    "at_cap": attrgetter("at_cap"),
     "standard_deviation": movements.standard_deviation,
     "gradient_norm": movements.gradient_norm,
     "linearity": movements.linearity,

@@ -83,6 +83,7 @@ def attacked_attributes(
         "clip_to_pixel_box": settings.clip_to_pixel_box,
         "layer": sensitivity["layer"] or "penultimate",
         "positions": sensitivity["positions"] or "default",
+        "channels": sensitivity["channels"] or "default",
         "seed": seed,
     }
 

@@ -1,10 +1,23 @@
 """The features of images, a batch at a time."""
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.errors import UserError
+
+ROUNDING = 1e-6
+"""By which share of it an average of values at a cap may lie below it."""
+
+
+def share_at_cap(clean: NDArray[np.floating], cap: float) -> NDArray[np.float32]:
+    """Return the share of images at which each feature has the greatest value it can have, ``cap``: [n_features].
+
+    ``clean``: features without attack, [n_images, n_features]. Where no cap is known, it is infinite, and the share 0.
+    """
+    return np.asarray((clean >= cap - ROUNDING * abs(cap)).mean(axis=0), np.float32)
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.networks.classifier import Classifier
 
 
 def settings_attributes(*, model: str, epsilon: str, section: Mapping[str, Any], seed: int) -> dict[str, Any]:
@@ -28,6 +29,12 @@ def settings_attributes(*, model: str, epsilon: str, section: Mapping[str, Any],
         "search_dtype": settings.search_dtype,
         "layer": section["layer"] or "penultimate",
         "positions": section["positions"] or "default",
+        "channels": section["channels"] or "default",
         "target_relative_error": section["target_relative_error"] or "off",
         "seed": seed,
     }
+
+
+def feature_attributes(network: Classifier) -> dict[str, Any]:
+    """Return where a network's features are, in words, and whether surrogate steps had another gradient there."""
+    return {"features": network.feature_layer, "surrogate": int(network.has_surrogate)}

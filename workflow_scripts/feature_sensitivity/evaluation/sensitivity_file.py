@@ -41,6 +41,7 @@ DIMENSIONS = {
     "label": ("image",),
     "feature_index": ("feature",),
     "zero_gradient": ("feature",),
+    "at_cap": ("feature",),
 }
 
 INTEGERS = ("image_index", "label", "feature_index")
@@ -61,6 +62,7 @@ class SensitivityFile:
     label: NDArray[np.int64]
     feature_index: NDArray[np.int64]
     zero_gradient: Array
+    at_cap: Array
     attributes: Mapping[str, Any]
 
 
@@ -70,6 +72,7 @@ def sensitivity_dataset(
     maximum: Array,
     minimum: Array,
     zero_gradient: Array,
+    at_cap: Array | None = None,
     weight: Array,
     image_index: NDArray[np.int64],
     label: NDArray[np.int64] | None,
@@ -83,6 +86,7 @@ def sensitivity_dataset(
         maximum: largest values found in the ball around each image.
         minimum: smallest values found there.
         zero_gradient: share of the images at which a feature has no gradient, [n_features].
+        at_cap: share of the images at which it has the greatest value that it can have, [n_features]; None: at none.
         weight: weights of the features in the linear layer, [n_classes, n_features]; [0, n_features] where none is.
         image_index: which test images these are, [n_images].
         label: their classes, [n_images]; None where they are not known, which a file cannot hold.
@@ -99,6 +103,7 @@ def sensitivity_dataset(
         "label": label,
         "feature_index": feature_index,
         "zero_gradient": zero_gradient,
+        "at_cap": np.zeros_like(zero_gradient) if at_cap is None else at_cap,
     }
     normalization = DEFAULT_NORMALIZATION if len(weight) else "none"
     settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": normalization}
@@ -145,14 +150,15 @@ def _fault(data: xr.Dataset) -> str | None:
     for name in DIMENSIONS:
         if (fault := infinite_fault(data, name)) and (name != "standard_error" or n_images > 1):
             return fault
-    labels, shares = data["label"].values, data["zero_gradient"].values
+    labels = data["label"].values
     # Where no linear layer stands behind the features, weight says nothing of classes.
     if (labels < 0).any() or (sizes["class"] and (labels >= sizes["class"]).any()):
         return f": label goes beyond the {sizes['class']} classes of weight"
     if len(np.unique(data["image_index"].values)) < n_images:
         return ": image_index names an image twice"
-    if not ((shares >= 0) & (shares <= 1)).all():
-        return ": zero_gradient is not a share of images"
+    for name in ("zero_gradient", "at_cap"):
+        if not ((data[name].values >= 0) & (data[name].values <= 1)).all():
+            return f": {name} is not a share of images"
     if data.attrs.get("iterate") == "best":
         minimum, clean, maximum = (data[name].values for name in ("minimum", "clean", "maximum"))
         disorder = (minimum > clean) | (clean > maximum)

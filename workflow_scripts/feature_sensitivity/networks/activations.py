@@ -16,8 +16,8 @@ from feature_sensitivity.networks.trace import Operation, Trace, plain_name
 
 KEEPS_BOUNDS = {
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "avg_pool2d", "max_pool2d",
-    "adaptive_max_pool2d", "mean", "amax", "flatten", "view", "reshape", "squeeze", "unsqueeze", "contiguous",
-    "permute", "transpose", "dropout", "getitem", "select", "clone", "float", "to",
+    "adaptive_max_pool2d", "mean", "amax", "flatten", "view", "view_as", "reshape", "squeeze", "unsqueeze",
+    "contiguous", "permute", "transpose", "dropout", "getitem", "select", "clone", "float", "to",
 }  # fmt: skip
 """Operations whose output lies between the bounds of their input."""
 
@@ -186,12 +186,13 @@ class _StraightThrough(TorchFunctionMode):
             self.input = _moving_input(args)
         if (name, call) != (activation.operation, activation.call) or self.input is None:
             return func(*args, **kwargs)
+        works_in_place = str(getattr(func, "__name__", "")).endswith("_") or kwargs.get("inplace") is True
         if self.input is not args[0]:
-            return straight_through(func(*args, **kwargs), self.input, self.rows)
+            result = straight_through(func(*args, **kwargs), self.input, self.rows)
+            return args[0].copy_(result) if works_in_place else result
         # Of a copy, since the operation may work in place, where the input is needed again.
         result = func(args[0].clone(), *args[1:], **kwargs)
         result = straight_through(result, args[0], self.rows)
-        works_in_place = str(getattr(func, "__name__", "")).endswith("_") or kwargs.get("inplace") is True
         return args[0].copy_(result) if works_in_place else result
 
 
@@ -225,8 +226,10 @@ def _at_module(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any],
 
 @contextmanager
 def passing_through(network: nn.Module, activation: Activation, rows: bool | Tensor) -> Iterator[None]:
-    """Let gradients pass the activation as the identity, in all rows (True) or in those of a mask, bool [n]."""
-    if activation.module is not None:
+    """Let gradients pass the activation as the identity, in all rows, in none, or in those of a mask, bool [n]."""
+    if rows is False:
+        yield
+    elif activation.module is not None:
         _module_rows.rows, _module_rows.call = rows, 0
         _module_rows.module = network.get_submodule(activation.module.module)
         _module_rows.wanted = activation.module.call

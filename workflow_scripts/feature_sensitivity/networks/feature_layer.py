@@ -1,8 +1,10 @@
-"""Which numbers inside a network are its features: a module's output, or the inputs of the map that makes the logits."""
+"""Which numbers inside a network are its features: a module's output, or the inputs of what makes the logits."""
 
 import difflib
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -97,7 +99,7 @@ def find_feature_layer(
     head = find_head(network, example) if layer is None else _quiet_head(network, example)
     if layer is None:
         return _of_the_head(network, example, head)
-    with recorded(network, [layer]) as calls, Trace() as trace:
+    with torch.enable_grad(), recorded(network, [layer]) as calls, Trace() as trace:
         network(example)
     if len(calls) != 1:
         times = f"is computed {len(calls)} times in a pass" if calls else "takes no part in a pass"
@@ -118,6 +120,11 @@ def find_feature_layer(
         n_features=features.shape[1],
     )
     return found, matching
+
+
+def feature_place(settings: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return ``layer``, ``positions`` and ``channels`` of settings such as the config's section ``sensitivity``."""
+    return {key: settings[key] for key in ("layer", "positions", "channels")}
 
 
 def several(example: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """The copy of a network that is attacked: BatchNorm folded into the convolutions."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -34,8 +35,8 @@ def unfolded_copy(network: N) -> N:
 def folded_copy(network: N, pairs: Sequence[Pair] | None = None) -> N:
     """Return a copy for attacks: eval mode, BatchNorm folded into the convolutions, no weight gradients.
 
-    Equal to ``network.eval()`` up to float32 rounding, and about twice as fast. ``pairs``: those to fold; None: all that
-    the graph of the network shows. What a subclass of BatchNorm does besides, such as an activation, stays.
+    Equal to ``network.eval()`` up to float32 rounding, and about twice as fast. What a subclass of BatchNorm does
+    besides, such as an activation, stays. ``pairs``: those to fold; None: all that the graph of the network shows.
     """
     folded = copied(network).eval()
     for pair in pairs_of(network) if pairs is None else pairs:
@@ -68,7 +69,7 @@ def pairs_seen(network: nn.Module, x: Tensor) -> list[Pair]:
         network(x)
     counts = [call.module for call in calls]
     pairs = []
-    for before, after in zip(calls, calls[1:], strict=False):
+    for before, after in pairwise(calls):
         pair = Pair(before.module, after.module)
         follows = after.input is before.output and counts.count(before.module) == counts.count(after.module) == 1
         kinds = network.get_submodule(pair.convolution), network.get_submodule(pair.norm)

@@ -119,7 +119,7 @@ def _plain(outputs: Tensor) -> Tensor:
 
 @torch.no_grad()
 def _scores(network: nn.Module, x: Tensor) -> list[Scores]:
-    """Return the functions of the outputs that may be linear in features: themselves, or of probabilities the logits."""
+    """Return what of the outputs may be linear in features: they themselves, and of probabilities the logits."""
     outputs = network(x)
     if bool(((outputs > 0) & (outputs < 1)).all()):
         sums_to_1 = torch.allclose(outputs.sum(1), outputs.new_ones(len(outputs)), atol=1e-3)

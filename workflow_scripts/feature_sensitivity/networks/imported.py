@@ -77,8 +77,8 @@ def _as_published(architecture: Mapping[str, Any], weights: Path | None) -> Mapp
     if weights is None or name not in TRANSFORMS_INPUT or "transform_input" in architecture:
         return architecture
     logger.warning(
-        "%s: torchvision's published weights of %s need transform_input, which is set; if yours were trained without it, "
-        "write architecture: {name: %s, transform_input: false}",
+        "%s: torchvision's published weights of %s need transform_input, which is set; if yours were trained without "
+        "it, write architecture: {name: %s, transform_input: false}",
         weights,
         name,
         name,

@@ -16,7 +16,7 @@ LAST = {"linear", "rms_norm", "embedding"}
 """Operations whose output has its channels at the last axis."""
 
 MOVED = {"permute", "transpose", "swapaxes", "movedim", "t"}
-RESHAPED = {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "getitem", "unbind", "select"}
+RESHAPED = {"view", "view_as", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "getitem", "unbind", "select"}
 KEPT = {"cat", "concat", "chunk", "split", "pad", "roll", "narrow"}
 
 
@@ -42,6 +42,8 @@ def _found(operation: Operation, known: dict[int, int | None]) -> int | None:
     name, out = operation.name, tuple(operation.output.shape)
     if name in FIRST:
         return 1
+    if name == "linear" and (before := _axis(operation.parents[0], known)) is not None and before < len(out) - 1:
+        return before  # it mixes tokens, as in an MLP-Mixer
     if name in LAST or (name == "layer_norm" and len(operation.args[1]) == 1) or _multiplies_by_weights(operation):
         return len(out) - 1
     if not operation.shapes:
@@ -49,18 +51,15 @@ def _found(operation: Operation, known: dict[int, int | None]) -> int | None:
     axis, shape = _axis(operation.parents[0], known), operation.shapes[0]
     if name in MOVED:
         return None if axis is None else _moved(operation, len(shape)).index(axis)
-    if shape != out and axis is not None:
-        if name in RESHAPED:
-            return _same_block(shape, axis, out)
-        if name in KEPT and len(shape) == len(out):
-            return axis
-        if name in ("mean", "sum", "amax"):
-            return _without(operation, axis, shape, out)
+    if shape != out and axis is not None and name in RESHAPED:
+        return _same_block(shape, axis, out)
+    if shape != out and axis is not None and name in ("mean", "sum", "amax"):
+        return _without(operation, axis, shape, out)
     # Of several tensors of the output's shape, as in a sum, the one whose channels are known.
     axes = (
         _axis(parent, known)
         for parent, of_parent in zip(operation.parents, operation.shapes, strict=True)
-        if of_parent == out
+        if of_parent == out or (name in KEPT and len(of_parent) == len(out))
     )
     return next((axis for axis in axes if axis is not None), None)
 

@@ -1,6 +1,5 @@
 """Any network as a classifier with features."""
 
-from contextlib import nullcontext
 from typing import cast
 
 import torch
@@ -63,10 +62,8 @@ class MeasuredNetwork(Classifier):
 
     def features(self, x: Tensor, *, surrogate_relu: bool | Tensor = False) -> Tensor:
         """Return features [n, n_features] of images [n, channels, height, width]."""
-        replaced = surrogate_relu is not False and self.has_surrogate
-        with passing_through(self.network, self.activation, surrogate_relu) if replaced else nullcontext():
-            with refused_images():
-                values = values_at(self.network, self.layer.places, self._laid_out(x))
+        with refused_images(), passing_through(self.network, self.activation, surrogate_relu):
+            values = values_at(self.network, self.layer.places, self._laid_out(x))
         return self.layer.as_features(values)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -37,9 +37,9 @@ class _Constant(NamedTuple):
 def normalization_inside(network: nn.Module, pixels: Tensor) -> str | None:
     """Return the name of the part of a network that normalizes its images by constants, if there is one.
 
-    Its name proves nothing: with the constants replaced by 0 and 1, the network has to give for standardized images what
-    it gives for pixels with them, and something else for pixels. Each two constants of a module with a number for each
-    channel, or one for all, are tried.
+    Its name proves nothing: with the constants replaced by 0 and 1, the network has to give for standardized images
+    what it gives for pixels with them, and something else for pixels. Each two constants of a module with a number for
+    each channel are tried.
 
     Args:
         network: in eval mode.

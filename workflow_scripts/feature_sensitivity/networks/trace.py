@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 
@@ -45,7 +46,8 @@ class Trace(TorchFunctionMode):
         name = plain_name(func)
         call = self._counts.get(name, 0)
         self._counts[name] = call + 1
-        for output in _tensors(result):
+        # Without a graph, as inside an autograd.Function, no gradient passes this operation.
+        for output in _tensors(result) if torch.is_grad_enabled() else []:
             in_place = any(output is tensor for tensor in tensors)
             self.made[id(output)] = Operation(name, call, args, kwargs, tensors, parents, shapes, output, in_place)
             self._kept += [output, *tensors]
@@ -59,14 +61,6 @@ class Trace(TorchFunctionMode):
 def plain_name(func: Callable[..., Any]) -> str:
     """Return the name of a function, the same for ``torch.relu``, ``Tensor.relu`` and ``Tensor.relu_``."""
     return str(getattr(func, "__name__", func)).strip("_")
-
-
-def traced_pass(network: nn.Module, x: Tensor) -> Trace:
-    """Return the trace of one pass of a network."""
-    trace = Trace()
-    with trace:
-        network(x)
-    return trace
 
 
 def _tensors(values: Any) -> list[Tensor]:
