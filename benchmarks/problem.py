@@ -1,15 +1,16 @@
 """What the benchmarks of the engine measure: a trained network, and random test images."""
 
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
@@ -23,19 +24,10 @@ STEPS = 20
 
 def by_protocol(
     name: str, epsilon: str | float, *, steps: int | None = None, search_dtype: str = "float32"
-) -> ExtremaSettings:
+) -> SensitivitySettings:
     """Return the settings that the config gives to a protocol, with another number of ``steps`` where it is given."""
-    section = {
-        "norm": "linf",
-        "epsilon_unit": "standardized",
-        "iterate": "best",
-        "clip_to_pixel_box": False,
-        "batch_size": None,
-        "search_dtype": search_dtype,
-        **PROTOCOLS[name],
-        **({"steps": steps} if steps else {}),
-    }
-    return ExtremaSettings.from_config(section, epsilon=str(epsilon), seed=0)
+    numbers: dict[str, Any] = {**PROTOCOLS[name], **({"steps": steps} if steps else {})}
+    return SensitivitySettings(epsilon=epsilon, search_dtype=search_dtype, **numbers)
 
 
 @dataclass(frozen=True)
@@ -63,14 +55,14 @@ class Problem:
         **settings: object,
     ) -> FeatureExtrema:
         """Return the extrema of the first so many images and features, with step size 2.5 epsilon / steps."""
-        attack = Attack(norm="linf", epsilon=epsilon, steps=steps, step_size=2.5 * epsilon / steps)
+        share = str(Fraction(5, 2 * steps))
         return measure_extrema(
             network=self.network,
             x=self.x[:images],
             image_index=self.index[:images],
             features=np.arange(features or self.n_features),
             standardization=self.standardization,
-            settings=ExtremaSettings(attack=attack, **settings),  # type: ignore[arg-type]
+            settings=SensitivitySettings(epsilon=epsilon, steps=steps, relative_step_size=share, **settings),  # type: ignore[arg-type]
             device=device,
         )
 

@@ -20,8 +20,7 @@ rule measure_accuracy:
         code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
         epsilons=EPSILONS,
-        settings=config["accuracy"],
-        seed=SEED,
+        settings=accuracy_settings().as_parameters(),
     message:
         "Model {wildcards.model}: accuracy without attack and at every epsilon."
     script:

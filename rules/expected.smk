@@ -13,34 +13,26 @@ from feature_sensitivity.config.user_code import sha256_of_code
 
 
 def expected_sensitivity(models, epsilons, **changes):
-    """Return what the sensitivity files of these models and epsilons have to say of themselves."""
-    section = {**config["sensitivity"], **changes}
-    return {
-        "models": models,
-        "epsilons": epsilons,
-        "section": {
-            key: value for key, value in section.items() if key not in DERIVATION
-        },
-        "seed": SEED,
-        "own": own_settings(models),
+    """Return the epsilons and settings that the sensitivity files of these models must record."""
+    settings = {
+        model: sensitivity_settings(model, **changes).as_parameters()
+        for model in models
     }
+    return {"epsilons": epsilons, "settings": settings}
 
 
 def expected_accuracy(models, epsilons, **changes):
-    """Return what the accuracy tables of these models have to say of themselves."""
-    section = {**config["accuracy"], **changes}
-    return {"models": models, "epsilons": epsilons, "section": section, "seed": SEED}
+    """Return the models, epsilons and settings that accuracy tables must have."""
+    settings = accuracy_settings(**changes).as_parameters()
+    return {"models": models, "epsilons": epsilons, "settings": settings}
 
 
 def expected_attacked(models):
-    """Return what the files of features at attacked images have to say of themselves."""
+    """Return the epsilons and settings that the files of features at attacked images must record."""
     return {
-        "models": models,
         "epsilons": EPSILONS,
-        "accuracy": config["accuracy"],
-        "sensitivity": config["sensitivity"],
-        "seed": SEED,
-        "own": own_settings(models),
+        "accuracy": accuracy_settings().as_parameters(),
+        "sensitivity": expected_sensitivity(models, EPSILONS)["settings"],
     }
 
 

@@ -220,7 +220,7 @@ rule plot_measures:
         measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
         protocols={
             "features": protocol.feature_attack(config["sensitivity"]),
-            "class": protocol.accuracy_attack(attack_on_the_class()),
+            "class": attack_on_the_class(MODELS[0]).sentence(),
         },
         spread=protocol.counts_spread(several_seeds()),
         pooled=protocol.pooled(several_seeds()),

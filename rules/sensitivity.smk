@@ -58,7 +58,6 @@ rule measure_sensitivity:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(wildcards.model),
-        seed=SEED,
         unfinished_folder=unfinished(f"measure_sensitivity/{PART}"),
     message:
         "Model {wildcards.model}: sensitivity of its features at epsilon {params.epsilon}."
@@ -111,14 +110,10 @@ rule measure_attacked_features:
         code=code_of("measure_attacked_features"),
         expected=expected_of_inputs,
         epsilons=EPSILONS,
-        accuracy={
-            **steps_of_accuracy(),
-            "restarts": config["accuracy"]["restarts"],
-        },
-        sensitivity=lambda wildcards: chosen_settings(
-            wildcards.model, OF_ATTACKED_FEATURES
+        attack=lambda wildcards: attack_on_the_class(wildcards.model).as_parameters(),
+        features=lambda wildcards: chosen_settings(
+            wildcards.model, (*OWN_SENSITIVITY_KEYS, "batch_size")
         ),
-        seed=SEED,
         unfinished_folder=unfinished("measure_attacked_features/{model}"),
     message:
         "Model {wildcards.model}: its features at attacked images, and their gradients."
@@ -152,7 +147,6 @@ rule keep_extremal_images:
         code=code_of("keep_extremal_images"),
         expected=expected_of_inputs,
         sensitivity=lambda wildcards: expected_sensitivity([wildcards.model], EPSILONS),
-        settings=lambda wildcards: measurement_settings(wildcards.model),
         derivation=derivation_settings(),
         kept=config["extremal_images"],
     message:

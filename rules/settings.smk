@@ -3,9 +3,10 @@
 from itertools import product
 from pathlib import Path
 
+from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.models import OWN_SENSITIVITY_KEYS
 from feature_sensitivity.config.models import architecture_of
-from feature_sensitivity.config.models import own_sensitivity_settings
 from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.replicates import has_replicates
 from feature_sensitivity.config.replicates import model_of
@@ -66,36 +67,32 @@ def several_seeds():
     return f"{text}, except {', '.join(single)}" if single else text
 
 
-DERIVATION = ("definition", "weight_normalization")
+def accuracy_settings(**changes):
+    """Return how accuracies are measured; ``changes`` replace settings of the run."""
+    return AccuracySettings.from_config({**config["accuracy"], **changes}, seed=SEED)
 
 
-def measurement_settings(replicate, **changes):
-    """Return what the attack on a model's features depends on; what is derived from extrema needs no new attack.
+def sensitivity_settings(replicate, **changes):
+    """Return how a model's sensitivities are measured.
 
     ``changes`` replace settings of all models; what a model has of its own stands.
     """
-    changed = {**config, "sensitivity": {**config["sensitivity"], **changes}}
-    settings = sensitivity_settings_of(changed, model_of(replicate))
-    return {key: value for key, value in settings.items() if key not in DERIVATION}
+    section = sensitivity_settings_of(
+        {**config, "sensitivity": {**config["sensitivity"], **changes}},
+        model_of(replicate),
+    )
+    return SensitivitySettings.from_config(section, seed=SEED)
 
 
-# In which ball, on which images and at which features the attack on a model's decision is measured.
-OF_ATTACKED_FEATURES = (
-    "norm",
-    "epsilon_unit",
-    "clip_to_pixel_box",
-    "images",
-    "layer",
-    "positions",
-    "channels",
-    "features",
-    "batch_size",
-)
+def measurement_settings(replicate, **changes):
+    """Return what the attack on a model's features depends on; what is derived from extrema needs no new attack."""
+    settings = sensitivity_settings(replicate, **changes)
+    return settings.as_parameters(*SensitivitySettings.DERIVATION)
 
 
 def chosen_settings(replicate, names):
     """Return the settings of sensitivities with these names, as they hold for a model."""
-    settings = sensitivity_settings_of(config, model_of(replicate))
+    settings = sensitivity_settings(replicate).as_parameters()
     return {name: settings[name] for name in names}
 
 
@@ -104,11 +101,11 @@ def chosen_features(replicate):
     return chosen_settings(replicate, OWN_SENSITIVITY_KEYS)
 
 
-def own_settings(models):
-    """Return what each model has of its own in place of the run's section ``sensitivity``."""
-    return {
-        model: own_sensitivity_settings(config, model_of(model)) for model in models
-    }
+def attack_on_the_class(replicate, **changes):
+    """Return the attack of accuracies in the ball and on the images of a model's sensitivities."""
+    return sensitivity_settings(replicate).attack_on_the_class(
+        accuracy_settings(), **changes
+    )
 
 
 def derivation_settings():
@@ -117,18 +114,6 @@ def derivation_settings():
         "definition": config["sensitivity"]["definition"],
         "normalization": config["sensitivity"]["weight_normalization"],
     }
-
-
-def steps_of_accuracy():
-    """Return the steps of the attack of accuracy, which another rule takes in another ball."""
-    names = ("epsilon_unit", "steps", "relative_step_size", "schedule", "momentum")
-    return {name: config["accuracy"][name] for name in names}
-
-
-def attack_on_the_class():
-    """Return the attack of features at attacked images: that of accuracy, to its last step, in the features' ball."""
-    ball = {key: config["sensitivity"][key] for key in ("norm", "clip_to_pixel_box")}
-    return {**config["accuracy"], **ball, "iterate": "last"}
 
 
 def study_parts(wildcards):

@@ -19,6 +19,7 @@ OF_CONVERGENCE = (
     "definition",
     "search_dtype",
     "batch_size",
+    "seed",
 )
 BY_PROTOCOL = "<results>/studies/attack_strength/{protocol}"
 
@@ -71,10 +72,10 @@ rule bound_errors:
         code=code_of("bound_errors"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
-        accuracy={**steps_of_accuracy(), "norm": config["sensitivity"]["norm"]},
-        sensitivity=lambda wildcards: measurement_settings(wildcards.model),
-        restarts=STUDY["error_bounds"]["restarts"],
-        seed=SEED,
+        attack=lambda wildcards: attack_on_the_class(
+            wildcards.model, iterate="any", restarts=STUDY["error_bounds"]["restarts"]
+        ).as_parameters(),
+        settings=lambda wildcards: measurement_settings(wildcards.model),
     message:
         "Study error_bounds: bounds of the error of {wildcards.model} at epsilon {params.epsilon}, and an attack."
     script:
@@ -104,7 +105,6 @@ rule measure_convergence:
         epsilon=epsilon_of,
         study=STUDY["convergence"],
         settings=lambda wildcards: chosen_settings(wildcards.model, OF_CONVERGENCE),
-        seed=SEED,
     message:
         "Study convergence: many attacks on a sample of {wildcards.model}'s features at epsilon {params.epsilon}."
     script:
@@ -130,11 +130,9 @@ use rule measure_accuracy as measure_accuracy_by_protocol with:
         code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
         epsilons=EPSILONS,
-        settings=lambda wildcards: {
-            **config["accuracy"],
-            **accuracy_changes(config, wildcards.protocol),
-        },
-        seed=SEED,
+        settings=lambda wildcards: accuracy_settings(
+            **accuracy_changes(config, wildcards.protocol)
+        ).as_parameters(),
     message:
         "Study attack_strength: accuracy of {wildcards.model} under the protocol {wildcards.protocol}."
 
@@ -159,7 +157,6 @@ use rule measure_sensitivity as measure_sensitivity_by_protocol with:
         settings=lambda wildcards: measurement_settings(
             wildcards.model, **sensitivity_changes(config, wildcards.protocol)
         ),
-        seed=SEED,
         unfinished_folder=unfinished(
             "measure_sensitivity_by_protocol/{protocol}/{model}_{eps}"
         ),
@@ -192,9 +189,9 @@ use rule plot_accuracy as plot_accuracy_by_protocol with:
             MODELS, EPSILONS, **accuracy_changes(config, wildcards.protocol)
         ),
         models=MODELS,
-        protocol=lambda wildcards: protocol.accuracy_attack(
-            {**config["accuracy"], **accuracy_changes(config, wildcards.protocol)}
-        ),
+        protocol=lambda wildcards: accuracy_settings(
+            **accuracy_changes(config, wildcards.protocol)
+        ).sentence(),
         bars=protocol.accuracy_bars("", MODELS),
     message:
         "Study attack_strength: Figure 1 under the protocol {wildcards.protocol}."
@@ -311,11 +308,9 @@ rule refit_last_layer:
         code=code_of("refit_last_layer"),
         expected=expected_of_inputs,
         study=STUDY["last_layer_refit"],
-        measurement=measurement_settings("normal"),
-        derivation=derivation_settings(),
-        accuracy=config["accuracy"],
+        settings=sensitivity_settings("normal").as_parameters(),
+        accuracy=accuracy_settings().as_parameters(),
         training=config["adversarial_training"],
-        seed=SEED,
     message:
         "Study last_layer_refit: new linear layers on the features of normal, and attacks on them."
     script:
@@ -338,8 +333,7 @@ use rule measure_accuracy as measure_accuracy_l2 with:
         code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
         epsilons=STUDY["norms"]["epsilons"],
-        settings={**config["accuracy"], **ACCURACY_L2},
-        seed=SEED,
+        settings=accuracy_settings(**ACCURACY_L2).as_parameters(),
     message:
         "Study norms: accuracy of {wildcards.model} under l2."
 
@@ -360,7 +354,6 @@ use rule measure_sensitivity as measure_sensitivity_l2 with:
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(wildcards.model, **L2, shards=1),
-        seed=SEED,
         unfinished_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
     message:
         "Study norms: sensitivity of {wildcards.model} at l2 epsilon {params.epsilon}."

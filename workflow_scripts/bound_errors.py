@@ -1,15 +1,11 @@
 """Bound the robust error of a model by the corrected Theorem 3, and check that on points that were attacked."""
 
-from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from feature_sensitivity.analysis.tables import write_table
-from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.networks.checkpoints import load_checkpoint
@@ -26,38 +22,24 @@ def bound_errors(
     checkpoint: Path,
     evaluation: Path,
     sensitivity: Path,
-    epsilon: str,
-    section: Mapping[str, Any],
-    measurement: Mapping[str, Any],
-    restarts: int,
-    seed: int,
+    attack: AccuracySettings,
+    measured: SensitivitySettings,
     output: Path,
 ) -> None:
     """Write a row with the errors of a model and their bounds at one epsilon.
 
-    ``section``: as ``accuracy`` in the config; its attack is repeated from ``restarts`` random starts.
-    ``measurement``: as ``sensitivity`` in the config.
+    ``attack``: on the decision, at one epsilon, in the very ball in which the features were attacked.
+    ``measured``: settings of the sensitivities at that epsilon.
     """
     device = best_device()
-    files = SensitivityFiles(
-        paths={(name, epsilon): sensitivity}, checkpoints={name: checkpoint}, section=measurement, seed=seed
-    )
-    file = files.read()[name, epsilon]
-    # The decision is attacked in the very ball in which the features were.
-    attack = replace(Attack.from_config(section, epsilon), norm=str(file.attributes["norm"]))
-    settings = AccuracySettings(
-        attack=attack,
-        iterate="any",
-        restarts=restarts,
-        clip_to_pixel_box=bool(file.attributes["clip_to_pixel_box"]),
-        seed=seed,
-    )
+    key = (name, str(measured.epsilon))
+    files = SensitivityFiles(paths={key: sensitivity}, checkpoints={name: checkpoint}, settings={name: measured})
     row = measure_bounds(
         name=name,
-        model=with_inputs_in(attack.unit, load_checkpoint(checkpoint)),
-        file=file,
+        model=with_inputs_in(attack.epsilon_unit, load_checkpoint(checkpoint)),
+        file=files.read()[key],
         test_split=read_split(evaluation, "test", lazy=True),
-        settings=settings,
+        settings=attack,
         device=device,
     )
     write_table(output, pd.DataFrame([row]))
@@ -71,10 +53,7 @@ if "snakemake" in globals():
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
             sensitivity=Path(snakemake.input.sensitivity),
-            epsilon=snakemake.params.epsilon,
-            section=snakemake.params.accuracy,
-            measurement=snakemake.params.sensitivity,
-            restarts=snakemake.params.restarts,
-            seed=snakemake.params.seed,
+            attack=AccuracySettings(**snakemake.params.attack).at(snakemake.params.epsilon),
+            measured=SensitivitySettings(**snakemake.params.settings).at(snakemake.params.epsilon),
             output=Path(snakemake.output[0]),
         )

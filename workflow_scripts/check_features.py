@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
@@ -14,7 +15,6 @@ from feature_sensitivity.evaluation.chosen_features import chosen_features
 from feature_sensitivity.networks.build import build, with_sizes
 from feature_sensitivity.networks.checkpoints import classifier_of
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.files import write_whole
@@ -27,7 +27,7 @@ def check_features(
     architecture: Mapping[str, Any],
     width: int,
     evaluation: Path,
-    section: Mapping[str, Any],
+    chosen: SensitivitySettings,
     output: Path,
 ) -> None:
     """Write how many features a model has at its layer.
@@ -38,7 +38,7 @@ def check_features(
         architecture: its name, and arguments.
         width: as ``network.width`` in the config.
         evaluation: the dataset file whose test images are measured.
-        section: as ``sensitivity`` in the config.
+        chosen: names the features.
         output: a text file.
 
     Raises :class:`UserError` when there is no such layer, no such position in it, or fewer features than asked for.
@@ -47,9 +47,9 @@ def check_features(
     shape = list(split.images.shape[1:])
     pixels = to_unit_range(torch.from_numpy(split.images[:4]))
     network = _network(entry, architecture, pixels, width=width, n_classes=int(split.labels.max()) + 1)
-    classifier = classifier_of(network, shape, None, **feature_place(section))
-    n_chosen = len(chosen_features(classifier.n_features, section["features"], name))
-    where = f"at layer {section['layer']}" if section["layer"] else "before its last linear layer"
+    classifier = classifier_of(network, shape, None, **chosen.feature_layer())
+    n_chosen = len(chosen_features(classifier.n_features, chosen.features, name))
+    where = f"at layer {chosen.layer}" if chosen.layer else "before its last linear layer"
     logger.info("%s has %d features %s, of which %d are measured", name, classifier.n_features, where, n_chosen)
     write_whole(output, f"{classifier.n_features} features, {n_chosen} of them measured\n".encode())
 
@@ -75,6 +75,6 @@ if "snakemake" in globals():
             architecture=snakemake.params.architecture,
             width=snakemake.params.width,
             evaluation=Path(snakemake.input.evaluation),
-            section=snakemake.params.settings,
+            chosen=SensitivitySettings(**snakemake.params.settings),
             output=Path(snakemake.output[0]),
         )

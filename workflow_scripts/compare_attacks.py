@@ -41,7 +41,7 @@ def compare_attacks(
         for protocol, files in accuracy.items()
     }
     checks = pd.concat(accuracy[WEAKEST].read_checks().values())
-    stronger = checks[checks.attack == accuracy[WEAKEST].section["stronger_attack"]]
+    stronger = checks[checks.attack == accuracy[WEAKEST].settings.stronger_attack]
     write_table(csv, attack_comparison(runs, stronger))
 
 

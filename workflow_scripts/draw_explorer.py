@@ -22,7 +22,7 @@ def draw_explorer(
 
     Args:
         features: ``results/features.csv``, the measures of every feature.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         extremal: replicate to the file of its extremal images.
         page: the file to write.
         protocol: states the attack and the definition of sensitivity.

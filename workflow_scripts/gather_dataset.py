@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.attack import after_first_step
 from feature_sensitivity.data.dataset_file import join_splits, read_split, read_standardization, write_dataset
 from feature_sensitivity.data.split import Source
-from feature_sensitivity.reporting.protocol import after_first_step
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.files import sha256_of_file
 

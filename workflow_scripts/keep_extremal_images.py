@@ -1,15 +1,12 @@
 """Keep the images at which a model's most and least sensitive features attain their extrema."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.config.measurement import ExtremaSettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.standardization import to_unit_range
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
@@ -20,7 +17,6 @@ from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
@@ -36,7 +32,6 @@ def keep_extremal_images(
     checkpoint: Path,
     evaluation: Path,
     sensitivity: SensitivityFiles,
-    section: Mapping[str, Any],
     n_features: int,
     n_images: int,
     definition: str,
@@ -50,7 +45,6 @@ def keep_extremal_images(
         checkpoint: its file.
         evaluation: the dataset file whose test images were attacked.
         sensitivity: the model's files, one for each epsilon; their attack is run again on the rows that are kept.
-        section: as ``sensitivity`` in the config.
         n_features: how many of the most, and how many of the least sensitive features.
         n_images: of each feature, from different classes as far as there are.
         definition: of sensitivity, as in the config.
@@ -69,19 +63,19 @@ def keep_extremal_images(
     shared = np.isin(first.image_index, shared_images(files.values()))
     places = first_of_each_class(first.label[shared], n_images)
     index, label = first.image_index[shared][places], first.label[shared][places]
-    loaded = load_checkpoint(checkpoint, **feature_place(section))
-    model = with_inputs_in(section["epsilon_unit"], loaded)
+    settings = sensitivity.settings[name]
+    loaded = load_checkpoint(checkpoint, **settings.feature_layer())
+    model = with_inputs_in(settings.epsilon_unit, loaded)
     images = torch.from_numpy(read_split(evaluation, "test", lazy=True).images[index])
     found = []
     for epsilon, file in files.items():
-        settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=int(file.attributes["seed"]))
         points = find_extremal_points(
             network=model.network,
             x=model.standardization.standardize(images),
             image_index=index,
             features=features,
             standardization=model.standardization,
-            settings=replace(settings, batch_size=int(file.attributes["batch_size"])),
+            settings=replace(settings, epsilon=epsilon, batch_size=int(file.attributes["batch_size"])),
             device=device,
         )
         compare(points, file, index, features, path=sensitivity.paths[name, epsilon])
@@ -151,7 +145,6 @@ if "snakemake" in globals():
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, [snakemake.input.model], **snakemake.params.sensitivity
             ),
-            section=snakemake.params.settings,
             n_features=snakemake.params.kept["features"],
             n_images=snakemake.params.kept["images"],
             **snakemake.params.derivation,

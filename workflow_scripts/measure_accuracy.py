@@ -1,6 +1,6 @@
 """Measure a model's accuracy without attack and under PGD at every epsilon."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +29,22 @@ def measure_accuracy(
     checkpoint: Path,
     evaluation: Path,
     epsilons: Sequence[str],
-    section: Mapping[str, Any],
-    seed: int,
+    settings: AccuracySettings,
     accuracy: Path,
     checks: Path,
 ) -> None:
     """Write the accuracies of a model at 0 and at every epsilon, and those under other attacks that check them.
 
     ``name``: the model's. ``evaluation``: the dataset file whose test images are attacked. ``epsilons``: as in the
-    config. ``section``: as ``accuracy`` there.
+    config.
     """
     device = best_device()
-    loaded, unit = load_checkpoint(checkpoint), section["epsilon_unit"]
+    loaded, unit = load_checkpoint(checkpoint), settings.epsilon_unit
     model = with_inputs_in(unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
     n_test = len(split.labels)
-    chosen = random_test_images(n_test, section["images"] or n_test, seed=seed, key="accuracy.images")
-    if section["stronger_attack"]:
+    chosen = random_test_images(n_test, settings.images or n_test, seed=settings.seed, key="accuracy.images")
+    if settings.stronger_attack:
         import_art()  # where it is missing, say so before the attacks
     attacked = {
         "network": model.network,
@@ -55,9 +54,9 @@ def measure_accuracy(
     }
     rows = []
     for epsilon in ["0", *epsilons]:
-        settings = AccuracySettings.from_config(section, epsilon=epsilon, seed=seed)
-        correct = correct_under_attack(image_index=chosen, settings=settings, **attacked)
-        attack = settings.attack
+        at_epsilon = settings.at(epsilon)
+        correct = correct_under_attack(image_index=chosen, settings=at_epsilon, **attacked)
+        attack = at_epsilon.attack
         rows.append(
             {
                 "model": name,
@@ -66,28 +65,28 @@ def measure_accuracy(
                 "steps": attack.steps if attack.epsilon else 0,
                 "step_size": attack.step_size,
                 **accuracy_columns(correct),
-                "seed": seed,
+                "seed": settings.seed,
             }
         )
         logger.info("epsilon %s: %.2f %% of %d images", epsilon, 100 * correct.mean(), len(correct))
 
     numbers = [float(exact(epsilon)) for epsilon in epsilons]
-    other = {"norm": section["norm"], "clip_to_pixel_box": section["clip_to_pixel_box"]}
+    other = {"norm": settings.norm, "clip_to_pixel_box": settings.clip_to_pixel_box}
     one_step, zero_gradient = correct_under_one_step(epsilons=numbers, **other, **attacked)
 
     def check(attack: str, epsilon: float, correct: NDArray[np.bool_]) -> dict[str, Any]:
         return {
             "model": name,
             "attack": attack,
-            "norm": section["norm"],
+            "norm": settings.norm,
             "epsilon": epsilon,
             **accuracy_columns(correct),
             "zero_gradient": zero_gradient.mean(),
         }
 
     checked = [check("fgsm", epsilon, correct) for epsilon, correct in zip(numbers, one_step, strict=True)]
-    for epsilon in numbers if section["stronger_attack"] else []:
-        correct = correct_under_apgd(epsilon=epsilon, seed=seed, **other, **attacked)
+    for epsilon in numbers if settings.stronger_attack else []:
+        correct = correct_under_apgd(epsilon=epsilon, seed=settings.seed, **other, **attacked)
         checked.append(check("apgd", epsilon, correct))
         logger.info("epsilon %g, APGD: %.2f %%", epsilon, 100 * correct.mean())
     write_table(accuracy, pd.DataFrame(rows))
@@ -102,8 +101,7 @@ if "snakemake" in globals():
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
             epsilons=snakemake.params.epsilons,
-            section=snakemake.params.settings,
-            seed=snakemake.params.seed,
+            settings=AccuracySettings(**snakemake.params.settings),
             accuracy=Path(snakemake.output.accuracy),
             checks=Path(snakemake.output.checks),
         )

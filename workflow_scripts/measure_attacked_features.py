@@ -1,25 +1,19 @@
 """Measure a model's features at attacked images, and their gradients."""
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.attacked_features import measure_attacked_features as measure
-from feature_sensitivity.evaluation.attacked_file import (
-    AttackedFile,
-    attack_in_ball,
-    attacked_attributes,
-    write_attacked,
-)
+from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
 from feature_sensitivity.evaluation.chosen_features import chosen_features
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
@@ -33,9 +27,8 @@ def measure_attacked_features(
     checkpoint: Path,
     evaluation: Path,
     epsilons: Sequence[str],
-    accuracy: Mapping[str, Any],
-    sensitivity: Mapping[str, Any],
-    seed: int,
+    attack: AccuracySettings,
+    chosen: SensitivitySettings,
     unfinished_folder: Path,
     output: Path,
 ) -> None:
@@ -46,18 +39,18 @@ def measure_attacked_features(
         checkpoint: its file.
         evaluation: the dataset file whose test images are attacked, those of the sensitivities.
         epsilons: as spelled in the config.
-        accuracy: the attack, as in the config.
-        sensitivity: the ball and the features, as in the config.
-        seed: names the images and the random starts.
+        attack: on the classifier, in the ball and on the images of the sensitivities.
+        chosen: names the features, and how many rows are computed at a time.
         unfinished_folder: what an interrupted measurement continues from.
         output: the file to write.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, **feature_place(sensitivity))
-    model = with_inputs_in(sensitivity["epsilon_unit"], loaded)
+    loaded = load_checkpoint(checkpoint, **chosen.feature_layer())
+    model = with_inputs_in(attack.epsilon_unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
-    index = random_test_images(len(split.labels), sensitivity["images"], seed=seed, key="sensitivity.images")
-    features = chosen_features(model.network.n_features, sensitivity["features"], name)
+    n_test = len(split.labels)
+    index = random_test_images(n_test, attack.images or n_test, seed=attack.seed, key="sensitivity.images")
+    features = chosen_features(model.network.n_features, chosen.features, name)
     label = split.labels[index]
     measured = measure(
         network=model.network,
@@ -66,11 +59,8 @@ def measure_attacked_features(
         image_index=index,
         features=features,
         standardization=model.standardization,
-        attacks={
-            epsilon: attack_in_ball(accuracy=accuracy, sensitivity=sensitivity, epsilon=epsilon, seed=seed)
-            for epsilon in epsilons
-        },
-        batch_size=sensitivity["batch_size"],
+        attacks={epsilon: attack.at(epsilon) for epsilon in epsilons},
+        batch_size=chosen.batch_size,
         device=device,
         unfinished_folder=unfinished_folder,
     )
@@ -86,7 +76,8 @@ def measure_attacked_features(
         image_index=index,
         feature_index=features,
         attributes={
-            **attacked_attributes(model=name, epsilons=epsilons, accuracy=accuracy, sensitivity=sensitivity, seed=seed),
+            "model": name,
+            **attacked_attributes(epsilons=epsilons, attack=attack, features=chosen),
             "batch_size": measured.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
             **version_attributes(device),
@@ -104,9 +95,8 @@ if "snakemake" in globals():
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
             epsilons=snakemake.params.epsilons,
-            accuracy=snakemake.params.accuracy,
-            sensitivity=snakemake.params.sensitivity,
-            seed=snakemake.params.seed,
+            attack=AccuracySettings(**snakemake.params.attack),
+            chosen=SensitivitySettings(**snakemake.params.features),
             unfinished_folder=Path(snakemake.params.unfinished_folder),
             output=Path(snakemake.output[0]),
         )

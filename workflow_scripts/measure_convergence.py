@@ -8,14 +8,13 @@ import numpy as np
 import torch
 
 from feature_sensitivity.analysis.tables import write_table
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
@@ -28,20 +27,17 @@ def measure_convergence(
     name: str,
     checkpoint: Path,
     evaluation: Path,
-    epsilon: str,
+    settings: SensitivitySettings,
     study: Mapping[str, Any],
-    section: Mapping[str, Any],
-    seed: int,
     output: Path,
 ) -> None:
     """Write the study's table for one model at one epsilon.
 
-    ``epsilon``: as spelled in the config. ``study``: as ``studies.convergence`` there. ``section``: as ``sensitivity``.
+    ``settings``: of the sensitivities at one epsilon. ``study``: as ``studies.convergence`` in the config.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, **feature_place(section))
-    unit = section["epsilon_unit"]
-    model = with_inputs_in(unit, loaded)
+    loaded = load_checkpoint(checkpoint, **settings.feature_layer())
+    model, seed = with_inputs_in(settings.epsilon_unit, loaded), settings.seed
     split = read_split(evaluation, "test", lazy=True)
     chosen = random_test_images(len(split.labels), study["images"], seed=seed, key="studies.convergence.images")
     n_features = model.network.n_features
@@ -49,21 +45,21 @@ def measure_convergence(
     features = np.sort(order[: study["features"]]).astype(np.int64)
     x = model.standardization.standardize(torch.from_numpy(split.images[chosen]))
 
-    def measure(settings: ExtremaSettings) -> FeatureExtrema:
+    def measure(compared: SensitivitySettings) -> FeatureExtrema:
         return measure_extrema(
             network=model.network,
             x=x,
             image_index=chosen,
             features=features,
             standardization=model.standardization,
-            settings=settings,
+            settings=compared,
             device=device,
         )
 
-    compared = attacks(section, epsilon=epsilon, steps=study["steps"], n_starts=study["starts"], seed=seed)
-    table = convergence_table(measure, compared, definition=section["definition"])
+    compared = attacks(settings, steps=study["steps"], n_starts=study["starts"])
+    table = convergence_table(measure, compared, definition=settings.definition)
     table.insert(0, "model", name)
-    columns = epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std)
+    columns = epsilon_columns(str(settings.epsilon), unit=settings.epsilon_unit, std=loaded.standardization.std)
     for place, (column, number) in enumerate(columns.items(), start=1):
         table.insert(place, column, number)
     table["n_images"], table["n_features"] = study["images"], min(study["features"], n_features)
@@ -77,9 +73,7 @@ if "snakemake" in globals():
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
-            epsilon=snakemake.params.epsilon,
+            settings=SensitivitySettings(**snakemake.params.settings).at(snakemake.params.epsilon),
             study=snakemake.params.study,
-            section=snakemake.params.settings,
-            seed=snakemake.params.seed,
             output=Path(snakemake.output[0]),
         )

@@ -1,26 +1,22 @@
 """Measure the sensitivity of a model's features at one epsilon."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
-from feature_sensitivity.evaluation.feature_values import share_at_cap
-from feature_sensitivity.evaluation.sensitivity_attributes import feature_attributes, settings_attributes
+from feature_sensitivity.evaluation.feature_values import feature_attributes, share_at_cap
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import feature_place
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
@@ -33,9 +29,7 @@ def measure_sensitivity(
     name: str,
     checkpoint: Path,
     evaluation: Path,
-    epsilon: str,
-    section: Mapping[str, Any],
-    seed: int,
+    settings: SensitivitySettings,
     shard: int,
     unfinished_folder: Path,
     output: Path,
@@ -45,25 +39,23 @@ def measure_sensitivity(
     Args:
         name: the model's.
         evaluation: the dataset file whose test images are attacked.
-        epsilon: as spelled in the config.
-        section: as ``sensitivity`` in the config.
-        shard: which of ``section["shards"]`` equal shares of the images is measured, from 1.
+        settings: at one epsilon.
+        shard: which of ``settings.shards`` equal shares of the images is measured, from 1.
         unfinished_folder: what an interrupted measurement continues from.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, **feature_place(section))
-    unit = section["epsilon_unit"]
-    model = with_inputs_in(unit, loaded)
+    loaded = load_checkpoint(checkpoint, **settings.feature_layer())
+    model = with_inputs_in(settings.epsilon_unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
-    chosen = random_test_images(len(split.labels), section["images"], seed=seed, key="sensitivity.images")
-    chosen = chosen[shard - 1 :: section["shards"]]
-    target = section["target_relative_error"]
+    n_test, seed = len(split.labels), settings.seed
+    chosen = random_test_images(n_test, settings.images or n_test, seed=seed, key="sensitivity.images")
+    chosen = chosen[shard - 1 :: settings.shards]
+    target = settings.target_relative_error
     if target:
         chosen = np.random.Generator(np.random.PCG64(seed)).permutation(chosen)
-    features = chosen_features(model.network.n_features, section["features"], name)
+    features = chosen_features(model.network.n_features, settings.features, name)
     if model.network.last_layer is None:
         logger.warning("no linear layer stands behind these features of %s: their sensitivities are unweighted", name)
-    settings = ExtremaSettings.from_config(section, epsilon=epsilon, seed=seed)
     if settings.surrogate_steps and not model.network.has_surrogate:
         logger.info(
             "no activation with a gradient of zero stands before these features of %s: every step follows its "
@@ -103,8 +95,9 @@ def measure_sensitivity(
         label=split.labels[index],
         feature_index=features,
         attributes={
-            **settings_attributes(model=name, epsilon=epsilon, section=section, seed=seed),
-            **epsilon_columns(epsilon, unit=unit, std=loaded.standardization.std),
+            "model": name,
+            **settings.attributes(),
+            **epsilon_columns(str(settings.epsilon), unit=settings.epsilon_unit, std=loaded.standardization.std),
             "batch_size": extrema.batch_size,
             **feature_attributes(model.network),
             "checkpoint_sha256": sha256_of_file(checkpoint),
@@ -121,9 +114,7 @@ if "snakemake" in globals():
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
-            epsilon=snakemake.params.epsilon,
-            section=snakemake.params.settings,
-            seed=snakemake.params.seed,
+            settings=SensitivitySettings(**snakemake.params.settings).at(snakemake.params.epsilon),
             shard=int(snakemake.wildcards.get("shard", 1)),
             unfinished_folder=Path(snakemake.params.unfinished_folder),
             output=Path(snakemake.output[0]),

@@ -16,7 +16,7 @@ def plot_accuracy(*, accuracy: AccuracyFiles, svg: Path, models: Sequence[str], 
     """Draw accuracy against epsilon; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
 
     Args:
-        accuracy: the accuracy tables of every replicate, and what each has to say of itself.
+        accuracy: the accuracy tables of every replicate, and the settings that each must record.
         svg: the file to write.
         models: in the order of their colours.
         protocol: states the attack.

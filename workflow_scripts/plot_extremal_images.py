@@ -26,7 +26,7 @@ def plot_extremal_images(
     """Draw a sheet for each model and epsilon; write each ``svg`` and, beside it, a PNG.
 
     Args:
-        sensitivity: the files of every model and epsilon, and what each has to say of itself.
+        sensitivity: the files of every model and epsilon, and the settings that each must record.
         extremal: model to the file of its extremal images.
         svgs: (model, epsilon as spelled in the config) to the file to write.
         definition: of sensitivity, as in the config.

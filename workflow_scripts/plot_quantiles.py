@@ -26,7 +26,7 @@ def plot_quantiles(
     """Draw quantiles of sensitivities against normal ones; write ``svg`` and, beside it, a PNG and a CSV.
 
     Args:
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         svg: the file to write.
         models: in the order of their colours.
         definition: of sensitivity, as in the config.

@@ -27,7 +27,7 @@ def plot_sensitivity(
     """Draw histograms of sensitivities; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
 
     Args:
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         svg: the file to write.
         models: in the order of their colours.
         definition: of sensitivity, as in the config.

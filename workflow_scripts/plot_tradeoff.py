@@ -29,7 +29,7 @@ def plot_tradeoff(
 
     Args:
         summary: ``results/summary.csv``.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         svg: the file to write.
         models: in the order of their colours.
         accuracy_protocol: states the attack on the classifier.

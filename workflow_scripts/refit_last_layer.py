@@ -8,7 +8,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
@@ -31,12 +31,10 @@ def refit_last_layer(
     dataset: Path,
     evaluation: Path,
     sensitivity: Path,
-    measurement: Mapping[str, Any],
-    derivation: Mapping[str, str],
+    measured: SensitivitySettings,
     study: Mapping[str, Any],
-    accuracy: Mapping[str, Any],
+    accuracy: AccuracySettings,
     training: Mapping[str, Any],
-    seed: int,
     output: Path,
 ) -> None:
     """Write the accuracy of the normal model with other last layers; no rows where it has no linear layer.
@@ -44,15 +42,15 @@ def refit_last_layer(
     Args:
         normal: checkpoint of the model; ``adversarial``: of the one beside which it is shown.
         dataset: the training images of the normal model; ``evaluation``: the images that are attacked.
-        sensitivity: the file by which features are ranked, under the ``derivation`` of the config.
-        measurement: as ``sensitivity`` in the config.
-        study: as ``studies.last_layer_refit`` in the config; ``accuracy``: as ``accuracy``; ``training``: as
-            ``adversarial_training``, whose attack the adversarial fit uses.
+        sensitivity: the file by which features are ranked; ``measured``: its settings.
+        study: as ``studies.last_layer_refit`` in the config; ``training``: as ``adversarial_training`` there, whose
+            attack the adversarial fit uses.
+        accuracy: settings of the attack on the networks.
     """
     device = best_device()
     key = ("normal", study["epsilon"])
     files = SensitivityFiles(
-        paths={key: sensitivity}, checkpoints={"normal": normal}, section=measurement, seed=seed
+        paths={key: sensitivity}, checkpoints={"normal": normal}, settings={"normal": measured}
     ).read()
     attack = Attack.from_config(training, study["epsilon"])
     loaded, test_split = load_checkpoint(normal), read_split(evaluation, "test")
@@ -66,19 +64,19 @@ def refit_last_layer(
     heads = refitted_heads(
         normal=model,
         adversarial=with_inputs_in(attack.unit, load_checkpoint(adversarial)),
-        file=rederived(files[key], **derivation),
+        file=rederived(files[key], definition=measured.definition, normalization=measured.weight_normalization),
         train_split=read_split(dataset, "train"),
         study=study,
         attack=attack,
-        seed=seed,
+        seed=accuracy.seed,
         device=device,
     )
     n_test = len(test_split.labels)
     table = measure_heads(
         heads,
         test_split=test_split,
-        image_index=random_test_images(n_test, accuracy["images"] or n_test, seed=seed, key="accuracy.images"),
-        settings=AccuracySettings.from_config(accuracy, epsilon=study["epsilon"], seed=seed),
+        image_index=random_test_images(n_test, accuracy.images or n_test, seed=accuracy.seed, key="accuracy.images"),
+        settings=accuracy.at(study["epsilon"]),
         device=device,
     )
     columns = [
@@ -97,11 +95,9 @@ if "snakemake" in globals():
             dataset=Path(snakemake.input.dataset),
             evaluation=Path(snakemake.input.test),
             sensitivity=Path(snakemake.input.sensitivity),
-            measurement=snakemake.params.measurement,
-            derivation=snakemake.params.derivation,
+            measured=SensitivitySettings(**snakemake.params.settings),
             study=snakemake.params.study,
-            accuracy=snakemake.params.accuracy,
+            accuracy=AccuracySettings(**snakemake.params.accuracy),
             training=snakemake.params.training,
-            seed=snakemake.params.seed,
             output=Path(snakemake.output[0]),
         )

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_report_scripts import EPSILONS, MODELS, Files, text_of
 
 from draw_explorer import draw_explorer
 from explorer_cases import unpacked
@@ -18,6 +17,7 @@ from feature_sensitivity.evaluation.extremal_points import ExtremalPoints
 from feature_sensitivity.runtime.errors import UserError
 from keep_extremal_images import compare
 from plot_extremal_images import plot_extremal_images
+from report_cases import EPSILONS, MODELS, Files, text_of
 
 INDEX, FEATURES = np.array([10, 40]), np.array([5, 2])
 

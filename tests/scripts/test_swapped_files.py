@@ -9,7 +9,6 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from test_report_scripts import EPSILONS, MODELS, Files, make_history
 
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.history_tables import read_history
@@ -17,11 +16,20 @@ from feature_sensitivity.evaluation.attacked_file import read_attacked, write_at
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.errors import UserError
 from plot_tradeoff import plot_tradeoff
+from report_cases import EPSILONS, MODELS, Files, make_history
 
 
 @pytest.fixture
 def files(tmp_path: Path) -> Files:
     return Files(tmp_path / "run")
+
+
+def with_all(settings: dict, **changes) -> dict:
+    return {model: replace(of_model, **changes) for model, of_model in settings.items()}
+
+
+def changed(files: SensitivityFiles, **changes) -> SensitivityFiles:
+    return replace(files, settings=with_all(files.settings, **changes))
 
 
 def refused(read: Callable[[], object], *parts: str) -> None:
@@ -70,12 +78,11 @@ def test_sensitivities_of_other_weights(files: Files):
     ],
 )
 def test_sensitivities_under_other_settings(files: Files, change: dict, message: str):
-    other = replace(files.sensitivity, section={**files.sensitivity.section, **change})
-    refused(other.read, message)
+    refused(changed(files.sensitivity, **change).read, message)
 
 
 def test_sensitivities_with_another_seed(files: Files):
-    refused(replace(files.sensitivity, seed=1).read, "seed is 0, expected 1")
+    refused(changed(files.sensitivity, seed=1).read, "seed is 0, expected 1")
 
 
 def test_sensitivities_without_a_setting(files: Files):
@@ -86,13 +93,14 @@ def test_sensitivities_without_a_setting(files: Files):
 
 def test_features_at_attacked_images_of_another_run(files: Files):
     assert list(files.attacked.read()) == MODELS
+    sensitivity = dict(files.attacked.sensitivity)
     for change, message in (
-        ({"accuracy": {**files.attacked.accuracy, "steps": 9}}, "steps is 4, expected 9"),
-        ({"sensitivity": {**files.attacked.sensitivity, "norm": "l2"}}, "norm is linf, expected l2"),
-        ({"sensitivity": {**files.attacked.sensitivity, "images": 6}}, "it has 5 images, expected 6"),
-        ({"own": {"normal": {"features": [0, 1]}}}, "it has 24 features, expected 2 that are listed"),
+        ({"accuracy": replace(files.attacked.accuracy, steps=9)}, "steps is 4, expected 9"),
+        ({"sensitivity": with_all(sensitivity, norm="l2")}, "norm is linf, expected l2"),
+        ({"sensitivity": with_all(sensitivity, images=6)}, "it has 5 images, expected 6"),
+        ({"sensitivity": with_all(sensitivity, features=[0, 1])}, "it has 24 features, expected 2 that are listed"),
         ({"epsilons": ["0.04"]}, "epsilons is 0.04, 0.2, expected 0.04"),
-        ({"seed": 1}, "seed is 0, expected 1"),
+        ({"accuracy": replace(files.attacked.accuracy, seed=1)}, "seed is 0, expected 1"),
     ):
         refused(replace(files.attacked, **change).read, "normal.attacked.h5 is of another measurement", message)
     files.attacked.checkpoints["adversarial"].write_text("trained again")
@@ -166,9 +174,9 @@ def test_something_else_than_a_table(files: Files, content: bytes, tmp_path: Pat
 def test_other_settings_of_the_accuracies(files: Files):
     accuracy: AccuracyFiles = files.accuracy
     for change, message in (({"steps": 9}, "steps is 0, 4, expected 0, 9"), ({"images": 99}, "is of 100 images")):
-        refused(replace(accuracy, section={**accuracy.section, **change}).read, message)
+        refused(replace(accuracy, settings=replace(accuracy.settings, **change)).read, message)
     refused(replace(accuracy, epsilons=["0.04"]).read, "epsilon is 0, 0.04, 0.2, expected 0, 0.04")
-    stronger = replace(accuracy, section={**accuracy.section, "stronger_attack": "apgd"})
+    stronger = replace(accuracy, settings=replace(accuracy.settings, stronger_attack="apgd"))
     refused(stronger.read_checks, "expected")
 
 

@@ -3,7 +3,6 @@
 import numpy as np
 import torch
 
-from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
@@ -14,11 +13,10 @@ N = 40
 
 
 def correct(network: Classifier, data: dict, epsilon: float, *, norm: str = "linf", **changes) -> np.ndarray:
-    attack = Attack(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
     batch_size = changes.pop("batch_size", 16)
     return correct_under_attack(
         network=network,
-        settings=AccuracySettings(attack=attack, **changes),
+        settings=AccuracySettings(norm=norm, epsilon=epsilon, steps=5, relative_step_size="1/4", **changes),
         standardization=STANDARDIZATION,
         device=torch.device("cpu"),
         batch_size=batch_size,

@@ -30,14 +30,13 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
 from feature_sensitivity.evaluation.feature_extrema import measure_extrema
-from feature_sensitivity.evaluation.feature_values import share_at_cap
-from feature_sensitivity.evaluation.sensitivity_attributes import feature_attributes, settings_attributes
+from feature_sensitivity.evaluation.feature_values import feature_attributes, share_at_cap
 from feature_sensitivity.evaluation.sensitivity_file import sensitivity_dataset
 from feature_sensitivity.networks.checkpoints import Checkpoint, classifier_of, load_checkpoint
 from feature_sensitivity.networks.constants import register_constants
@@ -197,10 +196,19 @@ def measure(
     if not isinstance(model, Checkpoint):
         raise UserError(f"model is of type {type(model).__name__}; give what wrap(network, images) returns")
     batch_size = None if batch_size is None else _whole_number(batch_size, "batch_size", at_least=1)
-    section = _section(epsilon_unit, norm, protocol, bool(clip_to_pixel_box), batch_size, model.network)
-    spelled = _epsilon(epsilon, epsilon_unit, norm)
-    seed = _whole_number(seed, "seed", at_least=0)
-    settings = ExtremaSettings.from_config(section, epsilon=spelled, seed=seed)
+    _check_spelling(epsilon_unit=epsilon_unit, norm=norm, protocol=protocol)
+    layer = next((module.layer for module in model.network.modules() if isinstance(module, MeasuredNetwork)), None)
+    settings = SensitivitySettings(
+        norm=norm,
+        epsilon_unit=epsilon_unit,
+        epsilon=_epsilon(epsilon, epsilon_unit, norm),
+        **PROTOCOLS[protocol],
+        clip_to_pixel_box=bool(clip_to_pixel_box),
+        layer=f"{layer.side} of {layer.module or 'the network'}" if layer else None,
+        positions=layer.positions if layer else None,
+        batch_size=batch_size,
+        seed=_whole_number(seed, "seed", at_least=0),
+    )
     used = _chosen_device(device) if device is not None else _best_device()
     make_exact()  # each time: a notebook may have set precision and algorithms for its own ends
     attacked = with_inputs_in(epsilon_unit, model)
@@ -232,8 +240,9 @@ def measure(
         label=label,
         feature_index=chosen,
         attributes={
-            **settings_attributes(model=name, epsilon=spelled, section=section, seed=seed),
-            **epsilon_columns(spelled, unit=epsilon_unit, std=model.standardization.std),
+            "model": name,
+            **settings.attributes(),
+            **epsilon_columns(str(settings.epsilon), unit=epsilon_unit, std=model.standardization.std),
             "batch_size": extrema.batch_size,
             **feature_attributes(attacked.network),
             **version_attributes(used),
@@ -273,10 +282,8 @@ def _chosen_device(device: str | torch.device) -> torch.device:
     return chosen
 
 
-def _section(
-    epsilon_unit: str, norm: str, protocol: str, clip_to_pixel_box: bool, batch_size: int | None, network: nn.Module
-) -> dict[str, Any]:
-    """Return the settings as the config's section ``sensitivity`` has them, its other keys at their defaults."""
+def _check_spelling(*, epsilon_unit: str, norm: str, protocol: str) -> None:
+    """Raise :class:`UserError` for a value that the key does not have."""
     allowed = {
         "epsilon_unit": (epsilon_unit, ("pixel", "standardized")),
         "norm": (norm, ("linf", "l2")),
@@ -286,20 +293,6 @@ def _section(
         if value not in values:
             near = difflib.get_close_matches(str(value), values, n=1) or values
             raise UserError(f"{key} is {value!r}; write {' or '.join(near)}")
-    layer = next((module.layer for module in network.modules() if isinstance(module, MeasuredNetwork)), None)
-    return {
-        "norm": norm,
-        "epsilon_unit": epsilon_unit,
-        "iterate": "best",
-        "clip_to_pixel_box": clip_to_pixel_box,
-        "search_dtype": "float32",
-        "batch_size": batch_size,
-        "layer": f"{layer.side} of {layer.module or 'the network'}" if layer else None,
-        "positions": layer.positions if layer else None,
-        "channels": None,
-        "target_relative_error": None,
-        **PROTOCOLS[protocol],
-    }
 
 
 def _epsilon(epsilon: str | float, unit: str, norm: str) -> str:

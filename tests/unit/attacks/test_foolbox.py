@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
-from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.split import Split
@@ -46,7 +45,7 @@ def test_foolbox_finds_the_same_accuracy(digits: dict[str, Split], trained: Clas
         split=test,
         image_index=np.arange(len(test.labels)),
         standardization=STANDARDIZATION,
-        settings=AccuracySettings(attack=Attack(norm=norm, epsilon=epsilon, steps=STEPS, step_size=epsilon / 8)),
+        settings=AccuracySettings(norm=norm, epsilon=epsilon, steps=STEPS, relative_step_size="1/8"),
         device=CPU,
     )
     torch.manual_seed(0)

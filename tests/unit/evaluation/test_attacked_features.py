@@ -9,7 +9,6 @@ from torch import Tensor
 
 from accuracy_cases import STANDARDIZATION, N, correct
 from extrema_cases import CPU
-from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.evaluation import attacked_features as module
 from feature_sensitivity.evaluation.attacked_features import AttackedFeatures, measure_attacked_features
@@ -25,8 +24,7 @@ EPSILONS = ("0.02", "0.3")
 
 def settings(epsilon: str, *, norm: str = "linf", **changes) -> AccuracySettings:
     """The attack of ``accuracy_cases``."""
-    attack = Attack(norm=norm, epsilon=float(epsilon), steps=5, step_size=float(epsilon) / 4)
-    return AccuracySettings(attack=attack, **changes)
+    return AccuracySettings(norm=norm, epsilon=epsilon, steps=5, relative_step_size="1/4", **changes)
 
 
 def measure(network: Classifier, data: dict, *, norm: str = "linf", **changes) -> AttackedFeatures:

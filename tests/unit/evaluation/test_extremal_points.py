@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from extrema_cases import STANDARD, measure, settings
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.evaluation.extremal_points import ExtremalPoints, find_extremal_points
 from feature_sensitivity.networks.classifier import Classifier
 
@@ -20,7 +20,7 @@ def x() -> torch.Tensor:
     return torch.randn(6, 3, 8, 8).clamp(-2, 2)  # in the pixel box
 
 
-def find(network: Classifier, x: torch.Tensor, chosen: ExtremaSettings) -> ExtremalPoints:
+def find(network: Classifier, x: torch.Tensor, chosen: SensitivitySettings) -> ExtremalPoints:
     return find_extremal_points(
         network=network, x=x[IMAGES], image_index=IMAGES, features=CHOSEN, settings=chosen, **STANDARD
     )

@@ -1,7 +1,6 @@
 """The engine against exact suprema, against a slow reference, and against itself."""
 
 import math
-from dataclasses import replace
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -14,8 +13,7 @@ from torch import Tensor, nn
 from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks import slots
 from feature_sensitivity.attacks.random_starts import random_start
-from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.evaluation.feature_rows import FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
@@ -71,7 +69,7 @@ def test_engine_stays_below_the_exact_supremum_and_comes_close():
     assert np.sum(reached) >= 0.95 * np.sum(possible)
 
 
-def reference(network: Classifier, x: Tensor, chosen: ExtremaSettings) -> tuple[np.ndarray, np.ndarray]:
+def reference(network: Classifier, x: Tensor, chosen: SensitivitySettings) -> tuple[np.ndarray, np.ndarray]:
     """What the engine computes, the slow and obvious way: one row at a time, nothing folded, nothing dropped."""
     attack = chosen.attack
     n_features = network.features(x[:1]).shape[1]
@@ -143,11 +141,9 @@ def test_every_recorded_point_lies_in_the_ball(network: Classifier, images: Tens
     assert max(seen) == pytest.approx(0.1)
 
 
-ANNEALED = Attack(norm="linf", epsilon=0.3, steps=9, step_size=0.45, schedule="cosine", momentum=0.5)
-
-
-def annealed(**changes) -> ExtremaSettings:
-    return replace(settings(surrogate_steps=2, **changes), attack=ANNEALED)
+def annealed(**changes) -> SensitivitySettings:
+    numbers = {"steps": 9, "relative_step_size": "3/2", "schedule": "cosine", "momentum": 0.5, "surrogate_steps": 2}
+    return settings(**numbers, **changes)
 
 
 def test_annealed_steps_with_momentum_find_more_in_fewer_steps(network: Classifier, images: Tensor):
@@ -184,11 +180,8 @@ def test_a_row_with_momentum_moves_on_where_its_gradient_vanishes():
             return x.mean(dim=(1, 2, 3), keepdim=False)[:, None].clamp(max=0.05)
 
     x = torch.zeros(1, 3, 4, 4)
-    plain, moved = (
-        Attack(norm="linf", epsilon=0.3, steps=6, step_size=0.05, momentum=momentum) for momentum in (0.0, 0.9)
-    )
     steps = []
-    for attack in (plain, moved):
+    for momentum in (0.0, 0.9):
         taken = []
         original = FeatureTask.advance
 
@@ -198,7 +191,7 @@ def test_a_row_with_momentum_moves_on_where_its_gradient_vanishes():
 
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(FeatureTask, "advance", counted)
-            got = measure(Slope(), x, replace(settings(), attack=attack))
+            got = measure(Slope(), x, settings(steps=6, relative_step_size="1/6", momentum=momentum))
         assert got.maximum[0, 0] == pytest.approx(0.05)
         steps.append(max(taken))
     assert steps[1] == 6, "with momentum a zero gradient is no fixed point"

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks.random_starts import random_start
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.networks.constants import register_constants
 from feature_sensitivity.networks.measured import measured
 from feature_sensitivity.runtime.errors import UserError
@@ -23,7 +23,7 @@ def images(made: Case, n: int) -> Tensor:
     return torch.randn(n, 3, made.size, made.size, generator=torch.Generator().manual_seed(3))
 
 
-def slow_extrema(made: Case, x: Tensor, chosen: ExtremaSettings) -> tuple[np.ndarray, np.ndarray]:
+def slow_extrema(made: Case, x: Tensor, chosen: SensitivitySettings) -> tuple[np.ndarray, np.ndarray]:
     """What the engine computes, in a plain loop over rows: no hooks, nothing folded, nothing dropped."""
     found = np.empty((2, len(x), len(FEATURES)), np.float32)
     for direction, image, column in np.ndindex(2, len(x), len(FEATURES)):

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from extrema_cases import CPU, measure, settings
-from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.accuracy import correct_under_attack
@@ -93,11 +92,12 @@ def test_in_standardized_units_nothing_changes(network: Classifier):
 def test_with_one_std_for_all_channels_both_units_give_the_same_accuracy(network: Classifier, data: dict, norm: str):
     def correct(unit: str, epsilon: float) -> np.ndarray:
         model = with_inputs_in(unit, Checkpoint(network, EVEN, {}))
-        attack = Attack(norm=norm, epsilon=epsilon, steps=5, step_size=epsilon / 4)
         return correct_under_attack(
             network=model.network,
             standardization=model.standardization,
-            settings=AccuracySettings(attack=attack, clip_to_pixel_box=True),
+            settings=AccuracySettings(
+                norm=norm, epsilon=epsilon, steps=5, relative_step_size="1/4", clip_to_pixel_box=True
+            ),
             device=CPU,
             **data,
         )

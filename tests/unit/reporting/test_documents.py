@@ -1,8 +1,11 @@
 """The same text and tables as Markdown, as HTML and for a terminal."""
 
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
+import pytest
+from markdown_it import MarkdownIt
 
 from feature_sensitivity.reporting.documents import (
     Bullets,
@@ -50,3 +53,58 @@ def test_a_terminal_gets_neither_title_nor_notes():
 def test_files_are_utf_8(tmp_path: Path):
     write_text(tmp_path / "a.md", "±")
     assert (tmp_path / "a.md").read_bytes() == b"\xc2\xb1"
+
+
+HOSTILE = (
+    "<img src=x onerror=\"alert('run')\">",
+    "</td></table><script>alert('run')</script>",
+    "a|b",
+    "a\\|b",
+    "[click](javascript:alert(1))",
+    "![picture](http://127.0.0.1/x.png)",
+    "[a]: http://127.0.0.1",
+    "*a* _b_ ~~c~~ &lt;b&gt;",
+    "# heading",
+    "- item",
+    "1. item",
+    "> quotation",
+    "===",
+    "one\n\n# two",
+    "`",
+    "\\`<b>\\`",
+)
+
+
+def document(text: str) -> Document:
+    table = pd.DataFrame({f"{text}": [text, "0.1"], "b": ["x", text]})
+    return Document(text, [text, Heading(text), Note(text), Bullets([text, "last"]), table])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_shows_text_as_it_is(text: str):
+    shown = " ".join(text.split())
+    tokens = MarkdownIt().enable(["table", "strikethrough"]).parse(as_markdown(document(text)))
+    kinds = [token.type for token in tokens if token.type.endswith("_open") or token.type == "inline"]
+    lines = ["heading", "paragraph", "heading", "paragraph"]
+    of_table = ["table_open", "thead_open", "tr_open", *["th_open", "inline"] * 2, "tbody_open"]
+    of_list = ["bullet_list_open", *["list_item_open", "paragraph_open", "inline"] * 2]
+    of_table += [*["tr_open", *["td_open", "inline"] * 2]] * 2
+    assert kinds == [*(kind for line in lines for kind in (f"{line}_open", "inline")), *of_list, *of_table]
+    inline = [token.children or [] for token in tokens if token.type == "inline"]
+    assert {child.type for children in inline for child in children} <= {"text", "text_special", "code_inline"}
+    texts = ["".join(child.content for child in children) for children in inline]
+    if "`" not in text[:-1]:
+        assert texts == [*[shown] * 5, "last", shown, "b", shown, "x", "0.1", shown]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_html_shows_text_as_it_is(text: str):
+    tags: set[str] = set()
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            tags.add(tag)
+
+    Tags().feed(as_html(document(text)))
+    body = {"h1", "p", "h2", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "code"}
+    assert tags <= body | {"html", "head", "meta", "title", "style", "body"}

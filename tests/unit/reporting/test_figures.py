@@ -182,6 +182,38 @@ def test_learning_curves_and_quantiles_have_a_band_for_each_model():
     assert numbers.quantile_seed_std.gt(0).all()
 
 
+@pytest.mark.parametrize("n", [MOST_CURVES, MOST_CURVES + 1, 30])
+def test_learning_curves_of_many_models_have_a_panel_each(n: int):
+    history = pd.DataFrame({"epoch": [1, 2], "train_accuracy": 0.5, "test_accuracy": 0.4})
+    names = [f"model_{number}" for number in range(n)]
+    histories = {name: history.assign(train_loss=[2.0, 2.0**-number]) for number, name in enumerate(names)}
+    figure = learning_figure(histories, caption="settings")
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert legend.height < 0.25 * figure.bbox.height
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.width
+    if n > MOST_CURVES:
+        panels = [axes for axes in figure.axes if axes.get_title()]
+        assert [axes.get_title() for axes in panels] == names
+        loss = figure.axes[-1]
+        assert loss.get_ylim()[0] < 2.0 ** (1 - n), "every loss lies within the axis"
+        assert loss.get_ylim()[1] > 2
+
+
+def test_figure_1_with_many_epsilons_keeps_its_legend_within_the_figure(accuracy: pd.DataFrame):
+    names = [f"model_{number}" for number in range(30)]
+    rows = accuracy[(accuracy.model == "normal") & (accuracy.epsilon == 0)]
+    epsilons = [0.02 * number for number in range(20)]
+    table = pd.concat(
+        rows.assign(model=name, epsilon=epsilon, epsilon_255=50 * epsilon) for name in names for epsilon in epsilons
+    )
+    figure = accuracy_figure(table, models=names, caption="settings")
+    figure.draw_without_rendering()
+    legend = figure.legends[0].get_window_extent()
+    assert 0 <= legend.x0 < legend.x1 <= figure.bbox.width
+    assert len(figure.legends[0].get_texts()) == 20
+
+
 def test_the_tradeoff_shows_the_spread_of_both():
     summary = pd.DataFrame(
         {

@@ -3,15 +3,13 @@
 import numpy as np
 import pytest
 
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.studies.convergence.attacks import attacks, gradient_evaluations
 from feature_sensitivity.studies.convergence.measurement import convergence_table
 
-SECTION = {"norm": "linf", "iterate": "best", "clip_to_pixel_box": False, "search_dtype": "float32", "batch_size": None}
-SECTION |= {"epsilon_unit": "standardized"}
-COMPARED = attacks(SECTION, epsilon="0.08", steps=[10, 20], n_starts=2, seed=3)
+COMPARED = attacks(SensitivitySettings(epsilon="0.08", seed=3), steps=[10, 20], n_starts=2)
 
 
 def test_every_attack_is_compared():
@@ -31,9 +29,9 @@ def test_every_attack_is_compared():
 
 def test_shares_are_of_the_best_of_all_attacks():
     """Two images, one feature: constant steps raise it, other starts lower it, and the best known has both."""
-    measured: list[ExtremaSettings] = []
+    measured: list[SensitivitySettings] = []
 
-    def measure(settings: ExtremaSettings) -> FeatureExtrema:
+    def measure(settings: SensitivitySettings) -> FeatureExtrema:
         measured.append(settings)
         clean = np.ones((2, 1), np.float32)
         up = 0.5 if settings.attack.schedule == "constant" else 0.2

@@ -5,13 +5,12 @@ import pytest
 import torch
 
 from accuracy_cases import STANDARDIZATION, N, correct
-from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.studies.last_layer_refit.measurement import Head, measure_heads
 
-SETTINGS = AccuracySettings(attack=Attack(norm="linf", epsilon=0.1, steps=5, step_size=0.025))
+SETTINGS = AccuracySettings(epsilon="0.1", steps=5, relative_step_size="1/4")
 
 
 def test_each_network_gets_images_as_it_was_trained_on_them(network: Classifier, data: dict):

@@ -23,13 +23,12 @@ class AccuracyFiles:
     """The files ``results/accuracy/{model}.csv`` of a run, by replicate.
 
     ``checks``: replicate to ``results/accuracy/{model}.checks.csv``. ``epsilons``: as spelled in the config, without
-    0. ``section``: as ``accuracy`` in the config.
+    0. ``settings``: those of the attack, which hold for all epsilons.
     """
 
     paths: Mapping[str, Path]
     epsilons: Sequence[str]
-    section: Mapping[str, Any]
-    seed: int
+    settings: AccuracySettings
     checks: Mapping[str, Path]
 
     @classmethod
@@ -40,16 +39,14 @@ class AccuracyFiles:
         *,
         models: Sequence[str],
         epsilons: Sequence[str],
-        section: Mapping[str, Any],
-        seed: int,
+        settings: Mapping[str, Any],
     ) -> Self:
         """Return the files of every model, in the order of ``models``; ``checks``, if any, likewise."""
         return cls(
             paths=dict(zip(models, map(Path, files), strict=True)),
             checks=dict(zip(models, map(Path, checks), strict=False)),
             epsilons=epsilons,
-            section=section,
-            seed=seed,
+            settings=AccuracySettings(**settings),
         )
 
     def read(self) -> dict[str, pd.DataFrame]:
@@ -68,32 +65,32 @@ class AccuracyFiles:
         table = read_table(path, texts=("model", "norm"), numbers=NUMBERS)
         rows = []
         for epsilon in ("0", *self.epsilons):
-            attack = AccuracySettings.from_config(self.section, epsilon=epsilon, seed=self.seed).attack
+            attack = self.settings.at(epsilon).attack
             rows.append((attack.epsilon, attack.steps if attack.epsilon else 0, attack.step_size))
         expected: dict[str, list[Any]] = {
             "epsilon": [epsilon for epsilon, _, _ in rows],
             "model": [model] * len(rows),
-            "norm": [self.section["norm"]] * len(rows),
+            "norm": [self.settings.norm] * len(rows),
             "steps": [steps for _, steps, _ in rows],
             "step_size": [size for _, _, size in rows],
-            "seed": [self.seed] * len(rows),
+            "seed": [self.settings.seed] * len(rows),
         }
-        if (unit := unit_of(table)) != self.section["epsilon_unit"]:
+        if (unit := unit_of(table)) != self.settings.epsilon_unit:
             raise UserError(f"{path} is of another measurement than this run's: epsilon_unit is {unit}; {ADVICE}")
-        _check(path, table, expected, n_images=self.section["images"])
+        _check(path, table, expected, n_images=self.settings.images)
         return table
 
     def _checks(self, model: str, path: Path) -> pd.DataFrame:
         table = read_table(path, texts=("model", "norm", "attack"), numbers=(*SHARES, "zero_gradient"))
-        attacks = ["fgsm", *([self.section["stronger_attack"]] if self.section["stronger_attack"] else [])]
+        attacks = ["fgsm", *filter(None, [self.settings.stronger_attack])]
         n = len(attacks) * len(self.epsilons)
-        expected = {
+        expected: dict[str, list[Any]] = {
             "epsilon": [float(exact(epsilon)) for _ in attacks for epsilon in self.epsilons],
             "attack": [attack for attack in attacks for _ in self.epsilons],
             "model": [model] * n,
-            "norm": [self.section["norm"]] * n,
+            "norm": [self.settings.norm] * n,
         }
-        _check(path, table, expected, n_images=self.section["images"])
+        _check(path, table, expected, n_images=self.settings.images)
         if not table.zero_gradient.between(0, 1).all():
             raise UserError(f"{path}: zero_gradient is not a share of images; {ADVICE}")
         return table

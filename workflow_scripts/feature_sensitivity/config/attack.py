@@ -1,10 +1,24 @@
-"""Settings of a projected gradient attack."""
+"""Settings of a projected gradient attack, and the words for its steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from feature_sensitivity.config.units import exact, step_length
+
+SCHEDULES = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}
+"""How step sizes go on from the first, by the config's ``schedule``."""
+
+
+def steps_sentence(section: Mapping[str, Any]) -> str:
+    """Return the number of steps and their sizes, as captions state them, from a section such as ``accuracy``."""
+    return f"{section['steps']} steps of {section['relative_step_size']} epsilon{after_first_step(section)}"
+
+
+def after_first_step(section: Mapping[str, Any]) -> str:
+    """Return how an attack goes on, such as `` decreasing linearly, momentum 0.5``."""
+    momentum = f", momentum {section['momentum']:g}" if section["momentum"] else ""
+    return SCHEDULES[section["schedule"]] + momentum
 
 
 @dataclass(frozen=True, kw_only=True)

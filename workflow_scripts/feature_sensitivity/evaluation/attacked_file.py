@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.netcdf import (
     ADVICE,
@@ -54,37 +54,15 @@ class AttackedFile:
     attributes: Mapping[str, Any]
 
 
-def attack_in_ball(
-    *, accuracy: Mapping[str, Any], sensitivity: Mapping[str, Any], epsilon: str, seed: int
-) -> AccuracySettings:
-    """Return the attack of the section ``accuracy``, to its last step, in the ball of the attack on features."""
-    ball = {key: sensitivity[key] for key in ("norm", "clip_to_pixel_box")}
-    return AccuracySettings.from_config({**accuracy, **ball, "iterate": "last"}, epsilon=epsilon, seed=seed)
-
-
 def attacked_attributes(
-    *, model: str, epsilons: Sequence[str], accuracy: Mapping[str, Any], sensitivity: Mapping[str, Any], seed: int
+    *, epsilons: Sequence[str], attack: AccuracySettings, features: SensitivitySettings
 ) -> dict[str, Any]:
-    """Return what the configuration alone decides: model, epsilons, attack, place of the features, seed.
-
-    ``accuracy`` and ``sensitivity``: as in the config.
-    """
-    settings = attack_in_ball(accuracy=accuracy, sensitivity=sensitivity, epsilon=epsilons[0], seed=seed)
+    """Return the settings that the file must record: epsilons, attack, place of the features."""
     return {
-        "model": model,
-        "norm": settings.attack.norm,
+        **attack.attributes(),
         "epsilons": ", ".join(epsilons),
-        "epsilon_unit": settings.attack.unit,
-        "steps": settings.attack.steps,
-        "relative_step_size": float(exact(accuracy["relative_step_size"])),
-        "schedule": settings.attack.schedule,
-        "momentum": settings.attack.momentum,
-        "restarts": settings.restarts,
-        "clip_to_pixel_box": settings.clip_to_pixel_box,
-        "layer": sensitivity["layer"] or "penultimate",
-        "positions": sensitivity["positions"] or "default",
-        "channels": sensitivity["channels"] or "default",
-        "seed": seed,
+        "relative_step_size": float(exact(attack.relative_step_size)),
+        **features.place(),
     }
 
 

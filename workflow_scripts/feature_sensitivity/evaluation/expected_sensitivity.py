@@ -1,7 +1,7 @@
 """What a sensitivity file has to say of itself to belong to a run: model, epsilon, settings, and the very weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any, Self
@@ -9,8 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.evaluation.netcdf import ADVICE
-from feature_sensitivity.evaluation.sensitivity_attributes import settings_attributes
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, read_sensitivity
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
@@ -22,15 +22,12 @@ CHANGES_NO_RESULT = True
 class SensitivityFiles:
     """The sensitivity files of a run, by (replicate, epsilon as spelled in the config).
 
-    ``checkpoints``: replicate to its model file. ``section``: as ``sensitivity`` in the config; ``own``: replicate to
-    what it has of its own in place of that.
+    ``checkpoints``: replicate to its model file. ``settings``: replicate to its settings, which hold for all epsilons.
     """
 
     paths: Mapping[tuple[str, str], Path]
     checkpoints: Mapping[str, Path]
-    section: Mapping[str, Any]
-    seed: int
-    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    settings: Mapping[str, SensitivitySettings]
 
     @classmethod
     def of_rule(
@@ -38,19 +35,14 @@ class SensitivityFiles:
         files: Iterable[str],
         checkpoints: Iterable[str],
         *,
-        models: Sequence[str],
         epsilons: Sequence[str],
-        section: Mapping[str, Any],
-        seed: int,
-        own: Mapping[str, Mapping[str, Any]],
+        settings: Mapping[str, Mapping[str, Any]],
     ) -> Self:
-        """Return the files of every model and epsilon, in that order, and the checkpoints in the order of models."""
+        """Return the files of every model of ``settings`` and every epsilon, in that order, and the checkpoints."""
         return cls(
-            paths=dict(zip(product(models, epsilons), map(Path, files), strict=True)),
-            checkpoints=dict(zip(models, map(Path, checkpoints), strict=True)),
-            section=section,
-            seed=seed,
-            own=own,
+            paths=dict(zip(product(settings, epsilons), map(Path, files), strict=True)),
+            checkpoints=dict(zip(settings, map(Path, checkpoints), strict=True)),
+            settings={model: SensitivitySettings(**parameters) for model, parameters in settings.items()},
         )
 
     def read(self) -> dict[tuple[str, str], SensitivityFile]:
@@ -59,12 +51,9 @@ class SensitivityFiles:
         files = {}
         for (model, epsilon), path in self.paths.items():
             files[model, epsilon] = file = read_sensitivity(path)
-            section = {**self.section, **self.own.get(model, {})}
-            expected = {
-                **settings_attributes(model=model, epsilon=epsilon, section=section, seed=self.seed),
-                "checkpoint_sha256": sha256[model],
-            }
-            sample = other_sample(file.image_index, file.feature_index, section)
+            settings = self.settings[model].at(epsilon)
+            expected = {"model": model, **settings.attributes(), "checkpoint_sha256": sha256[model]}
+            sample = other_sample(file.image_index, file.feature_index, settings)
             if fault := difference(file.attributes, expected) or sample:
                 raise UserError(f"{path} is of another measurement than this run's: {fault}; {ADVICE}")
         return files
@@ -81,13 +70,13 @@ def difference(attributes: Mapping[str, Any], expected: Mapping[str, Any]) -> st
 
 
 def other_sample(
-    image_index: NDArray[np.int64], feature_index: NDArray[np.int64], section: Mapping[str, Any]
+    image_index: NDArray[np.int64], feature_index: NDArray[np.int64], settings: SensitivitySettings
 ) -> str | None:
-    """Return how images and features differ from what ``section``, as ``sensitivity`` in the config, asks for."""
-    n_images, n_features = len(image_index), len(feature_index)
-    if n_images > section["images"] or (n_images < section["images"] and not section["target_relative_error"]):
-        return f"it has {n_images} images, expected {section['images']}"
-    wanted = section["features"]
+    """Return how images and features differ from what the settings ask for."""
+    n_images, n_features, asked = len(image_index), len(feature_index), settings.images or len(image_index)
+    if n_images > asked or (n_images < asked and not settings.target_relative_error):
+        return f"it has {n_images} images, expected {asked}"
+    wanted = settings.features
     if isinstance(wanted, Sequence):
         if not np.array_equal(feature_index, wanted):
             return f"it has {n_features} features, expected {len(wanted)} that are listed"

@@ -15,7 +15,7 @@ from feature_sensitivity.attacks.norms import per_row
 from feature_sensitivity.attacks.projection import pixel_box
 from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_extrema import rows_at_a_time
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureRows, FeatureTask
@@ -87,7 +87,7 @@ def find_extremal_points(
     image_index: NDArray[np.int64],
     features: NDArray[np.int64],
     standardization: Standardization,
-    settings: ExtremaSettings,
+    settings: SensitivitySettings,
     device: torch.device,
 ) -> ExtremalPoints:
     """Return the extrema of a few features over the ball around a few images, and where they are attained.

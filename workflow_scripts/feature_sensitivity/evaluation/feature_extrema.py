@@ -16,7 +16,7 @@ from torch import Tensor
 from feature_sensitivity.attacks.projection import pixel_box
 from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
 from feature_sensitivity.evaluation.feature_values import feature_values
@@ -55,7 +55,7 @@ def measure_extrema(
     image_index: NDArray[np.int64],
     features: NDArray[np.int64],
     standardization: Standardization,
-    settings: ExtremaSettings,
+    settings: SensitivitySettings,
     device: torch.device,
     unfinished_folder: Path | None = None,
 ) -> FeatureExtrema:

@@ -11,7 +11,7 @@ from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_si
 from feature_sensitivity.attacks.projection import Bounds, clip
 from feature_sensitivity.attacks.random_starts import random_start
 from feature_sensitivity.attacks.slots import RowStates, row_indices
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.copies import ThreadCopies, copied
 from feature_sensitivity.runtime.errors import UserError
@@ -61,7 +61,7 @@ class FeatureTask:
         features: Tensor,
         clean: Tensor,
         bounds: Bounds | None,
-        settings: ExtremaSettings,
+        settings: SensitivitySettings,
     ) -> None:
         self._x = x
         self._image_index = image_index

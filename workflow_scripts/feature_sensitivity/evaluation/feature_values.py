@@ -1,5 +1,7 @@
 """The features of images, a batch at a time."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +20,11 @@ def share_at_cap(clean: NDArray[np.floating], cap: float) -> NDArray[np.float32]
     ``clean``: features without attack, [n_images, n_features]. Where no cap is known, it is infinite, and the share 0.
     """
     return np.asarray((clean >= cap - ROUNDING * abs(cap)).mean(axis=0), np.float32)
+
+
+def feature_attributes(network: Classifier) -> dict[str, Any]:
+    """Return where a network's features are, in words, and whether surrogate steps had another gradient there."""
+    return {"features": network.feature_layer, "surrogate": int(network.has_surrogate)}
 
 
 @torch.no_grad()

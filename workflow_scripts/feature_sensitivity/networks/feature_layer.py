@@ -2,9 +2,7 @@
 
 import difflib
 import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -120,11 +118,6 @@ def find_feature_layer(
         n_features=features.shape[1],
     )
     return found, matching
-
-
-def feature_place(settings: Mapping[str, Any]) -> dict[str, str | None]:
-    """Return ``layer``, ``positions`` and ``channels`` of settings such as the config's section ``sensitivity``."""
-    return {key: settings[key] for key in ("layer", "positions", "channels")}
 
 
 def several(example: Tensor) -> Tensor:

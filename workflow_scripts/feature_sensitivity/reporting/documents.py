@@ -1,7 +1,8 @@
 """Documents of text and tables, written as Markdown, as a page of HTML, or as text for a terminal.
 
-A document is a sequence of blocks. A plain string is a paragraph; in paragraphs, notes and tables `code` and
-**strong** are as in Markdown. The report of a run shows HTML, but offers CSV for download only.
+A document is a sequence of blocks. A plain string is a paragraph; in paragraphs, notes, lists and tables `code` and
+**strong** are as in Markdown, and whatever else would be markup is shown as it is written. The report of a run shows
+HTML, but offers CSV for download only.
 """
 
 import html
@@ -23,6 +24,15 @@ td { font-variant-numeric: tabular-nums; }
 h1 { font-size: 1.4em; } h2 { font-size: 1.1em; margin-top: 2em; }
 p.note { color: #555; font-size: 13px; }
 """
+
+
+OWN_MARKUP = re.compile(r"(`[^`]*`|\*\*)")
+
+MARKUP = re.compile(r"[\\<*`]|\](?=[(\[:])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|~~")
+"""Characters that begin markup within a line: tags, emphasis, links, entities, strikethrough."""
+
+BLOCK_MARKUP = re.compile(r"^(\d*)((?:#+|[-+.)])(?=\s|$)|>|=+$)")
+"""What makes the line that it begins a heading, a list or a quotation."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Document:
 
 def as_markdown(document: Document) -> str:
     """Return the document as Markdown."""
-    return "\n\n".join([f"# {document.title}", *map(_markdown, document.blocks)]) + "\n"
+    return "\n\n".join([f"# {escaped(document.title)}", *map(_markdown, document.blocks)]) + "\n"
 
 
 def as_html(document: Document) -> str:
@@ -91,19 +101,19 @@ def write_text(path: Path, content: str) -> None:
 def _markdown(block: Block) -> str:
     match block:
         case pd.DataFrame():
-            return block.to_markdown(index=False, disable_numparse=True)
+            return markdown_table(block)
         case Heading(text):
-            return f"## {text}"
+            return f"## {escaped(text)}"
         case Bullets(items):
-            return "\n".join(f"- {item}" for item in items)
+            return "\n".join(f"- {escaped(item)}" for item in items)
         case Note(text) | str(text):
-            return text
+            return escaped(text)
 
 
 def _html(block: Block) -> str:
     match block:
         case pd.DataFrame():
-            return block.map(inline).to_html(index=False, border=0, escape=False)
+            return block.map(inline).rename(columns=inline).to_html(index=False, border=0, escape=False)
         case Heading(text):
             return f"<h2>{html.escape(text)}</h2>"
         case Bullets(items):
@@ -124,6 +134,25 @@ def _text(block: Block) -> str:
             return f"{text}:"
         case Note(text) | str(text):
             return text
+
+
+def markdown_table(table: pd.DataFrame) -> str:
+    """Return a table of text as Markdown; a ``|`` in a cell or in a column's name ends no cell."""
+
+    def cell(text: str) -> str:
+        return _escaped(text).replace("|", r"\|")
+
+    return table.map(cell).rename(columns=cell).to_markdown(index=False, disable_numparse=True)
+
+
+def escaped(text: str) -> str:
+    """Return Markdown that shows ``text`` in a line of its own; `code` and **strong** alone are markup."""
+    return BLOCK_MARKUP.sub(r"\1\\\2", _escaped(text))
+
+
+def _escaped(text: str) -> str:
+    parts = OWN_MARKUP.split(" ".join(text.split()))
+    return "".join(part if number % 2 else MARKUP.sub(r"\\\g<0>", part) for number, part in enumerate(parts))
 
 
 def inline(text: str) -> str:

@@ -8,13 +8,12 @@ number of images, is in ``samples``.
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from feature_sensitivity.config.attack import steps_sentence
+from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import UNIT_TITLES
 
 Settings = Mapping[str, Any]
-
-SCHEDULES = {"constant": "", "linear": " decreasing linearly", "cosine": " decreasing along a cosine"}
-"""How step sizes go on from the first, by the config's ``schedule``."""
 
 INTERVALS = "95 % Wilson intervals"
 """Of the accuracies of a single network."""
@@ -27,24 +26,17 @@ def joined(*parts: str) -> str:
 
 def accuracy_attack(settings: Settings) -> str:
     """Return the attack on the classifier; ``settings`` is the config's section ``accuracy``."""
-    return f"{_pgd(settings, on=' on the cross-entropy')}, {_pixel_box(settings)}"
+    return AccuracySettings.from_config(settings).sentence()
 
 
 def sensitivity_attack(settings: Settings) -> str:
     """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
-    return f"{feature_attack(settings)}; {_definition(settings)}"
-
-
-def _definition(settings: Settings) -> str:
-    return f"definition {settings['definition']}, weights {settings['weight_normalization']}"
+    return SensitivitySettings.from_config(settings).sentence()
 
 
 def feature_attack(settings: Settings) -> str:
     """Return the attack on features alone; ``settings`` is the config's section ``sensitivity``."""
-    box = f", {_pixel_box(settings)}" if settings["clip_to_pixel_box"] else ""
-    n = settings["surrogate_steps"]
-    surrogate = f", surrogate gradient in the first {'step' if n == 1 else f'{n} steps'}" if n else ""
-    return f"{_pgd(settings, surrogate=surrogate)}{box}"
+    return SensitivitySettings.from_config(settings).attack_sentence()
 
 
 def training(settings: Settings, adversarial: Settings) -> str:
@@ -61,7 +53,7 @@ def training(settings: Settings, adversarial: Settings) -> str:
 
 
 def _adversary(adversarial: Settings, epsilon: str) -> str:
-    return f"{adversarial['norm']} PGD with epsilon {epsilon}, {_steps(adversarial)}"
+    return f"{adversarial['norm']} PGD with epsilon {epsilon}, {steps_sentence(adversarial)}"
 
 
 def spread(shown: str, seeds: str) -> str:
@@ -150,27 +142,7 @@ def _n_images(sensitivity: Settings) -> str:
 def _protocols(config: Settings) -> str:
     section = config["sensitivity"]
     attacks = [f"Protocol {name}: {feature_attack({**section, **numbers})}." for name, numbers in PROTOCOLS.items()]
-    return f"{' '.join(attacks)} Sensitivity: {_definition(section)}."
-
-
-def _pgd(settings: Settings, *, on: str = "", surrogate: str = "") -> str:
-    restarts = f", {settings['restarts']} restarts" if settings["restarts"] > 1 else ""
-    return f"{settings['norm']} PGD{on}, {_steps(settings)}{surrogate}{restarts}, {settings['iterate']} iterate"
-
-
-def _steps(settings: Settings) -> str:
-    """Return the number of steps and their sizes."""
-    return f"{settings['steps']} steps of {settings['relative_step_size']} epsilon{after_first_step(settings)}"
-
-
-def after_first_step(settings: Settings) -> str:
-    """Return how an attack goes on, such as `` decreasing linearly, momentum 0.5``."""
-    momentum = f", momentum {settings['momentum']:g}" if settings["momentum"] else ""
-    return SCHEDULES[settings["schedule"]] + momentum
-
-
-def _pixel_box(settings: Settings) -> str:
-    return f"{'clipped' if settings['clip_to_pixel_box'] else 'not clipped'} to the pixel box"
+    return f"{' '.join(attacks)} Sensitivity: {SensitivitySettings.from_config(section).definition_sentence()}."
 
 
 def _text(value: object) -> str:

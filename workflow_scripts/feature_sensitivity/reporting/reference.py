@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sensitivity.config.units import exact, in_both_units
+from feature_sensitivity.reporting.documents import escaped, markdown_table
 from feature_sensitivity.reporting.interpretation import Interpretation, Published
 from feature_sensitivity.reporting.summary import accuracy_text
 from feature_sensitivity.runtime.console import logger
@@ -85,11 +86,11 @@ def _table(facts: Mapping[str, str]) -> str:
 def _verdicts(claims: pd.DataFrame, sentences: Mapping[str, str]) -> list[str]:
     """Return the verdicts in one table, then the rule behind each, and what it means in this run."""
     rules = [
-        f"- **{name}, {verdict}.** *Rule:* {rule}"
+        f"- **{name}, {verdict}.** *Rule:* {escaped(rule)}"
         + (f" *Interpretation:* {sentences[name]}" if name in sentences else "")
         for name, verdict, rule in zip(claims.claim, claims.verdict, claims.rule, strict=True)
     ]
-    return [claims[["claim", "sentence", "verdict"]].to_markdown(index=False), "\n".join(rules)]
+    return [markdown_table(claims[["claim", "sentence", "verdict"]]), "\n".join(rules)]
 
 
 def _beside_literature(summary: pd.DataFrame, published: Sequence[Published]) -> str:

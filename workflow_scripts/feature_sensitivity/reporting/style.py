@@ -37,11 +37,11 @@ STYLE: dict[Any, Any] = {
 """Settings of matplotlib; the salt makes equal figures equal files. Composing many pictures takes half of the time."""
 
 
-CHARACTERS_PER_INCH = 13
-"""Of a legend's text."""
+CHARACTERS_PER_INCH, CHARACTERS_PER_LINE = 16, 11
+"""Width of a legend's text, and what the line and the gap beside a text take, in characters."""
 
 INCHES_PER_ROW = 0.19
-"""Of a legend, by which a figure grows."""
+"""Height of a row of a legend, by which a figure grows."""
 
 NARROW, INCHES_PER_LINE = 5.0, 0.1
 """A narrow figure grows with each line of its caption, which fills little of a wide one."""
@@ -86,7 +86,7 @@ def panel_grid(n_panels: int) -> tuple[Figure, Sequence[Axes]]:
 def add_legend(figure: Figure, axes: Axes, *, title: str = "model", columns: int | None = None) -> None:
     """Draw one legend above all panels, from one of them."""
     handles, labels = axes.get_legend_handles_labels()
-    fitting = int(CHARACTERS_PER_INCH * figure.get_figwidth()) // (max(map(len, labels)) + 6)
+    fitting = int(CHARACTERS_PER_INCH * figure.get_figwidth()) // (max(map(len, labels)) + CHARACTERS_PER_LINE)
     # A single panel is too narrow for a row.
     columns = columns or (min(len(labels), max(1, fitting)) if len(figure.axes) > 1 else 1)
     rows = -(-len(labels) // columns)

@@ -16,7 +16,10 @@ POINTS_APART = 4.0
 """Distance between the bars of neighbouring models, in points, where several seeds give each point a bar."""
 
 SIDE_BY_SIDE = "curves moved sideways, so that no bar hides another"
-"""Of the caption, with several seeds."""
+"""The part of the caption that explains a figure with several seeds."""
+
+LEGEND_COLUMNS = 7
+"""Epsilons in a row of the legend, at most."""
 
 
 def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
@@ -72,6 +75,7 @@ def _accuracy_rows(accuracy: pd.DataFrame, *, models: Sequence[str], caption: st
             )
         axes.set_xlabel("accuracy under attack (%)")
         axes.set_xlim(-3, 103)
-        add_legend(figure, axes, title=f"$\\epsilon$, {axis_title(accuracy)}", columns=accuracy.epsilon.nunique())
+        columns = min(LEGEND_COLUMNS, accuracy.epsilon.nunique())
+        add_legend(figure, axes, title=f"$\\epsilon$, {axis_title(accuracy)}", columns=columns)
         add_caption(figure, caption)
     return figure

@@ -12,16 +12,16 @@ from feature_sensitivity.reporting.image_pictures import Picture, amplification,
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 MOST_IMAGES = 2
-"""Of each feature; more would be too small to be seen."""
+"""Images of each feature; more would be too small to be seen."""
 
 TITLES = ("maximum", "perturbation", "minimum", "perturbation")
-"""Of what follows the image as it is."""
+"""Headings of the pictures that follow the unperturbed image."""
 
 LABEL, GAP, LINE = 1.55, 0.2, 0.3
 """Widths of the labels and between two images, and the height of a line of text, as shares of a picture's place."""
 
 SIDE = 0.62
-"""Of a picture's place, in inches."""
+"""Side of a picture's place, in inches."""
 
 
 def extremal_figure(

@@ -8,15 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.estimates import bootstrap, mean_ratio
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS
 from feature_sensitivity.studies.convergence.attacks import gradient_evaluations
 
 
 def convergence_table(
-    measure: Callable[[ExtremaSettings], FeatureExtrema],
-    compared: Sequence[tuple[str, Sequence[ExtremaSettings]]],
+    measure: Callable[[SensitivitySettings], FeatureExtrema],
+    compared: Sequence[tuple[str, Sequence[SensitivitySettings]]],
     *,
     definition: str,
 ) -> pd.DataFrame:

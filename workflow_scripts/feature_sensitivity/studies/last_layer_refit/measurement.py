@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -95,7 +94,7 @@ def measure_heads(
     device: torch.device,
 ) -> pd.DataFrame:
     """Return the accuracy of each network without attack, and under the attack of the settings."""
-    without = replace(settings, attack=replace(settings.attack, epsilon=0.0, step_size=0.0))
+    without = settings.at("0")
     rows = []
     for name, head in heads.items():
         for chosen in (without, settings):
