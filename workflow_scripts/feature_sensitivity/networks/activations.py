@@ -4,7 +4,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -166,7 +166,7 @@ def _is_gate(call: Call) -> bool:
 class _StraightThrough(TorchFunctionMode):
     """Gives one operation the gradient of the identity, in all rows or in those of a mask; values stay."""
 
-    def __init__(self, activation: Activation, rows: bool | Tensor) -> None:
+    def __init__(self, activation: Activation, rows: Literal[True] | Tensor) -> None:
         super().__init__()
         self.activation, self.rows = activation, rows
         self.counts: dict[str, int] = {}
@@ -244,7 +244,7 @@ def passing_through(network: nn.Module, activation: Activation, rows: bool | Ten
         yield
 
 
-def straight_through(output: Tensor, values: Tensor, rows: bool | Tensor) -> Tensor:
+def straight_through(output: Tensor, values: Tensor, rows: Literal[True] | Tensor) -> Tensor:
     """Return the output of an activation of values, with the gradient of the identity in some rows."""
     # The difference is 0, so that the values of the output stay as they are.
     through = output.detach() + (values - values.detach())

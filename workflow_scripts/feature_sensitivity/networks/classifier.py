@@ -21,9 +21,6 @@ class Classifier(nn.Module):
     feature_maximum = math.inf
     """A value above which no feature can rise, as the cap of a ReLU6."""
 
-    feature_layer = "penultimate features"
-    """Where the features are, in words."""
-
     memory_format: torch.memory_format = torch.channels_last
     """How images are laid out in memory; not every network works with every layout."""
 
@@ -32,6 +29,11 @@ class Classifier(nn.Module):
 
     origin = ""
     """What identifies the user's code that computes this network."""
+
+    @property
+    def feature_layer(self) -> str:
+        """Where the features are, in words."""
+        return "penultimate features"
 
     @property
     def last_layer(self) -> nn.Linear | None:

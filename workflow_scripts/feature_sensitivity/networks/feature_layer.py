@@ -181,9 +181,9 @@ def _channel_axis(trace: Trace, call: Call, channels: str | None) -> int:
         return 1 if channels == "first" else n_axes - 1
     axis = channel_axis(trace.maker(call.output))
     if axis is None:  # code of its own made the output; what has the same shape may show it
-        alike = {channel_axis(made) for made in trace.made.values() if made.output.shape == call.output.shape}
-        axis = alike.pop() if len(alike - {None}) == 1 and not alike.discard(None) else None
-    if axis not in (1, n_axes - 1):
+        alike = {channel_axis(made) for made in trace.made.values() if made.output.shape == call.output.shape} - {None}
+        axis = alike.pop() if len(alike) == 1 else None
+    if axis is None or axis not in (1, n_axes - 1):
         shape = " x ".join(map(str, call.output.shape[1:]))
         raise UserError(
             f"layer {call.module!r} gives {shape} numbers for an image, and which axis has the channels does not "

@@ -43,7 +43,9 @@ class Source(NamedTuple):
             return values.flatten(2).mean(dim=2) if self.axis == 1 else by_position.flatten(1, -2).mean(dim=1)
         if self.positions == "class":
             return by_position[:, 0]
-        return by_position[(slice(None), *map(int, self.positions.split(",")))]
+        for index in map(int, self.positions.split(",")):
+            by_position = by_position.select(1, index)
+        return by_position
 
 
 class Head(NamedTuple):
@@ -136,7 +138,8 @@ class _Search:
     """Passes of a network on images ``x``, some of whose layers get other inputs."""
 
     def __init__(self, network: nn.Module, x: Tensor) -> None:
-        self.network, self.x, self.scores = network, x, _plain
+        self.network, self.x = network, x
+        self.scores: Scores = _plain
         self.names = [name for name, module in network.named_modules() if name and _multiplies(module)]
         self.calls: list[Call] = []
         self.generator = torch.Generator().manual_seed(0)
@@ -293,9 +296,8 @@ class _Search:
         if not all(isinstance(t, Tensor) and t.is_floating_point() and t.ndim > 1 for t in tensors):
             return False
         module = self.network.get_submodule(call.module)
-        is_convolution = isinstance(module, CONVOLUTIONS)
         # What looks at more than one position at a time is no linear map on channels, unless it sees the whole map.
-        if is_convolution and set(module.kernel_size) != {1} and call.output[0, 0].numel() > 1:
+        if isinstance(module, CONVOLUTIONS) and set(module.kernel_size) != {1} and call.output[0, 0].numel() > 1:
             return False
         return len(call.input) == len(self.x) and call.output.requires_grad
 

@@ -25,7 +25,7 @@ class NormalizedClassifier(Classifier):
         self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
 
     @property
-    def feature_layer(self) -> str:  # type: ignore[override]
+    def feature_layer(self) -> str:
         """Where the features are, in words."""
         return self.classifier.feature_layer
 

@@ -153,5 +153,6 @@ def _relu(x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         return F.relu(x)  # the compiler reuses memory by itself
     if has_torch_function_unary(x):  # so that a trace shows it, too
-        return cast("Tensor", handle_torch_function(_relu, (x,), x))
+        traced: Tensor = handle_torch_function(_relu, (x,), x)
+        return traced
     return cast("Tensor", _InPlaceReLU.apply(x))
