@@ -5,6 +5,7 @@ rule measure_accuracy:
     output:
         accuracy="<results>/accuracy/{model}.csv",
         checks="<results>/accuracy/{model}.checks.csv",
+        images="<results>/accuracy/{model}.correct.h5",
     log:
         "<logs>/measure_accuracy/{model}.log",
     benchmark:

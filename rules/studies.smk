@@ -116,6 +116,7 @@ use rule measure_accuracy as measure_accuracy_by_protocol with:
     output:
         accuracy=f"{BY_PROTOCOL}/{{model}}.csv",
         checks=f"{BY_PROTOCOL}/{{model}}.checks.csv",
+        images=f"{BY_PROTOCOL}/{{model}}.correct.h5",
     log:
         "<logs>/measure_accuracy_by_protocol/{protocol}/{model}.log",
     benchmark:
@@ -321,6 +322,7 @@ use rule measure_accuracy as measure_accuracy_l2 with:
     output:
         accuracy="<results>/studies/norms/{model}.csv",
         checks="<results>/studies/norms/{model}.checks.csv",
+        images="<results>/studies/norms/{model}.correct.h5",
     log:
         "<logs>/measure_accuracy_l2/{model}.log",
     benchmark:

@@ -16,11 +16,14 @@ from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
+from feature_sensitivity.evaluation.correct_file import CorrectFile, write_correct
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.provenance import version_attributes
 
 
 def measure_accuracy(
@@ -32,11 +35,19 @@ def measure_accuracy(
     settings: AccuracySettings,
     accuracy: Path,
     checks: Path,
+    images: Path,
 ) -> None:
     """Write the accuracies of a model at 0 and at every epsilon, and those under other attacks that check them.
 
-    ``name``: the model's. ``evaluation``: the dataset file whose test images are attacked. ``epsilons``: as in the
-    config.
+    Args:
+        name: the model's.
+        checkpoint: the model's file.
+        evaluation: the dataset file whose test images are attacked.
+        epsilons: as in the config.
+        settings: of the attack, for every epsilon.
+        accuracy: the table of accuracies.
+        checks: the table of those under other attacks.
+        images: the file that says which images are correct.
     """
     device = best_device()
     loaded, unit = load_checkpoint(checkpoint), settings.epsilon_unit
@@ -52,10 +63,11 @@ def measure_accuracy(
         "standardization": model.standardization,
         "device": device,
     }
-    rows = []
+    rows, correct_at = [], []
     for epsilon in ["0", *epsilons]:
         at_epsilon = settings.at(epsilon)
         correct = correct_under_attack(image_index=chosen, settings=at_epsilon, **attacked)
+        correct_at.append(correct)
         attack = at_epsilon.attack
         rows.append(
             {
@@ -89,6 +101,21 @@ def measure_accuracy(
         correct = correct_under_apgd(epsilon=epsilon, seed=settings.seed, **other, **attacked)
         checked.append(check("apgd", epsilon, correct))
         logger.info("epsilon %g, APGD: %.2f %%", epsilon, 100 * correct.mean())
+    write_correct(
+        images,
+        CorrectFile(
+            correct=np.stack(correct_at),
+            label=split.labels[chosen],
+            image_index=chosen,
+            attributes={
+                "model": name,
+                **settings.attributes(),
+                "epsilons": ", ".join(["0", *epsilons]),
+                "checkpoint_sha256": sha256_of_file(checkpoint),
+                **version_attributes(device),
+            },
+        ),
+    )
     write_table(accuracy, pd.DataFrame(rows))
     write_table(checks, pd.DataFrame(checked))
 
@@ -104,4 +131,5 @@ if "snakemake" in globals():
             settings=AccuracySettings(**snakemake.params.settings),
             accuracy=Path(snakemake.output.accuracy),
             checks=Path(snakemake.output.checks),
+            images=Path(snakemake.output.images),
         )
