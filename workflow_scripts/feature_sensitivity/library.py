@@ -47,6 +47,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.devices import best_device, make_exact
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.provenance import version_attributes
+from feature_sensitivity.runtime.torch_modes import ordinary_modes
 
 __all__ = ["UserError", "feature_table", "load_checkpoint", "load_network", "measure", "wrap"]
 
@@ -57,6 +58,7 @@ ROUNDING = 1e-6
 """By how much pixels may leave [0, 1], as they do when a standardization was undone."""
 
 
+@ordinary_modes()
 def wrap(
     network: nn.Module,
     images: ArrayLike | Tensor,
@@ -97,6 +99,7 @@ def wrap(
     return Checkpoint(classifier, standardization, {})
 
 
+@ordinary_modes()
 def load_network(
     architecture: str | Mapping[str, Any],
     weights: str | Path | None,
@@ -143,6 +146,7 @@ def load_network(
     return Checkpoint(classifier, standardization, {})
 
 
+@ordinary_modes()
 def measure(
     model: Checkpoint,
     images: ArrayLike | Tensor,

@@ -135,8 +135,10 @@ def require_independent_rows(network: Classifier, x: Tensor, batch_size: int = 1
             network.features(torch.where(first_half, others, rows))[n // 2 :],
         ]
     )
-    alone = torch.cat([network.features(image[None]) for image in rows[: len(x)]])
-    if not (_close(there, turned) and _close(there, beside) and _close(there[: len(x)], alone)):
+    together = _close(there, turned) and _close(there, beside)
+    if not together or not _close(
+        there[:N_IMAGES], torch.cat([network.features(row[None]) for row in rows[:N_IMAGES]])
+    ):
         statistics = [
             name
             for name, module in network.named_modules()

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
 
 from feature_sensitivity.runtime.errors import UserError
 
@@ -38,8 +39,6 @@ def _why(network: nn.Module, example: Tensor, error: Exception) -> str:
     tensors = [*network.parameters(), *network.buffers()]
     devices = {str(tensor.device) for tensor in tensors}
     types = {tensor.dtype for tensor in tensors if tensor.is_floating_point()} - {example.dtype}
-    if "meta" in devices:
-        return f"the network's weights are on the device meta, which holds no numbers ({reason}); load its weights"
     if len(devices) > 1:
         return f"the network's weights are on several devices, {', '.join(sorted(devices))} ({reason}); move it to one"
     if types:
@@ -94,13 +93,34 @@ def refused_images() -> Iterator[None]:
         ) from error
 
 
-def require_readable(network: nn.Module) -> None:
-    """Raise :class:`UserError` for a network that PyTorch has compiled into something without layers."""
-    if isinstance(network, torch.jit.ScriptModule):
+def readable(network: nn.Module) -> nn.Module:
+    """Return the network whose layers can be read: that inside ``torch.compile``.
+
+    Raises :class:`UserError` where it has none, or no weights that gradients pass.
+    """
+    network = getattr(network, "_orig_mod", network)
+    for name, module in network.named_modules():
+        if isinstance(module, torch.jit.ScriptModule):
+            by = "scripted or traced by torch.jit"
+        elif hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None:
+            by = "compiled by torch.compile"
+        else:
+            continue
         raise UserError(
-            "the network was scripted or traced by torch.jit, so its layers cannot be read; give the torch.nn.Module "
-            "that it was made from"
+            f"{name or 'the network'} was {by}, so its layers cannot be read; give the torch.nn.Module that it was "
+            "made from"
         )
+    for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
+        if isinstance(tensor, UninitializedTensorMixin):
+            continue  # a first pass makes it
+        if tensor.is_meta:
+            raise UserError(f"{name} is on the device meta, which holds no numbers; load the network's weights")
+        if tensor.is_inference():
+            raise UserError(
+                f"{name} was made under torch.inference_mode, so no gradient can pass it; make the network outside of "
+                "that mode"
+            )
+    return network
 
 
 def laid_out(network: nn.Module, memory_format: torch.memory_format) -> nn.Module:
@@ -131,6 +151,6 @@ def fitting_memory_format(network: nn.Module, example: Tensor) -> torch.memory_f
     finally:
         network.train(training)
     raise UserError(
-        f"no gradient passes through the network to its input ({reason}), and attacks need one; its code must not "
-        "detach values, nor compute under torch.no_grad"
+        f"no gradient passes through the network to its input ({reason}), and attacks need one; a quantized network "
+        "has none, and its code must not detach values, nor compute under torch.no_grad"
     )

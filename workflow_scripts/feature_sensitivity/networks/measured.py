@@ -9,7 +9,7 @@ from feature_sensitivity.networks.activations import Activation, find_activation
 from feature_sensitivity.networks.calls import let_read, values_at
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.feature_layer import FeatureLayer, find_feature_layer, several
-from feature_sensitivity.networks.forward import fitting_memory_format, forward, refused_images, require_readable
+from feature_sensitivity.networks.forward import fitting_memory_format, forward, readable, refused_images
 from feature_sensitivity.networks.head import Head
 
 
@@ -92,7 +92,7 @@ def measured(
     network.eval()
     if layer is None and isinstance(network, Classifier):
         return network
-    require_readable(network)
+    network = readable(network)
     example = example.to(next((p.device for p in network.parameters()), example.device))
     forward(network, example)
     memory_format = fitting_memory_format(network, example)
