@@ -145,8 +145,6 @@ def test_a_network_that_normalizes_gets_pixels(made: Callable[[], nn.Module], pi
 @pytest.mark.parametrize(
     "made", [Noted, InTraining, lambda: Noise(0.0, 0.1), Noise, OfFeatures, lambda: OfFeatures(*tensors())]
 )
-    "made", [Noted, InTraining, lambda: Noise(0.0, 0.1), Noise, OfFeatures, lambda: OfFeatures(*tensors())]
-)
 def test_a_network_that_only_has_such_numbers_gets_standardized_images(made: Callable[[], nn.Module], pixels: Tensor):
     default = Standardization((0.4,) * 3, (0.2,) * 3)
     assert standardization_for(made().eval(), pixels, own=None, default=default, name="mine") == default
