@@ -15,7 +15,7 @@ from feature_sensitivity.analysis.claims import CLAIMS, judge
 from feature_sensitivity.analysis.estimates import Estimate
 from feature_sensitivity.analysis.refits import Refits
 from feature_sensitivity.analysis.run import Run, run_from
-from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED, every
+from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, NOT_REPRODUCED, REPRODUCED, UNDECIDED, every
 from feature_sensitivity.config.models import PAPER_MODELS
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
@@ -138,6 +138,29 @@ def test_what_the_run_lacks_is_undecided_with_the_reason() -> None:
     assert judged["A4"].reason == "this run has no accuracy of adversarial at epsilon 0.08"
     assert "the last layer was not fitted again" in judged["S6"].reason
     assert judged["A3"].verdict == REPRODUCED
+
+
+def test_without_the_papers_models_claims_of_every_model_are_judged_on_those_there_are() -> None:
+    paper = as_in_the_paper()
+    names = {"normal": "first", "adversarial": "second", "robust_dataset": "third"}
+    run = Run(
+        accuracy={(names[model], epsilon): value for (model, epsilon), value in paper.accuracy.items()},
+        movement={(names[model], epsilon): value for (model, epsilon), value in paper.movement.items()},
+        n_classes=10,
+    )
+    judged = {j.claim.name: j for j in judge(run)}
+    applicable = {"A2", "S1", "S2", "S5"}
+    assert {name for name, j in judged.items() if j.verdict != NOT_APPLICABLE} == applicable
+    assert {judged[name].verdict for name in applicable} == {REPRODUCED}
+    assert judged["A2"].checks[0].label.startswith("accuracy of first at")
+    assert judged["U1"].reason == "this run has no model normal"
+    without_one = replace(
+        paper,
+        accuracy={key: value for key, value in paper.accuracy.items() if key[0] != "robust_dataset"},
+        movement={key: value for key, value in paper.movement.items() if key[0] != "robust_dataset"},
+    )
+    judged = {j.claim.name: j for j in judge(without_one)}
+    assert {name for name, j in judged.items() if j.verdict == NOT_APPLICABLE} == {"A1", "A3", "A5", "S3", "S4"}
 
 
 def test_without_a_normal_model_or_counts_u1_is_undecided():

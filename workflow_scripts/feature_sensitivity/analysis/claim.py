@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
-from feature_sensitivity.analysis.run import MissingError, Run
-from feature_sensitivity.analysis.verdicts import UNDECIDED, Check, verdict
+from feature_sensitivity.analysis.run import AbsentModelError, MissingError, Run
+from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, UNDECIDED, Check, verdict
 
 Rule = Callable[[Run], Iterator[Check]]
 
@@ -35,9 +35,11 @@ class Judgement:
 
 
 def judge_claim(claim: Claim, run: Run) -> Judgement:
-    """Return the verdict; a claim about what the run does not have is undecided."""
+    """Return the verdict: undecided on what was not measured, not applicable on a model that the run does not have."""
     try:
         checks = list(claim.checks(run))
+    except AbsentModelError as error:
+        return Judgement(claim, NOT_APPLICABLE, [], str(error))
     except MissingError as error:
         return Judgement(claim, UNDECIDED, [], str(error))
     return Judgement(claim, verdict([check.holds for check in checks]), checks)

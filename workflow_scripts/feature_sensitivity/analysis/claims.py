@@ -3,7 +3,8 @@
 A rule is a sentence and, under it, the code that does what the sentence says: it yields checks, each a
 number with its interval and whether the claim holds there. A claim is reproduced when every check holds,
 not reproduced when one clearly fails, and undecided otherwise: when an interval reaches across a
-threshold, when two intervals overlap, or when the run lacks what the claim is about.
+threshold, when two intervals overlap, or when what the claim is about was not measured. Claims of every model
+are judged on the models of the run where it lacks one of the paper's; those about that one are not applicable.
 
 A new claim is a function under ``@claim`` and a line in ``CLAIMS``.
 """
@@ -60,7 +61,7 @@ def accurate_without_attack(run: Run) -> Iterator[Check]:
 )
 def accuracy_falls_with_epsilon(run: Run) -> Iterator[Check]:
     """The accuracy of every model falls as epsilon grows."""
-    for model in PAPER_MODELS:
+    for model in run.judged_models:
         curve = [(epsilon, run.accuracy_of(model, epsilon)) for epsilon in (0.0, *run.epsilons)]
         for (_, before), (epsilon, after) in pairwise(curve):
             yield Check(f"accuracy of {model} at {run.shown(epsilon)}", after, _does_not_rise(before, after))
@@ -123,7 +124,7 @@ def _excess(accuracy: Estimate, normal: Estimate, adversarial: Estimate) -> Esti
 )
 def sensitivities_are_normally_distributed(run: Run) -> Iterator[Check]:
     """The sensitivities of the features of a model at one epsilon are about normally distributed."""
-    for model in PAPER_MODELS:
+    for model in run.judged_models:
         for epsilon in run.sensitivity_epsilons:
             seeds = run.movement_of(model, epsilon).mean(axis=1, dtype=np.float64)
             shapes = (("skewness", scipy.stats.skew, SKEWNESS), ("excess kurtosis", scipy.stats.kurtosis, KURTOSIS))
@@ -143,7 +144,7 @@ def sensitivities_grow_with_epsilon(run: Run) -> Iterator[Check]:
     """The sensitivities of every model grow with epsilon."""
     if len(run.sensitivity_epsilons) < 2:
         raise MissingError("this run has sensitivities at one epsilon only")
-    for model in PAPER_MODELS:
+    for model in run.judged_models:
         for before, after in pairwise(run.sensitivity_epsilons):
             ratio = run.sensitivity_ratio((model, after), (model, before))
             yield Check(f"mean of {model} at {run.shown(after)} / at {run.shown(before)}", ratio, is_above(ratio, 1))
@@ -191,7 +192,7 @@ def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
         return
     pairs_apart = 0
     for epsilon in run.sensitivity_epsilons:
-        for pair in combinations(PAPER_MODELS, 2):
+        for pair in combinations(run.judged_models, 2):
             worse, better = sorted(pair, key=lambda model: run.accuracy_of(model, epsilon).value)
             if is_greater(run.accuracy_of(better, epsilon), run.accuracy_of(worse, epsilon)):
                 pairs_apart += 1
@@ -209,6 +210,8 @@ def insensitive_features_go_with_accuracy(run: Run) -> Iterator[Check]:
 def another_last_layer_does_not_help(run: Run) -> Iterator[Check]:
     """Almost all features of `normal` are sensitive, so re-arranging its linear layer cannot make it robust."""
     refits = run.refits
+    for model in (NORMAL, ADVERSARIAL):
+        run.require_model(model)
     if refits is None:
         raise MissingError(
             "the last layer was not fitted again; that takes the models `normal`, with a linear layer behind its "

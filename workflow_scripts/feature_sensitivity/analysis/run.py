@@ -12,6 +12,7 @@ from feature_sensitivity.analysis.accuracy_interval import accuracy_estimate
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
 from feature_sensitivity.analysis.refits import Refits
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, mean_of
+from feature_sensitivity.config.models import PAPER_MODELS
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
@@ -21,6 +22,10 @@ from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, sha
 
 class MissingError(Exception):
     """What a claim is about and the run does not have."""
+
+
+class AbsentModelError(MissingError):
+    """A model of the paper that a claim is about and that is none of the run's."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,17 @@ class Run:
         """Return every model with sensitivities, in the order of the files."""
         return list(dict.fromkeys(model for model, _ in self.movement))
 
+    @cached_property
+    def judged_models(self) -> list[str]:
+        """Return the models of claims that speak of every model: the paper's, or in a run without one of them all."""
+        present = dict.fromkeys(model for model, _ in (*self.movement, *self.accuracy))
+        return list(PAPER_MODELS) if present.keys() >= set(PAPER_MODELS) else list(present)
+
+    def require_model(self, model: str) -> None:
+        """Raise ``AbsentModelError`` where a model is none of the run's."""
+        if all(model != other for other, _ in (*self.movement, *self.accuracy)):
+            raise AbsentModelError(f"this run has no model {model}")
+
     def shown(self, epsilon: float) -> str:
         """Return an epsilon of this run as text."""
         return own_unit(self.recorded.get(epsilon, {"epsilon": epsilon}))
@@ -65,12 +81,14 @@ class Run:
 
     def accuracy_of(self, model: str, epsilon: float) -> Estimate:
         """Return the accuracy under attack; epsilon 0 means without. Raise ``MissingError`` if the run has none."""
+        self.require_model(model)
         if (model, epsilon) not in self.accuracy:
             raise MissingError(f"this run has no accuracy of {model} at epsilon {self.shown(epsilon)}")
         return self.accuracy[model, epsilon]
 
     def movement_of(self, model: str, epsilon: float) -> NDArray[np.floating]:
         """Return how far each image moves each feature [n_seeds, n_images, n_features], or raise ``MissingError``."""
+        self.require_model(model)
         if (model, epsilon) not in self.movement:
             raise MissingError(f"this run has no sensitivities of {model} at epsilon {self.shown(epsilon)}")
         return self.movement[model, epsilon]
@@ -86,6 +104,7 @@ class Run:
 
     def robust_share_of(self, model: str, epsilon: float) -> Estimate:
         """Return the share of the features that are robustly useful, or raise ``MissingError``."""
+        self.require_model(model)
         if (model, epsilon) not in self.robust_share:
             raise MissingError(f"the useful features of {model} were not counted at epsilon {self.shown(epsilon)}")
         return self.robust_share[model, epsilon]

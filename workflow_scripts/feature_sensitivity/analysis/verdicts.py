@@ -6,6 +6,9 @@ from typing import NamedTuple
 from feature_sensitivity.analysis.estimates import Estimate
 
 REPRODUCED, NOT_REPRODUCED, UNDECIDED = "reproduced", "not reproduced", "undecided"
+NOT_APPLICABLE = "not applicable"
+"""The verdict on a claim about a model of the paper that the run does not have."""
+VERDICTS = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_APPLICABLE)
 
 Truth = bool | None
 """None means open."""

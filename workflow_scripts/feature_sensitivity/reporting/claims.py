@@ -14,9 +14,10 @@ TITLE = "The paper's claims, judged on this run"
 
 VERDICTS = (
     "A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, and undecided "
-    "when an interval leaves it open. Intervals are at 95 %: Wilson's for accuracies; bootstrap over images for mean "
-    "sensitivities, over features for the shape of their distribution; Student's t over images for shares of useful "
-    "features, for all features and classes together; Bonett and Wright's for rank correlations over models."
+    "when an interval leaves it open; not applicable when it is about a model that the run does not have. Intervals are "
+    "at 95 %: Wilson's for accuracies; bootstrap over images for mean sensitivities, over features for the shape of "
+    "their distribution; Student's t over images for shares of useful features, for all features and classes together; "
+    "Bonett and Wright's for rank correlations over models."
 )
 ONE_SEED = "They hold for these trained models: how much the models of other seeds would differ is not in them."
 SEVERAL_SEEDS = (
@@ -57,7 +58,7 @@ def claims_document(judgements: Sequence[Judgement], *, seeds: str) -> Document:
             f"Rule: {judgement.claim.rule}",
         ]
         if judgement.reason:
-            blocks.append(f"Undecided because {judgement.reason}.")
+            blocks.append(f"{judgement.verdict.capitalize()} because {judgement.reason}.")
         if judgement.checks:
             blocks.append(_checks_table(judgement))
     return Document(TITLE, blocks)

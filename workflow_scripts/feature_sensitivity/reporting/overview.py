@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from feature_sensitivity.reporting.documents import inline, page
 from feature_sensitivity.reporting.pictures import read_png
 
@@ -30,6 +30,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     REPRODUCED: ("✓", "yes"),
     NOT_REPRODUCED: ("✗", "no"),
     UNDECIDED: ("?", "open"),
+    NOT_APPLICABLE: ("-", "open"),
 }
 """The sign of each verdict, and the class of its style."""
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from feature_sensitivity.analysis.verdicts import VERDICTS
 from feature_sensitivity.reporting.style import STYLE, add_caption, single_panel
 from feature_sensitivity.studies.study import Study
 
@@ -22,7 +22,7 @@ def answer(frame: pd.DataFrame) -> str:
     """Return how often each claim is reproduced."""
     parts = []
     for claim, rows in frame.groupby("claim"):
-        counts = [(name, int((rows.verdict == name).sum())) for name in (REPRODUCED, NOT_REPRODUCED, UNDECIDED)]
+        counts = [(name, int((rows.verdict == name).sum())) for name in VERDICTS]
         parts.append(f"{claim} {', '.join(f'{name} by {n}' for name, n in counts if n)}")
     n = len(frame) // frame.claim.nunique()
     return f"Of {n} definitions: {'; '.join(parts)}."
