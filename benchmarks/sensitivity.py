@@ -29,9 +29,9 @@ from torch import Tensor
 from feature_sensitivity.config.network_costs import forward_macs
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.evaluation.default_definition import max_abs_movement
-from feature_sensitivity.evaluation.feature_extrema import BATCH_SIZES, FeatureExtrema, measure_extrema
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
-from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.runtime.devices import best_device, default_rows
 
 SIDES = {"paper": "`paper`", "fast": "`fast`", "fewest": "fewest steps"}
 """What the table calls the engine's sides."""
@@ -146,7 +146,7 @@ def main() -> None:
             ratios = [spread([rates[side] / rates[name] for rates, _, _ in rounds]) for side in engine]
             taken_steps = auto_pgd_steps[epsilon] if "Auto-PGD" in name else steps.get(name, STEPS)
             shown = name if name in names else f"this engine, {SIDES[name]}"
-            batch = chosen.get(name, BATCH_SIZES[device.type])
+            batch = chosen.get(name, default_rows(device))
             print(
                 f"| {epsilon:g} | {shown} | {taken_steps} | {batch} | {rate:.1f} | {' | '.join(ratios)} |", flush=True
             )

@@ -13,9 +13,10 @@ from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import replicate_names
-from feature_sensitivity.config.study_faults import study_faults
 from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.config.used_datasets import used_datasets
+from feature_sensitivity.studies.registry import PLANS
+from feature_sensitivity.studies.registry import STUDIES
 
 
 def stop_at_config_faults():
@@ -50,25 +51,12 @@ CHANGED = differences(config, protocol_config)
 config.update(with_protocols(config))
 config.update(sections_with_unit(config))
 
-# Of all that is random, except the training of further replicates.
+# The seed of everything random but the training of further replicates.
 SEED = config["seeds"][0]
 EPSILONS = config["epsilons"]
 N_SHARDS = config["sensitivity"]["shards"]
-STUDY = config["studies"]
-STUDIES = [
-    "definitions",
-    "error_bounds",
-    "convergence",
-    "attack_strength",
-    "last_layer_refit",
-    "norms",
-    "crossing",
-]
-
-# Those with a table for each model and epsilon.
-IN_PARTS = ("error_bounds", "convergence")
 # Those for which the run has what they need.
-POSSIBLE_STUDIES = [study for study in STUDIES if not list(study_faults(study, config))]
+POSSIBLE_STUDIES = [study for study in STUDIES if not list(PLANS[study].lacks(config))]
 
 MODELS = list(config["models"])
 REPLICATES = replicate_names(config["models"], config["seeds"])

@@ -33,7 +33,7 @@ rule plot_accuracy:
         code=code_of("plot_accuracy"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         models=MODELS,
-        protocol=protocol.accuracy_attack(config["accuracy"]),
+        protocol=accuracy_settings().sentence(),
         bars=protocol.accuracy_bars(several_seeds(), single_networks()),
     message:
         "Figure 1: accuracy against epsilon."
@@ -67,7 +67,7 @@ rule plot_sensitivity:
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
         derivation=derivation_settings(),
-        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        protocol=sensitivity_settings().sentence(),
         spread=protocol.spread("lines, with bands", several_seeds()),
         pooled=protocol.pooled(several_seeds()),
     message:
@@ -102,7 +102,7 @@ rule plot_quantiles:
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
         derivation=derivation_settings(),
-        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        protocol=sensitivity_settings().sentence(),
         spread=protocol.spread("points and bands", several_seeds()),
     message:
         "Quantiles of the sensitivities against a normal distribution."
@@ -136,8 +136,8 @@ rule plot_tradeoff:
         code=code_of("plot_tradeoff"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
-        sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        accuracy_protocol=accuracy_settings().sentence(),
+        sensitivity_protocol=sensitivity_settings().sentence(),
         bars=protocol.accuracy_bars(several_seeds(), single_networks()),
     message:
         "Accuracy against sensitivity."
@@ -219,7 +219,7 @@ rule plot_measures:
         models=MODELS,
         measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
         protocols={
-            "features": protocol.feature_attack(config["sensitivity"]),
+            "features": sensitivity_settings().attack_sentence(),
             "class": attack_on_the_class(MODELS[0]).sentence(),
         },
         spread=protocol.counts_spread(several_seeds()),
@@ -268,7 +268,7 @@ rule plot_extremal_images:
         code=code_of("plot_extremal_images"),
         sensitivity=expected_sensitivity(MODELS, EPSILONS),
         derivation=derivation_settings(),
-        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        protocol=sensitivity_settings().sentence(),
     message:
         "Contact sheets: images at which features attain their extrema."
     script:

@@ -6,9 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from feature_sensitivity.config.epsilon_spelling import spelling
-from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.config.study_faults import study_faults
 from feature_sensitivity.config.units import as_file_name
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.units import from_file_name
@@ -61,6 +59,15 @@ def code_of(script):
     It is a parameter of the rule, since code is no data that a job without a shared file system would have to fetch.
     """
     return code_closure.digest_of_code(BASE / f"workflow_scripts/{script}.py")
+
+
+def code_of_study(script, module):
+    """Return hashes of a script and of the study's own module that it runs, as a function of the study."""
+    folder = "feature_sensitivity/studies"
+    return lambda wildcards: [
+        code_of(script),
+        code_of(f"{folder}/{wildcards.study}/{module}"),
+    ]
 
 
 CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
@@ -127,8 +134,8 @@ def features_to_check(replicate):
     return [f"<results>/models/{name}.features.txt"] if chosen else []
 
 
-def measured_model(wildcards):
-    """Return the model whose features are measured; end where the target spells an epsilon in another way."""
+def stop_at_other_spelling(wildcards):
+    """End where a target spells its epsilon in another way than the config, or asks for epsilon 0."""
     epsilon = epsilon_of(wildcards)
     right = spelling(epsilon, config)
     name = f"{wildcards.model}_{wildcards.eps}"
@@ -140,40 +147,22 @@ def measured_model(wildcards):
         sys.exit(
             f"The target {name}: this epsilon is spelled {right}; name {wildcards.model}_{as_file_name(right)}"
         )
+
+
+def measured_model(wildcards):
+    """Return the model whose features are measured."""
+    stop_at_other_spelling(wildcards)
     return f"<results>/models/{wildcards.model}.pt"
 
 
-def table_of_refits():
-    """Return the table of the study on which claim S6 rests, where it needs nothing that `all` lacks."""
-    is_cheap = (
-        "last_layer_refit" in POSSIBLE_STUDIES
-        and model_settings("normal")["dataset"] in [EVALUATION_DATA, *TRAINING_DATA]
-        and STUDY["last_layer_refit"]["epsilon"] in EPSILONS
-    )
-    return ["<results>/studies/last_layer_refit.csv"] if is_cheap else []
-
-
-def study_tables(wildcards):
-    """Return the tables on which the report of a study rests; end where the run lacks what the study needs."""
-    stop_at(study_faults(wildcards.study, config))
-    if wildcards.study in IN_PARTS:
-        return expand(
-            f"<results>/studies/{wildcards.study}/{{model}}_{{eps}}.csv",
-            model=MODELS,
-            eps=in_file_names(EPSILONS),
-        )
-    return [f"<results>/studies/{wildcards.study}.csv"]
-
-
-def study_results(study):
-    """Return what the target of a study makes: its report, and figures besides the report's own."""
-    figures = ["figure1_accuracy.svg", "figure2_sensitivity.svg"]
-    paper_figures = expand(
-        "<results>/studies/attack_strength/{protocol}/{figure}",
-        protocol=PROTOCOLS,
-        figure=figures,
-    )
+def table_behind_a_claim():
+    """Return the table of a study on which a claim rests, where the study needs nothing that `all` lacks."""
     return [
-        f"<results>/studies/{study}.md",
-        *(paper_figures if study == "attack_strength" else []),
+        f"<results>/studies/{plan.name}.csv"
+        for plan in PLANS.values()
+        if plan.behind_a_claim
+        and plan.name in POSSIBLE_STUDIES
+        and set(plan.own_epsilons(config)) <= set(EPSILONS)
+        and model_settings(plan.trains_on)["dataset"]
+        in [EVALUATION_DATA, *TRAINING_DATA]
     ]

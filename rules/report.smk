@@ -42,7 +42,7 @@ rule derive_measures:
         attacked=expected_attacked(REPLICATES),
         measures=config["measures"],
         derivation=derivation_settings(),
-        protocol=protocol.feature_attack(config["sensitivity"]),
+        protocol=sensitivity_settings().attack_sentence(),
         spread=protocol.counts_spread(several_seeds()),
     message:
         "Measures of every feature."
@@ -84,8 +84,8 @@ rule summarize_results:
         epochs=config["training"]["epochs"],
         adversarial=ADVERSARIAL,
         derivation=derivation_settings(),
-        accuracy_protocol=protocol.accuracy_attack(config["accuracy"]),
-        sensitivity_protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        accuracy_protocol=accuracy_settings().sentence(),
+        sensitivity_protocol=sensitivity_settings().sentence(),
         spread=protocol.summary_spread(several_seeds(), single_networks()),
     message:
         "Summary: accuracy and sensitivity of each model at each epsilon."
@@ -99,7 +99,7 @@ rule judge_claims:
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
-        refits=table_of_refits(),
+        refits=table_behind_a_claim(),
     output:
         csv="<results>/claims.csv",
         markdown="<results>/claims.md",
@@ -156,7 +156,7 @@ rule draw_explorer:
     params:
         code=code_of("draw_explorer"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
-        protocol=protocol.sensitivity_attack(config["sensitivity"]),
+        protocol=sensitivity_settings().sentence(),
     message:
         "Explorer: a page on which to look at every feature."
     script:

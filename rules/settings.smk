@@ -1,6 +1,5 @@
 """What the configuration says of a model, a dataset, a measurement or a study: parameters of the rules."""
 
-from itertools import product
 from pathlib import Path
 
 from feature_sensitivity.config.measurement import AccuracySettings
@@ -72,8 +71,8 @@ def accuracy_settings(**changes):
     return AccuracySettings.from_config({**config["accuracy"], **changes}, seed=SEED)
 
 
-def sensitivity_settings(replicate, **changes):
-    """Return how a model's sensitivities are measured.
+def sensitivity_settings(replicate="", **changes):
+    """Return how sensitivities are measured, those of a model if one is named.
 
     ``changes`` replace settings of all models; what a model has of its own stands.
     """
@@ -113,19 +112,4 @@ def derivation_settings():
     return {
         "definition": config["sensitivity"]["definition"],
         "normalization": config["sensitivity"]["weight_normalization"],
-    }
-
-
-def study_parts(wildcards):
-    """Return of which models and epsilons each table of a study is."""
-    if wildcards.study in IN_PARTS:
-        return [([model], [epsilon]) for model, epsilon in product(MODELS, EPSILONS)]
-    return [(MODELS, EPSILONS)]
-
-
-def study_settings(wildcards):
-    """Return the settings on which the rows of a study's tables depend."""
-    return {
-        **STUDY.get(wildcards.study, {}),
-        "stronger_attack": config["accuracy"]["stronger_attack"],
     }

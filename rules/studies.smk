@@ -1,433 +1,318 @@
-from feature_sensitivity.studies.attack_strength.settings import WEAKEST
-from feature_sensitivity.studies.attack_strength.settings import accuracy_changes
-from feature_sensitivity.studies.attack_strength.settings import sensitivity_changes
+"""The studies: the files that each takes, and their rules. What a study is stands in its plan."""
 
-# What the study of norms changes in the settings of sensitivities.
-L2 = {"norm": "l2", "images": STUDY["norms"]["images"]}
-# And in those of accuracies; it has no place for those under Auto-PGD.
-ACCURACY_L2 = {"norm": "l2", "stronger_attack": None}
-CROSSING = ["normal", "robust_dataset"]
-# What the study of convergence takes from the settings of sensitivities; attacks, images and features are its own.
-OF_CONVERGENCE = (
-    "norm",
-    "epsilon_unit",
-    "iterate",
-    "clip_to_pixel_box",
-    "layer",
-    "positions",
-    "channels",
-    "definition",
-    "search_dtype",
-    "batch_size",
-    "seed",
-)
-BY_PROTOCOL = "<results>/studies/attack_strength/{protocol}"
+from itertools import product
+
+from feature_sensitivity.studies.plan import Scope
+from feature_sensitivity.studies.registry import variants
+
+# Measurements with other settings, by their folder below results/studies.
+VARIANTS = variants(config)
+DRAWN_VARIANTS = [folder for folder, variant in VARIANTS.items() if variant.has_figures]
+VARIANT = "<results>/studies/{variant}"
+COMPARED = [study for study in STUDIES if PLANS[study].variants(config)]
+IN_PARTS = [study for study in STUDIES if PLANS[study].in_parts]
+MEASURED_WHOLE = [study for study in STUDIES if study not in [*COMPARED, *IN_PARTS]]
 
 
-rule compare_definitions:
-    input:
-        accuracy=FIRST_ACCURACIES,
-        sensitivity=FIRST_SENSITIVITIES,
-        models=FIRST_CHECKPOINTS,
-    output:
-        "<results>/studies/definitions.csv",
-    log:
-        "<logs>/compare_definitions.log",
-    benchmark:
-        "<benchmarks>/compare_definitions.tsv"
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=memory(2),
-        runtime=10,
-    params:
-        code=code_of("compare_definitions"),
-        accuracy=expected_accuracy(MODELS, EPSILONS),
-        sensitivity=expected_sensitivity(MODELS, EPSILONS),
-    message:
-        "Study definitions: the claims by every definition of sensitivity."
-    script:
-        "../workflow_scripts/compare_definitions.py"
+def expected_of_variant(models, variant):
+    """Return what the accuracy tables and the sensitivity files of a variant must record."""
+    accuracy, epsilons = variant.accuracy, variant.epsilons
+    return {
+        "accuracy": (
+            None
+            if accuracy is None
+            else expected_accuracy(models, epsilons, **accuracy)
+        ),
+        "sensitivity": expected_sensitivity(models, epsilons, **variant.sensitivity),
+    }
 
 
-rule bound_errors:
-    input:
-        model="<results>/models/{model}.pt",
-        evaluation=evaluation_dataset(),
-        sensitivity="<results>/sens/{model}_{eps}.h5",
-    output:
-        "<results>/studies/error_bounds/{model}_{eps}.csv",
-    log:
-        "<logs>/bound_errors/{model}_{eps}.log",
-    benchmark:
-        "<benchmarks>/bound_errors/{model}_{eps}.tsv"
-    conda:
-        "../envs/compute.yaml"
-    threads: compute_threads()
-    resources:
-        mem_mb=memory(8),
-        runtime=runtime("bound_errors"),
-        gpu=1,
-    params:
-        code=code_of("bound_errors"),
-        expected=expected_of_inputs,
-        epsilon=epsilon_of,
-        attack=lambda wildcards: attack_on_the_class(
-            wildcards.model, iterate="any", restarts=STUDY["error_bounds"]["restarts"]
-        ).as_parameters(),
-        settings=lambda wildcards: measurement_settings(wildcards.model),
-    message:
-        "Study error_bounds: bounds of the error of {wildcards.model} at epsilon {params.epsilon}, and an attack."
-    script:
-        "../workflow_scripts/bound_errors.py"
+def models_of(study):
+    """Return the models of a study's tables."""
+    return PLANS[study].compared_models(config)
 
 
-rule measure_convergence:
-    input:
-        model=measured_model,
-        evaluation=evaluation_dataset(),
-    output:
-        "<results>/studies/convergence/{model}_{eps}.csv",
-    log:
-        "<logs>/measure_convergence/{model}_{eps}.log",
-    benchmark:
-        "<benchmarks>/measure_convergence/{model}_{eps}.tsv"
-    conda:
-        "../envs/compute.yaml"
-    threads: compute_threads()
-    resources:
-        mem_mb=memory(8),
-        runtime=runtime("measure_convergence"),
-        gpu=1,
-    params:
-        code=code_of("measure_convergence"),
-        expected=expected_of_inputs,
-        epsilon=epsilon_of,
-        study=STUDY["convergence"],
-        settings=lambda wildcards: chosen_settings(wildcards.model, OF_CONVERGENCE),
-    message:
-        "Study convergence: many attacks on a sample of {wildcards.model}'s features at epsilon {params.epsilon}."
-    script:
-        "../workflow_scripts/measure_convergence.py"
+def files_of_variants(wildcards):
+    """Return the files of each measurement that a study compares, by label and kind."""
+    models, found = models_of(wildcards.study), {}
+    for label, variant in PLANS[wildcards.study].variants(config).items():
+        folder = f"<results>/studies/{variant.folder}"
+        accuracy = folder if variant.folder else "<results>/accuracy"
+        measured = [] if variant.accuracy is None else models
+        found[f"{label}_accuracy"] = [f"{accuracy}/{model}.csv" for model in measured]
+        found[f"{label}_checks"] = [
+            f"{accuracy}/{model}.checks.csv" for model in measured
+        ]
+        found[f"{label}_sensitivity"] = [
+            f"{folder if variant.folder else '<results>/sens'}/{model}_{eps}.h5"
+            for model, eps in product(models, in_file_names(variant.epsilons))
+        ]
+    return found
+
+
+def inputs_of_study(wildcards):
+    """Return the files from which a table of a study is measured; end where its epsilon is spelled in another way."""
+    if "eps" in wildcards.keys():
+        stop_at_other_spelling(wildcards)
+    return {
+        name: path.format(**wildcards)
+        for name, path in PLANS[wildcards.study].inputs(config).items()
+    }
+
+
+def parts_of_study(study):
+    """Return the models and epsilons of each table of a study."""
+    if PLANS[study].in_parts:
+        return [([model], [epsilon]) for model, epsilon in product(MODELS, EPSILONS)]
+    return [(models_of(study), EPSILONS)]
+
+
+def rows_of_study(wildcards):
+    """Return the rows that each table of a study should have, by the columns that name them."""
+    return [
+        list(PLANS[wildcards.study].rows(Scope(models, epsilons, config)))
+        for models, epsilons in parts_of_study(wildcards.study)
+    ]
+
+
+def tables_of_study(wildcards):
+    """Return the tables on which the report of a study rests; end where the run lacks what the study needs."""
+    study = wildcards.study
+    stop_at(PLANS[study].lacks(config))
+    if not PLANS[study].in_parts:
+        return [f"<results>/studies/{study}.csv"]
+    return expand(
+        f"<results>/studies/{study}/{{model}}_{{eps}}.csv",
+        model=MODELS,
+        eps=in_file_names(EPSILONS),
+    )
+
+
+def results_of_study(study):
+    """Return what the target of a study makes: its report, and the paper's figures of its variants."""
+    variants = PLANS[study].variants(config).values()
+    return [
+        f"<results>/studies/{study}.md",
+        *expand(
+            f"{VARIANT}/{{figure}}.svg",
+            variant=[variant.folder for variant in variants if variant.has_figures],
+            figure=["figure1_accuracy", "figure2_sensitivity"],
+        ),
+    ]
 
 
 # Of a rule that is used again, new resources replace all of its own, so each is given again.
-use rule measure_accuracy as measure_accuracy_by_protocol with:
+use rule measure_accuracy as measure_accuracy_of_variant with:
     output:
-        accuracy=f"{BY_PROTOCOL}/{{model}}.csv",
-        checks=f"{BY_PROTOCOL}/{{model}}.checks.csv",
-        images=f"{BY_PROTOCOL}/{{model}}.correct.h5",
+        accuracy=f"{VARIANT}/{{model}}.csv",
+        checks=f"{VARIANT}/{{model}}.checks.csv",
+        images=f"{VARIANT}/{{model}}.correct.h5",
     log:
-        "<logs>/measure_accuracy_by_protocol/{protocol}/{model}.log",
+        "<logs>/measure_accuracy_of_variant/{variant}/{model}.log",
     benchmark:
-        "<benchmarks>/measure_accuracy_by_protocol/{protocol}/{model}.tsv"
+        "<benchmarks>/measure_accuracy_of_variant/{variant}/{model}.tsv"
     wildcard_constraints:
-        protocol=any_of(PROTOCOLS),
+        variant=any_of(VARIANTS),
     resources:
         mem_mb=memory(8),
-        runtime=runtime("measure_accuracy_by_protocol"),
+        runtime=runtime("measure_accuracy_of_variant"),
         gpu=1,
     params:
         code=code_of("measure_accuracy"),
         expected=expected_of_inputs,
-        epsilons=EPSILONS,
+        epsilons=lambda wildcards: VARIANTS[wildcards.variant].epsilons,
         settings=lambda wildcards: accuracy_settings(
-            **accuracy_changes(config, wildcards.protocol)
+            **VARIANTS[wildcards.variant].accuracy
         ).as_parameters(),
     message:
-        "Study attack_strength: accuracy of {wildcards.model} under the protocol {wildcards.protocol}."
+        "Study {wildcards.variant}: accuracy of {wildcards.model}."
 
 
-use rule measure_sensitivity as measure_sensitivity_by_protocol with:
+use rule measure_sensitivity as measure_sensitivity_of_variant with:
     output:
-        f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
+        f"{VARIANT}/{{model}}_{{eps}}.h5",
     log:
-        "<logs>/measure_sensitivity_by_protocol/{protocol}/{model}_{eps}.log",
+        "<logs>/measure_sensitivity_of_variant/{variant}/{model}_{eps}.log",
     benchmark:
-        "<benchmarks>/measure_sensitivity_by_protocol/{protocol}/{model}_{eps}.tsv"
+        "<benchmarks>/measure_sensitivity_of_variant/{variant}/{model}_{eps}.tsv"
     wildcard_constraints:
-        protocol=any_of(PROTOCOLS),
+        variant=any_of(VARIANTS),
     resources:
         mem_mb=memory(8),
-        runtime=runtime("measure_sensitivity_by_protocol"),
+        runtime=runtime("measure_sensitivity_of_variant"),
         gpu=1,
     params:
         code=code_of("measure_sensitivity"),
         expected=expected_of_inputs,
         epsilon=epsilon_of,
         settings=lambda wildcards: measurement_settings(
-            wildcards.model, **sensitivity_changes(config, wildcards.protocol)
+            wildcards.model, **VARIANTS[wildcards.variant].sensitivity
         ),
         unfinished_folder=unfinished(
-            "measure_sensitivity_by_protocol/{protocol}/{model}_{eps}"
+            "measure_sensitivity_of_variant/{variant}/{model}_{eps}"
         ),
     message:
-        "Study attack_strength: sensitivity of {wildcards.model} at epsilon {params.epsilon} under the protocol {wildcards.protocol}."
+        "Study {wildcards.variant}: sensitivity of {wildcards.model} at epsilon {params.epsilon}."
 
 
-use rule plot_accuracy as plot_accuracy_by_protocol with:
+use rule plot_accuracy as plot_accuracy_of_variant with:
     input:
-        accuracy=expand(
-            f"{BY_PROTOCOL}/{{model}}.csv", model=MODELS, allow_missing=True
-        ),
+        accuracy=expand(f"{VARIANT}/{{model}}.csv", model=MODELS, allow_missing=True),
     output:
         report(
-            f"{BY_PROTOCOL}/figure1_accuracy.svg",
+            f"{VARIANT}/figure1_accuracy.svg",
             caption="captions/accuracy.rst",
             category="6 Open questions",
-            labels={"study": "attack_strength", "shows": "Figure 1 under {protocol}"},
+            labels={"study": "{variant}", "shows": "Figure 1"},
         ),
-        multiext(f"{BY_PROTOCOL}/figure1_accuracy", ".png", ".csv"),
+        multiext(f"{VARIANT}/figure1_accuracy", ".png", ".csv"),
     log:
-        "<logs>/plot_accuracy_by_protocol/{protocol}.log",
+        "<logs>/plot_accuracy_of_variant/{variant}.log",
     benchmark:
-        "<benchmarks>/plot_accuracy_by_protocol/{protocol}.tsv"
+        "<benchmarks>/plot_accuracy_of_variant/{variant}.tsv"
     wildcard_constraints:
-        protocol=any_of(PROTOCOLS),
+        variant=any_of(DRAWN_VARIANTS),
     params:
         code=code_of("plot_accuracy"),
-        accuracy=lambda wildcards: expected_accuracy(
-            MODELS, EPSILONS, **accuracy_changes(config, wildcards.protocol)
-        ),
+        accuracy=lambda wildcards: expected_of_variant(
+            MODELS, VARIANTS[wildcards.variant]
+        )["accuracy"],
         models=MODELS,
         protocol=lambda wildcards: accuracy_settings(
-            **accuracy_changes(config, wildcards.protocol)
+            **VARIANTS[wildcards.variant].accuracy
         ).sentence(),
         bars=protocol.accuracy_bars("", MODELS),
     message:
-        "Study attack_strength: Figure 1 under the protocol {wildcards.protocol}."
+        "Study {wildcards.variant}: Figure 1."
 
 
-use rule plot_sensitivity as plot_sensitivity_by_protocol with:
+use rule plot_sensitivity as plot_sensitivity_of_variant with:
     input:
-        sensitivity=expand(
-            f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
+        sensitivity=lambda wildcards: expand(
+            f"{VARIANT}/{{model}}_{{eps}}.h5",
+            variant=wildcards.variant,
             model=MODELS,
-            eps=in_file_names(EPSILONS),
-            allow_missing=True,
+            eps=in_file_names(VARIANTS[wildcards.variant].epsilons),
         ),
         models=FIRST_CHECKPOINTS,
     output:
         report(
-            f"{BY_PROTOCOL}/figure2_sensitivity.svg",
+            f"{VARIANT}/figure2_sensitivity.svg",
             caption="captions/sensitivity.rst",
             category="6 Open questions",
-            labels={"study": "attack_strength", "shows": "Figure 2 under {protocol}"},
+            labels={"study": "{variant}", "shows": "Figure 2"},
         ),
-        multiext(f"{BY_PROTOCOL}/figure2_sensitivity", ".png", ".csv"),
+        multiext(f"{VARIANT}/figure2_sensitivity", ".png", ".csv"),
     log:
-        "<logs>/plot_sensitivity_by_protocol/{protocol}.log",
+        "<logs>/plot_sensitivity_of_variant/{variant}.log",
     benchmark:
-        "<benchmarks>/plot_sensitivity_by_protocol/{protocol}.tsv"
+        "<benchmarks>/plot_sensitivity_of_variant/{variant}.tsv"
     wildcard_constraints:
-        protocol=any_of(PROTOCOLS),
+        variant=any_of(DRAWN_VARIANTS),
     params:
         code=code_of("plot_sensitivity"),
-        sensitivity=lambda wildcards: expected_sensitivity(
-            MODELS, EPSILONS, **sensitivity_changes(config, wildcards.protocol)
-        ),
+        sensitivity=lambda wildcards: expected_of_variant(
+            MODELS, VARIANTS[wildcards.variant]
+        )["sensitivity"],
         models=MODELS,
         derivation=derivation_settings(),
-        protocol=lambda wildcards: protocol.sensitivity_attack(
-            {
-                **config["sensitivity"],
-                **sensitivity_changes(config, wildcards.protocol),
-            }
-        ),
+        protocol=lambda wildcards: sensitivity_settings(
+            **VARIANTS[wildcards.variant].sensitivity
+        ).sentence(),
         spread="",
         pooled="",
     message:
-        "Study attack_strength: Figure 2 under the protocol {wildcards.protocol}."
+        "Study {wildcards.variant}: Figure 2."
 
 
-rule compare_attacks:
+rule compare_study:
     input:
-        accuracy=expand(
-            f"{BY_PROTOCOL}/{{model}}.csv", protocol=PROTOCOLS, model=MODELS
+        unpack(files_of_variants),
+        models=lambda wildcards: expand(
+            "<results>/models/{model}.pt", model=models_of(wildcards.study)
         ),
-        checks=expand(
-            f"{BY_PROTOCOL}/{{model}}.checks.csv", protocol=WEAKEST, model=MODELS
-        ),
-        sensitivity=expand(
-            f"{BY_PROTOCOL}/{{model}}_{{eps}}.h5",
-            protocol=PROTOCOLS,
-            model=MODELS,
-            eps=in_file_names(EPSILONS),
-        ),
-        models=FIRST_CHECKPOINTS,
     output:
-        "<results>/studies/attack_strength.csv",
+        "<results>/studies/{study}.csv",
     log:
-        "<logs>/compare_attacks.log",
+        "<logs>/compare_study/{study}.log",
     benchmark:
-        "<benchmarks>/compare_attacks.tsv"
+        "<benchmarks>/compare_study/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(COMPARED),
     conda:
         "../envs/report.yaml"
     resources:
         mem_mb=memory(4),
         runtime=10,
     params:
-        code=code_of("compare_attacks"),
-        accuracy={
-            name: expected_accuracy(MODELS, EPSILONS, **accuracy_changes(config, name))
-            for name in PROTOCOLS
-        },
-        sensitivity={
-            name: expected_sensitivity(
-                MODELS, EPSILONS, **sensitivity_changes(config, name)
-            )
-            for name in PROTOCOLS
+        code=code_of_study("compare_study", "measurement"),
+        variants=lambda wildcards: {
+            label: expected_of_variant(models_of(wildcards.study), variant)
+            for label, variant in PLANS[wildcards.study].variants(config).items()
         },
         derivation=derivation_settings(),
     message:
-        "Study attack_strength: claims and numbers under every protocol."
+        "Study {wildcards.study}: its measurements side by side."
     script:
-        "../workflow_scripts/compare_attacks.py"
+        "../workflow_scripts/compare_study.py"
 
 
-rule refit_last_layer:
+rule measure_study:
     input:
-        model="<results>/models/normal.pt",
-        adversarial="<results>/models/adversarial.pt",
-        dataset=training_data_of("normal"),
-        test=evaluation_dataset(),
-        sensitivity=f"<results>/sens/normal_{as_file_name(STUDY['last_layer_refit']['epsilon'])}.h5",
+        unpack(inputs_of_study),
     output:
-        "<results>/studies/last_layer_refit.csv",
+        "<results>/studies/{study}/{model}_{eps}.csv",
     log:
-        "<logs>/refit_last_layer.log",
+        "<logs>/measure_study/{study}/{model}_{eps}.log",
     benchmark:
-        "<benchmarks>/refit_last_layer.tsv"
+        "<benchmarks>/measure_study/{study}/{model}_{eps}.tsv"
+    wildcard_constraints:
+        study=any_of(IN_PARTS),
     conda:
         "../envs/compute.yaml"
     threads: compute_threads()
     resources:
         mem_mb=memory(8),
-        runtime=runtime("refit_last_layer"),
+        runtime=runtime("measure_study"),
         gpu=1,
     params:
-        code=code_of("refit_last_layer"),
+        code=code_of_study("measure_study", "measurement"),
         expected=expected_of_inputs,
-        study=STUDY["last_layer_refit"],
-        settings=sensitivity_settings("normal").as_parameters(),
-        accuracy=accuracy_settings().as_parameters(),
-        training=config["adversarial_training"],
+        files=lambda wildcards: [*PLANS[wildcards.study].inputs(config)],
+        settings=lambda wildcards: PLANS[wildcards.study].settings(
+            config, wildcards.model, epsilon_of(wildcards)
+        ),
     message:
-        "Study last_layer_refit: new linear layers on the features of normal, and attacks on them."
+        "Study {wildcards.study}: {wildcards.model} at epsilon {wildcards.eps}."
     script:
-        "../workflow_scripts/refit_last_layer.py"
+        "../workflow_scripts/measure_study.py"
 
 
-use rule measure_accuracy as measure_accuracy_l2 with:
+use rule measure_study as measure_whole_study with:
     output:
-        accuracy="<results>/studies/norms/{model}.csv",
-        checks="<results>/studies/norms/{model}.checks.csv",
-        images="<results>/studies/norms/{model}.correct.h5",
+        "<results>/studies/{study}.csv",
     log:
-        "<logs>/measure_accuracy_l2/{model}.log",
+        "<logs>/measure_whole_study/{study}.log",
     benchmark:
-        "<benchmarks>/measure_accuracy_l2/{model}.tsv"
+        "<benchmarks>/measure_whole_study/{study}.tsv"
+    wildcard_constraints:
+        study=any_of(MEASURED_WHOLE),
     resources:
         mem_mb=memory(8),
-        runtime=runtime("measure_accuracy_l2"),
+        runtime=runtime("measure_whole_study"),
         gpu=1,
     params:
-        code=code_of("measure_accuracy"),
+        code=code_of_study("measure_study", "measurement"),
         expected=expected_of_inputs,
-        epsilons=STUDY["norms"]["epsilons"],
-        settings=accuracy_settings(**ACCURACY_L2).as_parameters(),
+        files=lambda wildcards: [*PLANS[wildcards.study].inputs(config)],
+        settings=lambda wildcards: PLANS[wildcards.study].settings(config, "", ""),
     message:
-        "Study norms: accuracy of {wildcards.model} under l2."
-
-
-use rule measure_sensitivity as measure_sensitivity_l2 with:
-    output:
-        "<results>/studies/norms/{model}_{eps}.h5",
-    log:
-        "<logs>/measure_sensitivity_l2/{model}_{eps}.log",
-    benchmark:
-        "<benchmarks>/measure_sensitivity_l2/{model}_{eps}.tsv"
-    resources:
-        mem_mb=memory(8),
-        runtime=runtime("measure_sensitivity_l2"),
-        gpu=1,
-    params:
-        code=code_of("measure_sensitivity"),
-        expected=expected_of_inputs,
-        epsilon=epsilon_of,
-        settings=lambda wildcards: measurement_settings(wildcards.model, **L2, shards=1),
-        unfinished_folder=unfinished("measure_sensitivity_l2/{model}_{eps}"),
-    message:
-        "Study norms: sensitivity of {wildcards.model} at l2 epsilon {params.epsilon}."
-
-
-rule compare_norms:
-    input:
-        accuracy=FIRST_ACCURACIES,
-        sensitivity=FIRST_SENSITIVITIES,
-        accuracy_l2=expand("<results>/studies/norms/{model}.csv", model=MODELS),
-        sensitivity_l2=expand(
-            "<results>/studies/norms/{model}_{eps}.h5",
-            model=MODELS,
-            eps=in_file_names(STUDY["norms"]["epsilons"]),
-        ),
-        models=FIRST_CHECKPOINTS,
-    output:
-        "<results>/studies/norms.csv",
-    log:
-        "<logs>/compare_norms.log",
-    benchmark:
-        "<benchmarks>/compare_norms.tsv"
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=memory(2),
-        runtime=10,
-    params:
-        code=code_of("compare_norms"),
-        accuracy=expected_accuracy(MODELS, EPSILONS),
-        sensitivity=expected_sensitivity(MODELS, EPSILONS),
-        accuracy_l2=expected_accuracy(MODELS, STUDY["norms"]["epsilons"], **ACCURACY_L2),
-        sensitivity_l2=expected_sensitivity(MODELS, STUDY["norms"]["epsilons"], **L2),
-        derivation=derivation_settings(),
-    message:
-        "Study norms: both norms side by side."
-    script:
-        "../workflow_scripts/compare_norms.py"
-
-
-rule locate_crossing:
-    input:
-        sensitivity=expand(
-            "<results>/sens/{model}_{eps}.h5",
-            model=CROSSING,
-            eps=in_file_names(STUDY["crossing"]["epsilons"]),
-        ),
-        models=expand("<results>/models/{model}.pt", model=CROSSING),
-    output:
-        "<results>/studies/crossing.csv",
-    log:
-        "<logs>/locate_crossing.log",
-    benchmark:
-        "<benchmarks>/locate_crossing.tsv"
-    conda:
-        "../envs/report.yaml"
-    resources:
-        mem_mb=memory(2),
-        runtime=10,
-    params:
-        code=code_of("locate_crossing"),
-        sensitivity=expected_sensitivity(CROSSING, STUDY["crossing"]["epsilons"]),
-        derivation=derivation_settings(),
-    message:
-        "Study crossing: sensitivities of normal and robust_dataset on a fine grid."
-    script:
-        "../workflow_scripts/locate_crossing.py"
+        "Study {wildcards.study}: its measurements."
 
 
 rule report_study:
     input:
-        tables=study_tables,
+        tables=tables_of_study,
     output:
         page=report(
             "<results>/studies/{study}.html",
@@ -455,11 +340,11 @@ rule report_study:
         mem_mb=memory(2),
         runtime=10,
     params:
-        code=code_of("report_study"),
+        code=code_of_study("report_study", "report"),
         models=MODELS,
-        parts=study_parts,
-        settings=study_settings,
-        protocol=lambda wildcards: protocol.study(wildcards.study, config),
+        columns=lambda wildcards: PLANS[wildcards.study].columns,
+        rows=rows_of_study,
+        protocol=lambda wildcards: PLANS[wildcards.study].protocol(config),
     message:
         "Study {wildcards.study}: its table and figure."
     script:
@@ -472,13 +357,13 @@ for study in STUDIES:
         name:
             study
         input:
-            study_results(study),
+            results_of_study(study),
         message:
             "Done."
 
 
 rule studies:
     input:
-        [study_results(study) for study in STUDIES],
+        [results_of_study(study) for study in STUDIES],
     message:
         "Done: every study of what the paper left open."

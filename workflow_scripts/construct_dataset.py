@@ -1,6 +1,5 @@
 """Construct a part of a robust dataset from a trained model."""
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.training.construction import construct, images_of_part
 
 
@@ -55,7 +55,7 @@ def construct_dataset(
     )
     source = Source({"train": constructed}, f"part {part} of {section['shards']}", sha256_of_file(teacher))
     write_dataset(output, source, standardization)
-    shutil.rmtree(unfinished_folder)
+    delete_partial_results(unfinished_folder)
 
 
 if "snakemake" in globals():

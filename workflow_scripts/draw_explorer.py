@@ -7,7 +7,7 @@ from feature_sensitivity.analysis.feature_tables import read_features
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.extremal_file import read_extremal
 from feature_sensitivity.reporting.documents import write_text
-from feature_sensitivity.reporting.epsilon_titles import epsilon_titles
+from feature_sensitivity.reporting.epsilon_axes import epsilon_titles
 from feature_sensitivity.reporting.explorer.data import explorer_data
 from feature_sensitivity.reporting.explorer.page import explorer_page
 from feature_sensitivity.reporting.protocol import joined

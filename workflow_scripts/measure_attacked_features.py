@@ -1,6 +1,5 @@
 """Measure a model's features at attacked images, and their gradients."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.runtime.provenance import version_attributes
 
 
@@ -70,6 +70,7 @@ def measure_attacked_features(
         clean=measured.clean,
         attacked=measured.attacked,
         gradient_norm=measured.gradient_norm,
+        margin=measured.margin,
         clean_prediction=measured.clean_prediction,
         attacked_prediction=measured.attacked_prediction,
         label=label,
@@ -84,7 +85,7 @@ def measure_attacked_features(
         },
     )
     write_attacked(output, file)
-    shutil.rmtree(unfinished_folder)
+    delete_partial_results(unfinished_folder)
 
 
 if "snakemake" in globals():

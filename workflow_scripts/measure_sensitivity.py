@@ -1,6 +1,5 @@
 """Measure the sensitivity of a model's features at one epsilon."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,13 @@ from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
-from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
+from feature_sensitivity.evaluation.chosen_features import (
+    chosen_features,
+    feature_attributes,
+    share_at_cap,
+    weight_of,
+)
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
-from feature_sensitivity.evaluation.feature_values import feature_attributes, share_at_cap
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
 from feature_sensitivity.networks.checkpoints import load_checkpoint
@@ -21,6 +24,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.runtime.provenance import version_attributes
 
 
@@ -104,7 +108,7 @@ def measure_sensitivity(
             **version_attributes(device),
         },
     )
-    shutil.rmtree(unfinished_folder)
+    delete_partial_results(unfinished_folder)
 
 
 if "snakemake" in globals():

@@ -6,7 +6,7 @@ from pathlib import Path
 from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.extremal_file import read_extremal
-from feature_sensitivity.reporting.epsilon_titles import epsilon_titles
+from feature_sensitivity.reporting.epsilon_axes import epsilon_titles
 from feature_sensitivity.reporting.figures.extremal import extremal_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample

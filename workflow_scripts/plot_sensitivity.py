@@ -5,7 +5,7 @@ from pathlib import Path
 
 from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
-from feature_sensitivity.reporting.epsilon_titles import epsilon_titles
+from feature_sensitivity.reporting.epsilon_axes import epsilon_titles
 from feature_sensitivity.reporting.figures.sensitivity import marks, sensitivity_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample

@@ -1,6 +1,7 @@
 """Write a study's table and answer, and draw its figure."""
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -9,15 +10,15 @@ from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.reporting.style import empty_figure, save_figure
 from feature_sensitivity.runtime.console import job, logger
-from feature_sensitivity.studies.expected_rows import Scope, check_rows
-from feature_sensitivity.studies.registry import STUDIES
-from feature_sensitivity.studies.study import NOTHING
+from feature_sensitivity.studies.plan import Row
+from feature_sensitivity.studies.study import NOTHING, Study, check_rows
 
 
 def report_study(
     name: str,
     *,
-    tables: Mapping[Path, Scope],
+    tables: Mapping[Path, Sequence[Row]],
+    columns: Sequence[str],
     markdown: Path,
     page: Path,
     svg: Path,
@@ -27,21 +28,23 @@ def report_study(
     """Write what a study found as Markdown, as an HTML page and as a figure, with a PNG beside ``svg``.
 
     Args:
-        name: of the study, as in ``STUDIES``.
-        tables: the files with its numbers, and what each is of.
+        name: of the study.
+        tables: the files with its numbers, and the rows that each should have.
+        columns: that name a row.
         markdown: the question, the answer, a table and the settings.
         page: the same as HTML.
         svg: the figure.
         models: in the order of their colours.
         protocol: states the settings of the study and of the protocol that it starts from.
     """
-    study = STUDIES[name]
+    study: Study = import_module(f"feature_sensitivity.studies.{name}.report").STUDY
     frames = []
-    for path, scope in tables.items():
-        columns = {"texts": study.texts, "numbers": study.numbers}
-        frame = read_table(path, **columns, finite=False, may_be_empty=study.may_be_empty)
+    for path, rows in tables.items():
+        frame = read_table(
+            path, texts=study.texts, numbers=study.numbers, finite=False, may_be_empty=study.may_be_empty
+        )
         if not frame.empty:
-            check_rows(name, frame, scope, path=path)
+            check_rows(frame, columns, rows, path=path)
         frames.append(frame)
     frame = pd.concat(frames, ignore_index=True)
     document = study.document(frame, protocol=protocol)
@@ -59,10 +62,8 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"report_study {snakemake.wildcards.study}"):
         report_study(
             snakemake.wildcards.study,
-            tables={
-                Path(path): Scope(*part, settings=snakemake.params.settings)
-                for path, part in zip(snakemake.input.tables, snakemake.params.parts, strict=True)
-            },
+            tables=dict(zip(map(Path, snakemake.input.tables), snakemake.params.rows, strict=True)),
+            columns=snakemake.params.columns,
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),
             svg=Path(snakemake.output.svg),

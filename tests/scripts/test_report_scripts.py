@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -11,18 +12,18 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from compare_attacks import compare_attacks
-from compare_definitions import compare_definitions
-from compare_norms import compare_norms
+from compare_study import compare_study
 from derive_measures import derive_measures
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds
 from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED, read_refits
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.studies.expected_rows import Scope
+from feature_sensitivity.studies.last_layer_refit.measurement import COLUMNS as REFIT_COLUMNS
+from feature_sensitivity.studies.plan import Scope
+from feature_sensitivity.studies.registry import PLANS
+from feature_sensitivity.studies.variant_files import VariantFiles
 from judge_claims import judge_claims
-from locate_crossing import locate_crossing
 from plot_accuracy import plot_accuracy
 from plot_construction import plot_construction
 from plot_learning import plot_learning
@@ -30,7 +31,6 @@ from plot_measures import plot_measures
 from plot_quantiles import plot_quantiles
 from plot_sensitivity import plot_sensitivity
 from plot_tradeoff import plot_tradeoff
-from refit_last_layer import COLUMNS as REFIT_COLUMNS
 from report_cases import (
     EPSILONS,
     MODELS,
@@ -346,9 +346,32 @@ def test_write_reference(files: Files, tmp_path: Path):
     assert "| train_model | 1" in text
 
 
+def variant(files: Files) -> VariantFiles:
+    return VariantFiles(
+        accuracy=files.accuracy, sensitivity=files.sensitivity, definition="max_abs", normalization="max_abs"
+    )
+
+
+def report(study: str, csv: Path, tmp_path: Path, *, settings: dict[str, Any]) -> str:
+    """Report a study of this run with these settings; return its Markdown."""
+    plan = PLANS[study]
+    config = {"studies": {study: settings}, "accuracy": {"stronger_attack": None}}
+    report_study(
+        study,
+        tables={csv: list(plan.rows(Scope(MODELS, EPSILONS, config)))},
+        columns=plan.columns,
+        markdown=tmp_path / f"{study}.md",
+        page=tmp_path / f"{study}.html",
+        svg=tmp_path / f"{study}.svg",
+        models=MODELS,
+        protocol="PROTOCOL",
+    )
+    return (tmp_path / f"{study}.md").read_text(encoding="utf-8")
+
+
 def test_compare_definitions(files: Files, tmp_path: Path):
     csv = tmp_path / "definitions.csv"
-    compare_definitions(accuracy=files.accuracy, sensitivity=files.sensitivity, csv=csv)
+    compare_study("definitions", variants={"own": variant(files)}, csv=csv)
     table = pd.read_csv(csv)
     assert len(table) == 2 * 5 * 5
     assert (table[table.claim == "S2"].verdict == "reproduced").all()
@@ -358,28 +381,11 @@ def test_compare_definitions(files: Files, tmp_path: Path):
 def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
     l2 = Files(tmp_path / "l2", norm="l2")
     csv = tmp_path / "norms.csv"
-    compare_norms(
-        accuracy=files.accuracy,
-        sensitivity=files.sensitivity,
-        accuracy_l2=l2.accuracy,
-        sensitivity_l2=l2.sensitivity,
-        csv=csv,
-        definition="max_abs",
-        normalization="max_abs",
-    )
+    compare_study("norms", variants={"linf": variant(files), "l2": variant(l2)}, csv=csv)
     table = pd.read_csv(csv)
     assert table.norm.tolist() == ["linf"] * 6 + ["l2"] * 6
     assert table.sensitivity.between(table.sensitivity_low, table.sensitivity_high).all()
-    report_study(
-        "norms",
-        tables={csv: Scope(MODELS, EPSILONS, {"norm": "linf", "epsilons": EPSILONS})},
-        markdown=tmp_path / "norms.md",
-        page=tmp_path / "norms.html",
-        svg=tmp_path / "norms.svg",
-        models=MODELS,
-        protocol="PROTOCOL",
-    )
-    markdown = (tmp_path / "norms.md").read_text(encoding="utf-8")
+    markdown = report("norms", csv, tmp_path, settings={"epsilons": EPSILONS})
     assert markdown.startswith(
         "# The norm of the attack\n\nIs the robust dataset's failure a matter of the norm?\n\n**"
     )
@@ -391,52 +397,30 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
 def test_a_study_without_numbers_says_so(tmp_path: Path):
     table = tmp_path / "last_layer_refit.csv"
     write_table(table, pd.DataFrame(columns=REFIT_COLUMNS))
-    settings = {"shares": [10], "epsilon": "0.08"}
-    report_study(
-        "last_layer_refit",
-        tables={table: Scope(MODELS, EPSILONS, settings)},
-        markdown=tmp_path / "refit.md",
-        page=tmp_path / "refit.html",
-        svg=tmp_path / "refit.svg",
-        models=MODELS,
-        protocol="PROTOCOL",
+    assert "No numbers: the log of the rule" in report(
+        "last_layer_refit", table, tmp_path, settings={"shares": [10], "epsilon": "0.08"}
     )
-    assert "No numbers: the log of the rule" in (tmp_path / "refit.md").read_text()
-    assert "No numbers" in text_of(tmp_path / "refit.svg")
+    assert "No numbers" in text_of(tmp_path / "last_layer_refit.svg")
     assert read_refits(table) is None
 
 
 def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):
     csv = tmp_path / "attack_strength.csv"
-    compare_attacks(
-        accuracy=dict.fromkeys(["paper", "fast", "strong"], files.accuracy),
-        sensitivity=dict.fromkeys(["paper", "fast", "strong"], files.sensitivity),
-        csv=csv,
-        definition="max_abs",
-        normalization="max_abs",
-    )
+    compare_study("attack_strength", variants=dict.fromkeys(["paper", "fast", "strong"], variant(files)), csv=csv)
     table = pd.read_csv(csv)
     assert set(table.protocol) == {"paper", "fast", "strong"}
     assert (table[table.kind == "mean sensitivity / paper's"].value == 1).all()
     assert len(table[table.kind == "accuracy"]) == 3 * 3 * 3
-    markdown = tmp_path / "attack_strength.md"
-    report_study(
-        "attack_strength",
-        tables={csv: Scope(MODELS, EPSILONS, {"stronger_attack": None})},
-        markdown=markdown,
-        page=tmp_path / "attack_strength.html",
-        svg=tmp_path / "attack_strength.svg",
-        models=MODELS,
-        protocol="PROTOCOL",
-    )
-    assert "No claim's verdict depends on the protocol. At epsilon 0.2" in markdown.read_text()
+    markdown = report("attack_strength", csv, tmp_path, settings={})
+    assert "No claim's verdict depends on the protocol. At epsilon 0.2" in markdown
 
 
-def test_locate_crossing(files: Files, tmp_path: Path):
+def test_compare_crossing(files: Files, tmp_path: Path):
     csv = tmp_path / "crossing.csv"
     paths = {key: path for key, path in files.sensitivity.paths.items() if key[0] != "adversarial"}
-    locate_crossing(
-        sensitivity=replace(files.sensitivity, paths=paths), csv=csv, definition="max_abs", normalization="max_abs"
+    sensitivity = replace(files.sensitivity, paths=paths)
+    compare_study(
+        "crossing", variants={"own": replace(variant(files), accuracy=None, sensitivity=sensitivity)}, csv=csv
     )
     table = pd.read_csv(csv)
     assert table.epsilon.tolist() == [0.04, 0.2]

@@ -112,6 +112,7 @@ def test_features_at_attacked_images_of_another_run(files: Files):
     [
         (lambda file: file.pop("gradient_norm"), "lacks gradient_norm"),
         (lambda file: file["gradient_norm"].__setitem__((0, 0), -1), "gradient_norm is negative"),
+        (lambda file: file["margin"].__setitem__(0, -1), "margin is negative"),
         (lambda file: file["attacked"].__setitem__((0, 0, 0), np.nan), "attacked holds 1 values that are not finite"),
         (lambda file: file["image_index"].__setitem__(0, 1), "image_index names an image twice"),
     ],

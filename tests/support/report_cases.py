@@ -77,6 +77,7 @@ def make_attacked(path: Path, checkpoint: Path, model: str, *, norm: str) -> Pat
         clean=clean,
         attacked=np.stack([clean + 0.01, clean + 0.05]).astype(np.float32),
         gradient_norm=clean + 1,
+        margin=np.ones(N_IMAGES, np.float32),
         clean_prediction=np.zeros(N_IMAGES, np.int64),
         attacked_prediction=np.ones((2, N_IMAGES), np.int64),
         label=np.zeros(N_IMAGES, np.int64),

@@ -28,7 +28,7 @@ def test_the_paper_is_planned_whole(workflow: Path):
 
 def test_the_last_layer_refit_is_part_of_the_paper(workflow: Path):
     plan = planned(workflow, "all")
-    assert plan["refit_last_layer"] == 1
+    assert plan["measure_whole_study"] == 1
     assert plan["report_study"] == 0
 
 
@@ -52,7 +52,7 @@ def test_the_last_layer_refit_is_left_out_where_it_needs_more_than_the_rest(work
         text = text.replace(old, new)
     config.write_text(text)
     plan = planned(workflow, "all")
-    assert plan["refit_last_layer"] == 0
+    assert plan["measure_whole_study"] == 0
     assert plan["measure_sensitivity"] == 12
     assert plan["judge_claims"] == 1
     table = workflow / "results/studies/last_layer_refit.csv"
@@ -66,7 +66,7 @@ def test_the_last_layer_refit_needs_the_adversarial_model(workflow: Path):
     lines = config.read_text().splitlines()
     config.write_text("\n".join(line for line in lines if not line.startswith("  adversarial: {")))
     plan = planned(workflow, "all")
-    assert (plan["refit_last_layer"], plan["judge_claims"], plan["measure_sensitivity"]) == (0, 1, 8)
+    assert (plan["measure_whole_study"], plan["judge_claims"], plan["measure_sensitivity"]) == (0, 1, 8)
 
 
 @pytest.fixture

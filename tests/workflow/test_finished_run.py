@@ -130,13 +130,13 @@ def test_a_few_faults_are_survived(finished_workflow: Path, tmp_path: Path):
 def test_studies_are_targets_of_their_own(finished_workflow: Path):
     assert "report_study" not in planned(finished_workflow, *TINY, "all")
     assert planned(finished_workflow, *TINY, "definitions") == {
-        "compare_definitions": 1,
+        "compare_study": 1,
         "report_study": 1,
         "definitions": 1,
     }
     plan = planned(finished_workflow, *TINY, "studies")
     assert plan["report_study"] == 7
-    assert plan["bound_errors"] == 12
+    assert plan["measure_study"] == 24
     assert plan["measure_sensitivity"] == plan["train_model"] == 0, "they rest on what the run has"
 
 

@@ -30,13 +30,18 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from feature_sensitivity.attacks.norms import NORMS
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
-from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
+from feature_sensitivity.evaluation.chosen_features import (
+    chosen_features,
+    feature_attributes,
+    share_at_cap,
+    weight_of,
+)
 from feature_sensitivity.evaluation.feature_extrema import measure_extrema
-from feature_sensitivity.evaluation.feature_values import feature_attributes, share_at_cap
 from feature_sensitivity.evaluation.sensitivity_file import sensitivity_dataset
 from feature_sensitivity.networks.checkpoints import Checkpoint, classifier_of, load_checkpoint
 from feature_sensitivity.networks.constants import register_constants
@@ -44,7 +49,7 @@ from feature_sensitivity.networks.forward import forward
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.measured import MeasuredNetwork, measured
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
-from feature_sensitivity.runtime.devices import best_device, make_exact
+from feature_sensitivity.runtime.devices import best_device, device_named, make_exact
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.provenance import version_attributes
 from feature_sensitivity.runtime.torch_modes import ordinary_modes
@@ -213,7 +218,7 @@ def measure(
         batch_size=batch_size,
         seed=_whole_number(seed, "seed", at_least=0),
     )
-    used = _chosen_device(device) if device is not None else _best_device()
+    used = device_named(device) if device is not None else _best_device()
     make_exact()  # each time: a notebook may have set precision and algorithms for its own ends
     attacked = with_inputs_in(epsilon_unit, model)
     pixels = _pixels(images, channels=len(model.standardization.mean))
@@ -274,23 +279,11 @@ def _best_device() -> torch.device:
     return best_device()
 
 
-def _chosen_device(device: str | torch.device) -> torch.device:
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise UserError(f"device is {str(device)!r}; write one such as cpu, cuda or cuda:1") from error
-    if chosen.type not in ("cpu", "cuda"):
-        raise UserError(f"device is {str(device)!r}; write cpu, or a CUDA device such as cuda:1")
-    if chosen.type == "cuda" and (chosen.index or 0) >= torch.cuda.device_count():
-        raise UserError(f"device is {str(device)!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here")
-    return chosen
-
-
 def _check_spelling(*, epsilon_unit: str, norm: str, protocol: str) -> None:
     """Raise :class:`UserError` for a value that the key does not have."""
     allowed = {
         "epsilon_unit": (epsilon_unit, ("pixel", "standardized")),
-        "norm": (norm, ("linf", "l2")),
+        "norm": (norm, tuple(NORMS)),
         "protocol": (protocol, tuple(PROTOCOLS)),
     }
     for key, (value, values) in allowed.items():

@@ -151,6 +151,7 @@ def test_files_are_joined_by_image():
         clean=three,
         attacked=np.stack([three, 10 * three]),
         gradient_norm=three,
+        margin=np.ones(3, np.float32),
         clean_prediction=np.zeros(3, np.int64),
         attacked_prediction=np.zeros((2, 3), np.int64),
         label=np.zeros(3, np.int64),

@@ -16,10 +16,10 @@ from torch import Tensor
 from feature_sensitivity.attacks import run_rows as driver
 from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_all_cores, batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
-from feature_sensitivity.attacks.slots import RowQueue, RowStates, Slots, row_indices, steps_between_looks
-from feature_sensitivity.runtime import resume
+from feature_sensitivity.attacks.slots import RowQueue, RowStates, RowTask, Slots, row_indices, steps_between_refills
+from feature_sensitivity.runtime import partial_results
 from feature_sensitivity.runtime.batch_size import BatchSize
-from feature_sensitivity.runtime.resume import PartialResults
+from feature_sensitivity.runtime.partial_results import PartialResults
 from interruptions import interrupted_until_done
 
 CPU = torch.device("cpu")
@@ -36,7 +36,7 @@ class Counts(RowStates):
     total: Tensor
 
 
-class CountingTask:
+class CountingTask(RowTask[Counts]):
     """Row r ends at step r % 7 without an evaluation, or at the last step with one, which adds 100."""
 
     device, steps = CPU, STEPS
@@ -46,10 +46,7 @@ class CountingTask:
         self.sizes: set[int] = set()
 
     def begin(self, rows: Tensor) -> Counts:
-        none = torch.zeros_like(rows, dtype=torch.bool)
-        return Counts(
-            step=torch.zeros_like(rows), ended=none, evaluated=none.clone(), goal=rows, total=torch.zeros_like(rows)
-        )
+        return Counts.new(rows, goal=rows, total=torch.zeros_like(rows))
 
     def advance(self, states: Counts) -> None:
         self.sizes.add(len(states.step))
@@ -69,28 +66,22 @@ class CountingTask:
     def result(self, states: Counts) -> dict[str, Tensor]:
         return {"total": states.total}
 
-    def note(self, states: Counts, busy: Tensor) -> str:
-        return ""
-
 
 def expected(rows: range) -> list[int]:
     return [row * (row % 7) if row % 7 < STEPS else row * STEPS + 100 for row in rows]
 
 
 def run(task: CountingTask, n: int, *, batch: int = 4, folder: Path | None = None, sizes=batch_for_each_core) -> list:
-    partial_results = PartialResults(folder, "key")
-    saved = partial_results.load()
-    if not saved:
-        partial_results.keep({})
+    found = PartialResults(folder, "key")
+    found.keep("what rows are computed from", lambda: torch.zeros(1))
     results = run_rows(
         task,
         torch.arange(n),
         n_rows=n,
         batch_size=BatchSize(batch, key="batch_size"),
-        batch_sizes=sizes,
-        partial_results=partial_results,
-        saved=saved,
         title="counting",
+        partial_results=found,
+        batch_sizes=sizes,
     )
     return results["total"].tolist()
 
@@ -110,16 +101,13 @@ def test_every_row_gets_its_own_result_in_batches_of_one_size(n: int, batch: int
 
 
 def test_rows_that_are_not_asked_for_are_0():
-    partial_results = PartialResults(None, "key")
     results = run_rows(
         CountingTask(),
         torch.tensor([3, 9]),
         n_rows=12,
         batch_size=BatchSize(4, key="batch_size"),
-        batch_sizes=batch_for_each_core,
-        partial_results=partial_results,
-        saved=None,
         title="counting",
+        partial_results=PartialResults(),
     )
     assert results["total"].nonzero()[:, 0].tolist() == [3, 9]
 
@@ -155,7 +143,7 @@ def test_a_failed_step_is_never_continued_from(tmp_path: Path, monkeypatch: pyte
                 states.total += 1000  # a step half done
                 raise RuntimeError("broken")
 
-    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(partial_results, "SECONDS_BETWEEN_SAVES", 0.0)
     with pytest.raises(RuntimeError, match="broken"):
         run(Failing(), 20, folder=tmp_path)
     assert run(CountingTask(), 20, folder=tmp_path) == expected(range(20))
@@ -216,34 +204,34 @@ def test_memory_that_runs_out_halves_the_batch(caplog: pytest.LogCaptureFixture)
 
 
 def test_a_closed_queue_stops_a_batch_in_the_middle():
-    queue, turns = RowQueue(torch.arange(40)), []
+    queue, rounds = RowQueue(torch.arange(40)), []
     slots = Slots(CountingTask(), 4)
-    for turn in slots.work(queue, {}):
-        turns.append(turn)
-        queue.closed = len(turns) == 2
+    for done in slots.work(queue, {}):
+        rounds.append(done)
+        queue.closed = len(rounds) == 2
     rows, states = slots.in_progress() or ((), None)
     assert states is not None
-    assert len(turns) == 2
+    assert len(rounds) == 2
     assert len(rows) == len(states.step) > 0
     assert len(queue) > 0
 
 
-def test_workers_that_nobody_listens_to_stop():
+def test_workers_whose_rounds_nobody_reads_stop():
     workers = RowWorkers(CountingTask(), torch.arange(10_000), batch_sizes=[4, 4], resumed={})
-    turns: Iterator = workers.turns()
-    next(turns)
-    turns.close()
+    rounds: Iterator = workers.rounds()
+    next(rounds)
+    rounds.close()
     in_progress = workers.in_progress()
     assert in_progress is not None
     assert len(np.unique(in_progress[0])) == len(in_progress[0])
 
 
 @pytest.mark.parametrize("steps", [1, 7, 20, 100])
-def test_a_gpu_is_looked_at_where_it_wastes_least(steps: int):
-    looks = steps_between_looks(steps, torch.device("cuda"))
-    assert 4 <= looks <= 7
-    assert -steps % looks == min(-steps % other for other in range(4, 8))
-    assert steps_between_looks(steps, CPU) == 1
+def test_a_gpu_is_refilled_when_it_wastes_least(steps: int):
+    n = steps_between_refills(steps, torch.device("cuda"))
+    assert 4 <= n <= 7
+    assert -steps % n == min(-steps % other for other in range(4, 8))
+    assert steps_between_refills(steps, CPU) == 1
 
 
 def test_the_progress_counts_every_step_once(monkeypatch: pytest.MonkeyPatch):

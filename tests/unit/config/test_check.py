@@ -183,22 +183,6 @@ def test_a_fault_is_named_with_what_to_write(changes: dict[str, Any], expected: 
         assert part in reported
 
 
-@pytest.mark.parametrize(
-    ("section", "old", "new"),
-    [
-        ("sensitivity", "precision", "target_relative_error"),
-        ("studies", "theorem", "error_bounds"),
-        ("studies", "relinear", "last_layer_refit"),
-    ],
-)
-def test_a_renamed_key_is_refused_with_its_new_name(section: str, old: str, new: str):
-    expected = [f"{section}.{old} is now {section}.{new}; rename it"]
-    over_the_new_one = merged(PAPER, {section: {old: PAPER[section][new]}})
-    assert faults(over_the_new_one, SCHEMA) == expected
-    del over_the_new_one[section][new]
-    assert faults(over_the_new_one, SCHEMA) == expected
-
-
 def test_a_network_that_is_trained_already_needs_no_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     Path("mine.pt").touch()

@@ -10,8 +10,7 @@ import pytest
 from config_cases import PAPER, SCHEMA, merged
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.epsilon_spelling import spelling
-from feature_sensitivity.config.study_faults import study_faults
-from feature_sensitivity.studies.registry import STUDIES
+from feature_sensitivity.studies.registry import PLANS, STUDIES
 
 TOO_MUCH = {
     "test images": ({"sensitivity": {"images": 20_000}}, ["sensitivity.images is 20000, but there are 10000 test"]),
@@ -24,10 +23,6 @@ TOO_MUCH = {
         ],
     ),
     "features": ({"sensitivity": {"features": 513}}, ["sensitivity.features is 513, but there are 512 features"]),
-    "features of a study": (
-        {"studies": {"attack_strength": {"features": 513}}},
-        ["studies.attack_strength.features is 513, but there are 512 features"],
-    ),
     "width": ({"network": {"width": 1_000_000}}, ["network.width is 1000000, whose weights take about 43,750 TB"]),
     "training batch": (
         {"training": {"batch_size": 2_000_000}, "network": {"width": 2048}},
@@ -64,38 +59,39 @@ def test_images_of_a_local_file_are_counted(tmp_path: Path):
 
 def test_a_study_names_what_it_lacks():
     for study in STUDIES:
-        assert list(study_faults(study, PAPER)) == []
+        assert list(PLANS[study].lacks(PAPER)) == []
     config = merged(PAPER, {"studies": {"norms": {"images": 20_000}}})
     config["models"] = {"mine": config["models"]["normal"]}
-    assert "models does not define normal and robust_dataset" in next(study_faults("crossing", config))
-    assert "models does not define normal and adversarial" in next(study_faults("last_layer_refit", config))
-    assert list(study_faults("norms", config)) == [
+    assert "models does not define normal and robust_dataset" in next(PLANS["crossing"].lacks(config))
+    assert "models does not define normal and adversarial" in next(PLANS["last_layer_refit"].lacks(config))
+    assert list(PLANS["norms"].lacks(config)) == [
         "studies.norms.images is 20000, but there are 10000 test images; write 10000 or less"
     ]
     other_norms = merged(PAPER, {"accuracy": {"norm": "l2"}, "sensitivity": {"norm": "l2"}})
-    assert [fault.split(";")[0] for fault in study_faults("norms", other_norms)] == [
+    assert [fault.split(";")[0] for fault in PLANS["norms"].lacks(other_norms)] == [
         "the study norms puts linf beside l2, but accuracy.norm is 'l2'",
         "the study norms puts linf beside l2, but sensitivity.norm is 'l2'",
     ]
     some = merged(PAPER, {"sensitivity": {"features": 64}, "models": {"adversarial": {"layer": "layer3"}}})
-    assert [fault.split(";")[0] for fault in study_faults("error_bounds", some)] == [
+    assert [fault.split(";")[0] for fault in PLANS["error_bounds"].lacks(some)] == [
         "the study error_bounds needs every input of the last linear layer of normal, but there features is 64",
         "the study error_bounds needs every input of the last linear layer of adversarial, but there layer is 'layer3'",
         "the study error_bounds needs every input of the last linear layer of robust_dataset, but there features is 64",
     ]
-    assert "linear layer of normal, but there features is 64" in next(study_faults("last_layer_refit", some))
+    assert "linear layer of normal, but there features is 64" in next(PLANS["last_layer_refit"].lacks(some))
     test_only = merged(PAPER, {"datasets": {"mine": {"source": "npz", "test": "mine.npz"}}})
     test_only["models"]["normal"] = {"dataset": "mine", "weights": "mine.pt"}
-    assert "training images, but datasets.mine has none" in next(study_faults("last_layer_refit", test_only))
+    assert "training images, but datasets.mine has none" in next(PLANS["last_layer_refit"].lacks(test_only))
     pixels = merged(PAPER, {"epsilon_unit": "pixel"})
     assert "studies.last_layer_refit.epsilon has '0.08', but epsilon_unit" in next(
-        study_faults("last_layer_refit", pixels)
+        PLANS["last_layer_refit"].lacks(pixels)
     )
-    assert len(list(study_faults("crossing", pixels))) == len(PAPER["studies"]["crossing"]["epsilons"])
+    assert len(list(PLANS["crossing"].lacks(pixels))) == len(PAPER["studies"]["crossing"]["epsilons"])
     pixels["studies"]["norms"]["epsilons"] = ["1/2", "1/4"]
-    assert list(study_faults("norms", pixels)) == []
-    config["studies"]["attack_strength"] = {"images": 20_000, "accuracy_images": 10_001}
-    assert [fault.split(",")[0] for fault in study_faults("attack_strength", config)] == [
+    assert list(PLANS["norms"].lacks(pixels)) == []
+    config["studies"]["attack_strength"] = {"images": 20_000, "features": 513, "accuracy_images": 10_001}
+    assert [fault.split(",")[0] for fault in PLANS["attack_strength"].lacks(config)] == [
+        "studies.attack_strength.features is 513",
         "studies.attack_strength.images is 20000",
         "studies.attack_strength.accuracy_images is 10001",
     ]

@@ -12,9 +12,10 @@ from extrema_cases import CPU
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.evaluation import attacked_features as module
 from feature_sensitivity.evaluation.attacked_features import AttackedFeatures, measure_attacked_features
+from feature_sensitivity.evaluation.preparation import prepare
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.measured import measured
-from feature_sensitivity.runtime import resume
+from feature_sensitivity.runtime import partial_results
 from feature_sensitivity.runtime.errors import UserError
 from interruptions import interrupted_until_done
 from other_networks import CASES, case
@@ -47,8 +48,11 @@ def measure(network: Classifier, data: dict, *, norm: str = "linf", **changes) -
 @pytest.mark.parametrize("norm", ["linf", "l2"])
 def test_the_attack_is_that_of_the_accuracy(network: Classifier, data: dict, norm: str):
     got = measure(network, data, norm=norm)
-    clean = network(STANDARDIZATION.standardize(torch.from_numpy(data["split"].images))).argmax(1).numpy()
-    assert np.array_equal(got.clean_prediction, clean)
+    with torch.no_grad():
+        logits = network(STANDARDIZATION.standardize(torch.from_numpy(data["split"].images))).numpy()
+    assert np.array_equal(got.clean_prediction, logits.argmax(axis=1))
+    ordered = np.sort(logits, axis=1)
+    np.testing.assert_allclose(got.margin, ordered[:, -1] - ordered[:, -2], rtol=1e-3, atol=1e-5)
     for predicted, epsilon in zip(got.attacked_prediction, EPSILONS, strict=True):
         assert np.array_equal(predicted == data["split"].labels, correct(network, data, float(epsilon), norm=norm))
 
@@ -72,15 +76,18 @@ def test_of_several_restarts_the_largest_loss_counts(network: Classifier, data: 
     x, y = STANDARDIZATION.standardize(torch.from_numpy(data["split"].images)), torch.from_numpy(data["split"].labels)
 
     def loss(restarts: int) -> Tensor:
-        points = module.attacked_images(
-            network,
-            x,
-            y,
-            torch.arange(N),
-            settings=settings("0.1", restarts=restarts),
-            bounds=None,
+        prepared = prepare(
+            network=network,
+            x=x,
+            image_index=np.arange(N),
+            features=np.arange(1),
+            standardization=STANDARDIZATION,
+            clip_to_pixel_box=False,
             batch_size=16,
+            device=CPU,
+            code=Path(__file__),
         )
+        points = module.attacked_images(prepared, y, settings("0.1", restarts=restarts))
         with torch.no_grad():
             return torch.nn.functional.cross_entropy(network(points), y, reduction="none")
 
@@ -119,11 +126,11 @@ def test_interruptions_change_no_bit(network: Classifier, data: dict, tmp_path: 
     whole = measure(network, data)
     attacks = []
     original = module.attacked_images
-    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(partial_results, "SECONDS_BETWEEN_SAVES", 0.0)
     monkeypatch.setattr(
         module,
         "attacked_images",
-        lambda *a, settings, **k: attacks.append(settings) or original(*a, settings=settings, **k),
+        lambda prepared, y, settings: attacks.append(settings) or original(prepared, y, settings),
     )
     resumed, interruptions = interrupted_until_done(
         lambda: measure(network, data, unfinished_folder=tmp_path), monkeypatch, every=4

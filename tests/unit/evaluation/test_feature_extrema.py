@@ -7,9 +7,9 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 import torch
-from exact import exact_maximum
 from torch import Tensor, nn
 
+from exact import exact_maximum
 from extrema_cases import measure, same, settings
 from feature_sensitivity.attacks import slots
 from feature_sensitivity.attacks.random_starts import random_start
@@ -17,7 +17,7 @@ from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.evaluation.feature_rows import FeatureTask
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
-from feature_sensitivity.runtime import resume
+from feature_sensitivity.runtime import devices, partial_results
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.devices import make_exact
 from feature_sensitivity.runtime.errors import UserError
@@ -219,7 +219,7 @@ def test_values_do_not_depend_on_how_often_rows_are_replaced(
     network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch
 ):
     plain = measure(network, images, settings())
-    monkeypatch.setattr(slots, "steps_between_looks", lambda steps, device: 4)
+    monkeypatch.setattr(slots, "steps_between_refills", lambda steps, device: 4)
     assert same(measure(network, images, settings()), plain)
 
 
@@ -244,9 +244,9 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
     network: Classifier, images: Tensor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     plain, path = measure(network, images, settings()), tmp_path / "partial"
-    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(partial_results, "SECONDS_BETWEEN_SAVES", 0.0)
     saves = 0
-    original = resume.save_partial_result
+    original = partial_results.save_partial_result
 
     def save_then_die(*arguments):
         nonlocal saves
@@ -255,7 +255,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bits(
         if saves % 3 == 0:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(resume, "save_partial_result", save_then_die)
+    monkeypatch.setattr(partial_results, "save_partial_result", save_then_die)
     interruptions = 0
     while True:
         try:
@@ -309,9 +309,8 @@ def test_a_run_that_goes_on_where_rounding_differs_stays_in_order(
 
 def test_a_partial_result_of_other_settings_is_set_aside(network: Classifier, images: Tensor, tmp_path: Path):
     path = tmp_path / "partial"
-    path.mkdir()
-    torch.save({"key": "another", "kept": {}}, path / "kept.pt")
-    torch.save({"key": "another", "rows": {"row": torch.arange(3)}}, path / "finished_00000.pt")
+    partial_results.save_partial_result(path / "kept.pt", "another", {"kept": {}})
+    partial_results.save_partial_result(path / "finished_00000.pt", "another", {"rows": {"row": torch.arange(3)}})
     got = measure(network, images, settings(), unfinished_folder=path)
     assert same(got, measure(network, images, settings()))
     assert (path / "kept.pt.other").exists()
@@ -403,6 +402,7 @@ def test_memory_may_run_out_before_the_attack_and_in_other_words(
     network: Classifier, images: Tensor, monkeypatch: pytest.MonkeyPatch, error: RuntimeError
 ):
     expected = measure(network, images[:2], settings(steps=4, batch_size=4))
+    monkeypatch.setattr(devices, "gpu_is_full", lambda: True)
     original = type(network).features
 
     def hungry(self: Classifier, x: Tensor, **options: bool) -> Tensor:

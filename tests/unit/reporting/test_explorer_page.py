@@ -2,24 +2,19 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from browser import HOSTILE, needs_a_browser, opened, started
 from explorer_cases import MEASURES, MODELS, made_up, measures
 from extremal_cases import EPSILONS
 from feature_sensitivity.reporting.explorer.data import ExplorerData
 from feature_sensitivity.reporting.explorer.page import explorer_page
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-BROWSER = next((path for name in NAMES if (path := shutil.which(name))), None)
-
-pytestmark = pytest.mark.skipif(
-    BROWSER is None, reason=f"there is no browser: none of {', '.join(NAMES)} is on the PATH"
-)
+pytestmark = needs_a_browser
 
 DATA = made_up()
 NAMES_OF_MODELS = list(MODELS)
@@ -50,27 +45,12 @@ wanted => {
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        # Chromium's own sandbox does not start for root, as whom containers run.
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+    with started() as browser:
         yield browser
-        browser.close()
 
 
-def opened(browser: Browser, content: str, path: Path) -> tuple[Page, list[str]]:
-    """Return a page, and what it complains of or asks for."""
-    path.write_text(content, encoding="utf-8")
-    complaints: list[str] = []
-    page = browser.new_context(offline=True).new_page()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: (complaints.append(dialog.message), dialog.dismiss()))
-    page.on(
-        "request",
-        lambda request: complaints.append(request.url) if re.match("https?:|wss?:", request.url) else None,
-    )
-    page.set_viewport_size({"width": 1400, "height": 1700})
-    page.goto(path.as_uri())
+def explorer(browser: Browser, data: ExplorerData, path: Path, *, note: str = "") -> tuple[Page, list[str]]:
+    page, complaints = opened(browser, explorer_page(data, note=note), path)
     page.wait_for_selector("#numbers td")
     settle(page)
     return page, complaints
@@ -78,7 +58,7 @@ def opened(browser: Browser, content: str, path: Path) -> tuple[Page, list[str]]
 
 @pytest.fixture(scope="module")
 def shown(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, list[str]]:
-    return opened(browser, explorer_page(DATA, note="SETTINGS <&>"), tmp_path_factory.mktemp("page") / "explorer.html")
+    return explorer(browser, DATA, tmp_path_factory.mktemp("page") / "explorer.html", note="SETTINGS <&>")
 
 
 @pytest.fixture
@@ -155,7 +135,7 @@ def test_a_click_shows_the_pictures_of_that_feature(page: Page, name: str):
 
 
 def test_pictures_are_unpacked_when_they_are_asked_for(browser: Browser, tmp_path: Path):
-    page, complaints = opened(browser, explorer_page(DATA, note=""), tmp_path / "page.html")
+    page, complaints = explorer(browser, DATA, tmp_path / "page.html")
     page.evaluate("document.getElementById('pictures-2').textContent = '!'")
     assert pictures(page) == expected_pictures("normal 04", 1)
     assert complaints == []
@@ -230,9 +210,6 @@ def test_the_curve_shows_the_same_number_in_networks_of_other_seeds(page: Page):
     assert lines.count() == 1
 
 
-HOSTILE = "<img src=x onerror=\"alert('run')\">|</script><script>alert('run')</script>"
-
-
 def test_names_are_text_wherever_they_stand(browser: Browser, tmp_path: Path):
     """Names of models and measures, epsilons, labels of images and the note would each run a script as markup."""
     shown = json.loads(json.dumps(DATA.shown))
@@ -258,7 +235,7 @@ def test_names_are_text_wherever_they_stand(browser: Browser, tmp_path: Path):
         ExplorerData(shown, pictures_of),
         ExplorerData({**shown, "models": [{**shown["models"][0], "pictured": []}]}, {}),
     ):
-        page, complaints = opened(browser, explorer_page(data, note=HOSTILE), tmp_path / "page.html")
+        page, complaints = explorer(browser, data, tmp_path / "page.html", note=HOSTILE)
         page.mouse.move(*place(page, shown["models"][0]["names"][2]))
         settle(page)
         assert HOSTILE in page.locator("#chosen").inner_text()

@@ -9,8 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.feature_counts import KINDS
-from feature_sensitivity.reporting.figures.feature_boxes import feature_boxes_figure
-from feature_sensitivity.reporting.figures.feature_counts import feature_counts_figure
+from feature_sensitivity.reporting.figures.measures import feature_boxes_figure, feature_counts_figure
 
 EPSILONS = {"8/255": "8/255 (0.16 standardized)", "2/255": "2/255 (0.04 standardized)"}
 CAPTION = "linf PGD, 20 steps of 1/8 epsilon, best iterate; 512 test images, 512 features, seed 0"

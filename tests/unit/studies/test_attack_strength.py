@@ -9,7 +9,7 @@ from feature_sensitivity.analysis.estimates import Estimate
 from feature_sensitivity.analysis.run import Run
 from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
 from feature_sensitivity.studies.attack_strength.measurement import attack_comparison
-from feature_sensitivity.studies.attack_strength.settings import accuracy_changes, sensitivity_changes
+from feature_sensitivity.studies.attack_strength.plan import PLAN
 from snakemake_runs import ROOT
 
 CHECKS = {"model": "normal", "epsilon": 0.2, "n_images": 9, "n_correct": 1, "accuracy": 0.1, "ci_low": 0.0}
@@ -53,7 +53,8 @@ def test_without_the_models_of_the_crossing_there_is_no_ratio():
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_protocol_replaces_the_numbers_of_the_run(name: str):
-    changed = {**PAPER["sensitivity"], "restarts": 9, "steps": 9, "momentum": 0.3, **sensitivity_changes(PAPER, name)}
+    config = {**PAPER, "sensitivity": {**PAPER["sensitivity"], "restarts": 9, "steps": 9, "momentum": 0.3}}
+    changed = PLAN.variants(config)[name].changed(config)["sensitivity"]
     assert {key: changed[key] for key in PROTOCOLS[name]} == PROTOCOLS[name]
     assert changed["images"] == PAPER["studies"]["attack_strength"]["images"]
     assert changed["norm"] == PAPER["sensitivity"]["norm"]
@@ -61,7 +62,7 @@ def test_a_protocol_replaces_the_numbers_of_the_run(name: str):
 
 def test_accuracies_have_no_surrogate_steps_and_auto_pgd_once():
     config = {**PAPER, "accuracy": {**PAPER["accuracy"], "stronger_attack": "apgd"}}
-    changes = {name: accuracy_changes(config, name) for name in PROTOCOLS}
+    changes = {name: variant.accuracy for name, variant in PLAN.variants(config).items()}
     assert all(change.keys() <= config["accuracy"].keys() for change in changes.values())
     assert [change["stronger_attack"] for change in changes.values()] == ["apgd", None, None]
 
@@ -74,5 +75,6 @@ def test_the_study_takes_the_first_of_the_features_that_are_measured(
     measured: int | list[int] | None, wanted: int | None, features: int | list[int] | None
 ):
     study = {**PAPER["studies"]["attack_strength"], "features": wanted}
-    config = {"sensitivity": {"features": measured}, "studies": {"attack_strength": study}}
-    assert sensitivity_changes(config, "fast")["features"] == features
+    sensitivity = {**PAPER["sensitivity"], "features": measured}
+    config = {**PAPER, "sensitivity": sensitivity, "studies": {"attack_strength": study}}
+    assert PLAN.variants(config)["fast"].sensitivity["features"] == features

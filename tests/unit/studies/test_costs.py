@@ -14,10 +14,12 @@ from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
 from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.studies.costs import job_flop, job_seconds
+from feature_sensitivity.studies.registry import variants
 from snakemake_runs import ROOT
 
 PAPER = with_protocols(yaml.safe_load((ROOT / "config.yaml").read_text()))
 PAPER |= sections_with_unit(PAPER)
+L2 = {"variant": "norms", "model": "normal", "eps": "0.08"}
 
 
 def test_one_sensitivity_of_the_paper_costs_what_it_should():
@@ -28,15 +30,14 @@ def test_one_sensitivity_of_the_paper_costs_what_it_should():
 
 def test_a_shard_costs_its_part_and_studies_have_none():
     sharded = {**PAPER, "sensitivity": {**PAPER["sensitivity"], "shards": 8}}
-    wildcards = {"model": "normal", "eps": "0.08", "protocol": "paper"}
-
-    def ratio(rule: str) -> float:
-        return job_flop(rule, wildcards, PAPER) / job_flop(rule, wildcards, sharded)
-
-    assert ratio("measure_sensitivity") == pytest.approx(8)
-    assert ratio("measure_sensitivity_l2") == ratio("measure_sensitivity_by_protocol") == 1
-    l2, linf = (job_flop(f"measure_sensitivity{suffix}", wildcards, PAPER) for suffix in ("_l2", ""))
-    assert l2 == pytest.approx(linf * 64 / 512)
+    wildcards = {"model": "normal", "eps": "0.08"}
+    whole = job_flop("measure_sensitivity", wildcards, PAPER)
+    assert whole / job_flop("measure_sensitivity", wildcards, sharded) == pytest.approx(8)
+    for variant in variants(PAPER):
+        of_variant = {**wildcards, "variant": variant}
+        cost = job_flop("measure_sensitivity_of_variant", of_variant, PAPER)
+        assert cost == job_flop("measure_sensitivity_of_variant", of_variant, sharded) > 0
+    assert job_flop("measure_sensitivity_of_variant", L2, PAPER) == pytest.approx(whole * 64 / 512)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "preactresnet18", "resnet50", "wideresnet-16-1", "wideresnet-22-4"])
@@ -76,8 +77,8 @@ def test_a_model_with_a_network_of_its_own_costs_its_own():
 
 
 def test_a_rule_of_a_module_costs_what_it_does_alone():
-    alone = job_flop("measure_sensitivity_l2", {"model": "normal", "eps": "0.08"}, PAPER)
-    assert job_flop("paper_measure_sensitivity_l2", {"model": "normal", "eps": "0.08"}, PAPER) == alone > 0
+    for rule in ("measure_sensitivity_of_variant", "measure_accuracy_of_variant"):
+        assert job_flop(f"paper_{rule}", L2, PAPER) == job_flop(rule, L2, PAPER) > 0
     assert job_flop("plot_accuracy", {}, PAPER) == 0
 
 
@@ -100,26 +101,27 @@ def test_studies_cost_less_than_the_protocol():
     # constant ones, as many decreasing ones, and 20 starts of 200.
     fast, strong = (PROTOCOLS[name]["steps"] * PROTOCOLS[name]["restarts"] for name in ("fast", "strong"))
     steps = fast + strong + 385 + 385 + 20 * 200
-    convergence = job_flop("measure_convergence", {"eps": "0.08"}, PAPER)
+    convergence = job_flop("measure_study", {"study": "convergence", "eps": "0.08"}, PAPER)
     assert convergence == pytest.approx(512 * steps * 2.2e9, rel=0.02)
-    assert job_flop("measure_sensitivity_l2", {}, PAPER) == pytest.approx(whole / 8)
+    assert job_flop("measure_sensitivity_of_variant", L2, PAPER) == pytest.approx(whole / 8)
     assert 0 < convergence < whole
-    for rule in ("bound_errors", "refit_last_layer", "measure_accuracy_l2"):
-        assert 0 < job_flop(rule, {}, PAPER) < whole
+    assert 0 < job_flop("measure_accuracy_of_variant", L2, PAPER) < whole
+    assert 0 < job_flop("measure_study", {"study": "error_bounds"}, PAPER) < whole
+    assert 0 < job_flop("measure_whole_study", {"study": "last_layer_refit"}, PAPER) < whole
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_a_protocol_costs_its_gradient_evaluations(name: str):
     evaluations = PROTOCOLS[name]["steps"] * PROTOCOLS[name]["restarts"]
-    wildcards = {"protocol": name, "model": "normal", "eps": "0.08"}
+    wildcards = {"variant": f"attack_strength/{name}", "model": "normal", "eps": "0.08"}
     sensitivity = job_flop("measure_sensitivity", wildcards, PAPER)
     # 64 of 512 images; a quarter of the paper's steps is saved.
-    by_protocol = job_flop("measure_sensitivity_by_protocol", wildcards, PAPER)
+    by_protocol = job_flop("measure_sensitivity_of_variant", wildcards, PAPER)
     share = 0.75 if name == "paper" else 1
     assert by_protocol / sensitivity == pytest.approx(evaluations / 20 / 8 * share / 0.75)
     # 1,000 of 10,000 images.
     accuracy = job_flop("measure_accuracy", wildcards, PAPER)
-    assert job_flop("measure_accuracy_by_protocol", wildcards, PAPER) / accuracy == pytest.approx(evaluations / 200)
+    assert job_flop("measure_accuracy_of_variant", wildcards, PAPER) / accuracy == pytest.approx(evaluations / 200)
 
 
 def test_rules_that_compute_little_cost_nothing():

@@ -2,19 +2,33 @@
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from config_cases import PAPER
+from feature_sensitivity.analysis.refits import (
+    ADVERSARIAL_AS_TRAINED,
+    ADVERSARIALLY,
+    NORMAL_AS_TRAINED,
+    least_sensitive_label,
+)
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.code_closure import code_closure
 from feature_sensitivity.studies.crossing.report import crossings
-from feature_sensitivity.studies.registry import STUDIES
+from feature_sensitivity.studies.registry import PLANS, STUDIES
+from feature_sensitivity.studies.study import Study
 
 MODELS = ["normal", "adversarial", "robust_dataset"]
+PACKAGE = Path(__file__).parents[3] / "workflow_scripts/feature_sensitivity"
+COMPARED = [study for study in STUDIES if PLANS[study].variants(PAPER)]
+REPORTS: dict[str, Study] = {
+    name: import_module(f"feature_sensitivity.studies.{name}.report").STUDY for name in STUDIES
+}
 
 
 def in_unit(frame: pd.DataFrame, unit: str) -> pd.DataFrame:
@@ -53,7 +67,7 @@ def convergence() -> pd.DataFrame:
 
 
 def last_layer_refit() -> pd.DataFrame:
-    heads = {"normal as trained": 0.1, "adversarial as trained": 0.7, "1 % least sensitive": 0.2, "all": 0.15}
+    heads = {NORMAL_AS_TRAINED: 0.1, ADVERSARIAL_AS_TRAINED: 0.7, least_sensitive_label(1): 0.2, ADVERSARIALLY: 0.15}
     rows = [
         {"head": head, "n_features": 8, "epsilon": epsilon, "accuracy": accuracy + 0.2 * (epsilon == 0)}
         | {"ci_low": accuracy - 0.05, "ci_high": accuracy + 0.05}
@@ -77,8 +91,8 @@ def norms() -> pd.DataFrame:
 
 def test_norms_without_the_models_of_the_paper_still_have_an_answer():
     frame = norms()
-    assert STUDIES["norms"].answer(frame).startswith("Gain of robust_dataset over normal, averaged over the epsilons: ")
-    assert STUDIES["norms"].answer(frame[frame.model == "adversarial"]) == (
+    assert REPORTS["norms"].answer(frame).startswith("Gain of robust_dataset over normal, averaged over the epsilons: ")
+    assert REPORTS["norms"].answer(frame[frame.model == "adversarial"]) == (
         "Accuracy, averaged over the epsilons: under linf 70.0 % of adversarial; under l2 60.0 % of adversarial."
     )
 
@@ -134,7 +148,7 @@ TABLES = {
 @pytest.mark.parametrize("unit", ["standardized", "pixel"])
 @pytest.mark.parametrize("name", STUDIES)
 def test_every_study_has_a_table_and_a_figure(name: str, unit: str, tmp_path: Path):
-    study, frame = STUDIES[name], in_unit(TABLES[name], unit)
+    study, frame = REPORTS[name], in_unit(TABLES[name], unit)
     table = study.table(frame)
     assert len(table)
     assert not table.isna().any().any()
@@ -150,7 +164,7 @@ def test_every_study_has_a_table_and_a_figure(name: str, unit: str, tmp_path: Pa
     ],
 )
 def test_a_study_shows_epsilons_in_both_units(unit: str, epsilon: str, below: str, above: str, places: list[float]):
-    study, frame = STUDIES["norms"], in_unit(norms(), unit)
+    study, frame = REPORTS["norms"], in_unit(norms(), unit)
     assert study.table(frame).epsilon[0] == epsilon
     axes = study.figure(frame, models=MODELS, caption="settings").axes[0]
     assert axes.get_xlabel() == f"linf $\\epsilon$, {below}"
@@ -160,20 +174,20 @@ def test_a_study_shows_epsilons_in_both_units(unit: str, epsilon: str, below: st
 
 
 def test_the_error_bounds_count_contradictions():
-    assert "None of the 300 attacked points" in STUDIES["error_bounds"].answer(error_bounds(0))
-    assert "6 of 300 attacked points contradict" in STUDIES["error_bounds"].answer(error_bounds(1))
-    table = STUDIES["error_bounds"].table(in_unit(error_bounds(0), "standardized"))
+    assert "None of the 300 attacked points" in REPORTS["error_bounds"].answer(error_bounds(0))
+    assert "6 of 300 attacked points contradict" in REPORTS["error_bounds"].answer(error_bounds(1))
+    table = REPORTS["error_bounds"].table(in_unit(error_bounds(0), "standardized"))
     assert table["pointwise / attacked"][0] == "1.50"
 
 
 def test_the_best_new_layer_is_not_one_as_trained():
-    answer = STUDIES["last_layer_refit"].answer(last_layer_refit())
+    answer = REPORTS["last_layer_refit"].answer(last_layer_refit())
     assert "(1 % least sensitive) reaches 20.0 (15.0-25.0) %" in answer
     assert "10.0 (5.0-15.0) % of normal as trained" in answer
 
 
 def test_the_gain_is_given_under_each_norm():
-    answer = STUDIES["norms"].answer(norms())
+    answer = REPORTS["norms"].answer(norms())
     assert "under linf +6.0 points, 10.0 % of the adversarial model's 60.0" in answer
     assert "under l2 +20.0 points, 50.0 % of the adversarial model's 40.0" in answer
 
@@ -181,17 +195,17 @@ def test_the_gain_is_given_under_each_norm():
 def test_a_crossing_is_interpolated_in_the_logarithm():
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 0.5])) == pytest.approx([0.15])
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 1.5])) == []
-    assert "cross at epsilon 0.147" in STUDIES["crossing"].answer(crossing(1.1, 0.9))
-    in_pixels = STUDIES["crossing"].answer(in_unit(crossing(1.1, 0.9), "pixel"))
+    assert "cross at epsilon 0.147" in REPORTS["crossing"].answer(crossing(1.1, 0.9))
+    in_pixels = REPORTS["crossing"].answer(in_unit(crossing(1.1, 0.9), "pixel"))
     assert "cross at epsilon 37.6 in 255ths of the pixel range" in in_pixels
-    assert "normal is the more sensitive one throughout" in STUDIES["crossing"].answer(crossing(1.5, 1.1))
+    assert "normal is the more sensitive one throughout" in REPORTS["crossing"].answer(crossing(1.5, 1.1))
 
 
 def test_convergence_states_what_each_protocol_reaches():
-    answer = STUDIES["convergence"].answer(convergence())
+    answer = REPORTS["convergence"].answer(convergence())
     assert "paper (20 gradient evaluations) 60.0 to 90.0 %, least for normal at epsilon 0.2" in answer
     assert "fast (7 gradient evaluations) 90.0 to 90.0 %" in answer
-    table = STUDIES["convergence"].table(in_unit(convergence(), "standardized"))
+    table = REPORTS["convergence"].table(in_unit(convergence(), "standardized"))
     assert len(table) == 6
     paper = table.set_index(["model", "epsilon"])["paper, % of the best known"]
     assert paper["normal", "0.2 (10.2/255)"] == "60.0 (58.0-62.0)"
@@ -199,18 +213,18 @@ def test_convergence_states_what_each_protocol_reaches():
 
 
 def test_the_strength_of_the_attack_names_the_verdicts_that_change():
-    answer = STUDIES["attack_strength"].answer(attack_strength())
+    answer = REPORTS["attack_strength"].answer(attack_strength())
     assert "depends on the protocol for S4 (paper: reproduced, fast: reproduced, strong: not reproduced)." in answer
     assert "At epsilon 0.2 the mean sensitivities of normal / robust_dataset are: paper 1.00 (0.90-1.10)" in answer
     assert "strong 1.50 (1.40-1.60)." in answer
     frame = in_unit(attack_strength(), "standardized")
-    assert STUDIES["attack_strength"].table(frame).to_dict("records")[1] == {
+    assert REPORTS["attack_strength"].table(frame).to_dict("records")[1] == {
         "claim": "S4",
         "paper": "reproduced",
         "fast": "reproduced",
         "strong": "not reproduced",
     }
-    blocks = list(STUDIES["attack_strength"].details(frame))
+    blocks = list(REPORTS["attack_strength"].details(frame))
     tables = {
         heading.text: numbers.set_index(["model", "epsilon"])
         for heading, numbers in zip(blocks[::2], blocks[1::2], strict=True)
@@ -225,13 +239,13 @@ def test_the_strength_of_the_attack_names_the_verdicts_that_change():
 def test_a_ratio_of_two_sensitivities_of_zero_is_shown():
     frame = in_unit(attack_strength(), "standardized")
     frame.loc[frame.kind == "ratio of mean sensitivities", ["value", "ci_low", "ci_high"]] = np.nan
-    _, ratios = list(STUDIES["attack_strength"].details(frame))[:2]
+    _, ratios = list(REPORTS["attack_strength"].details(frame))[:2]
     assert (ratios.strong == "nan (nan-nan)").all()
-    assert "strong nan (nan-nan)" in STUDIES["attack_strength"].answer(frame)
+    assert "strong nan (nan-nan)" in REPORTS["attack_strength"].answer(frame)
 
 
 def test_the_strength_of_the_attack_does_without_the_models_of_the_crossing(tmp_path: Path):
-    study, frame = STUDIES["attack_strength"], attack_strength(ratio=False)
+    study, frame = REPORTS["attack_strength"], attack_strength(ratio=False)
     frame = frame[(frame.kind != "claim") | (frame["name"] == "S3")]
     assert study.answer(frame) == "No claim's verdict depends on the protocol."
     in_units = in_unit(frame.reset_index(drop=True), "standardized")
@@ -239,22 +253,26 @@ def test_the_strength_of_the_attack_does_without_the_models_of_the_crossing(tmp_
 
 
 def test_definitions_are_counted_by_verdict():
-    assert "S1 reproduced by 2, undecided by 2" in STUDIES["definitions"].answer(definitions())
+    assert "S1 reproduced by 2, undecided by 2" in REPORTS["definitions"].answer(definitions())
 
 
 def test_scripts_of_the_report_environment_do_not_import_torch():
     scripts = ["judge_claims", "report_study", "summarize_results", "tabulate_benchmarks"]
     scripts += ["plot_accuracy", "plot_construction", "plot_learning", "plot_quantiles", "plot_sensitivity"]
     scripts += ["plot_tradeoff"]
-    scripts += ["compare_attacks", "compare_definitions", "compare_norms", "locate_crossing"]
+    scripts += ["compare_study", *(f"feature_sensitivity.studies.{study}.report" for study in STUDIES)]
+    scripts += [f"feature_sensitivity.studies.{study}.measurement" for study in COMPARED]
     code = f"import sys, {', '.join(scripts)}; sys.exit('torch' in sys.modules)"
     folder = Path(__file__).parents[3] / "workflow_scripts"
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True)
 
 
 def test_editing_a_report_reruns_no_measurement():
-    scripts = Path(__file__).parents[3] / "workflow_scripts"
-    for script in ("compare_attacks", "compare_definitions", "compare_norms", "locate_crossing"):
-        files = code_closure(scripts / f"{script}.py")
-        assert "measurement.py" in {file.name for file in files}
-        assert "report.py" not in {file.name for file in files}
+    for study in STUDIES:
+        files = code_closure(PACKAGE / f"studies/{study}/measurement.py")
+        assert not [file for file in files if file.name == "report.py" or file.parent.name == "figures"]
+
+
+def test_editing_a_plan_repeats_no_attack():
+    for study in set(STUDIES) - set(COMPARED):
+        assert PACKAGE / f"studies/{study}/plan.py" not in code_closure(PACKAGE / f"studies/{study}/measurement.py")

@@ -11,7 +11,7 @@ from feature_sensitivity.data.digits import load_digits
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.build import build
-from feature_sensitivity.runtime import resume
+from feature_sensitivity.runtime import partial_results
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training.construction import construct, images_of_part, random_other_images
 from feature_sensitivity.training.construction_rows import ConstructionTask
@@ -173,25 +173,25 @@ def test_an_interrupted_construction_goes_on_to_the_same_bits(network, split, tm
 
 def test_a_kill_between_the_two_files_of_a_checkpoint_loses_nothing(network, split, tmp_path, monkeypatch):
     expected = run(network, split, tmp_path / "expected", settings())
-    monkeypatch.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
-    monkeypatch.setattr(resume, "LARGEST_SHARE_OF_TIME", float("inf"))  # even where saving is slow
-    save = resume.save_partial_result
+    monkeypatch.setattr(partial_results, "SECONDS_BETWEEN_SAVES", 0.0)
+    monkeypatch.setattr(partial_results, "LARGEST_SHARE_OF_TIME", float("inf"))  # even where saving is slow
+    save = partial_results.save_partial_result
 
     def save_or_die(path, key, content):
         if path.name == "in_progress.pt" and (path.parent / "finished_00001.pt").exists():
             raise KeyboardInterrupt
         save(path, key, content)
 
-    monkeypatch.setattr(resume, "save_partial_result", save_or_die)
+    monkeypatch.setattr(partial_results, "save_partial_result", save_or_die)
     with pytest.raises(KeyboardInterrupt):
         run(network, split, tmp_path / "partial", settings())
-    monkeypatch.setattr(resume, "save_partial_result", save)
+    monkeypatch.setattr(partial_results, "save_partial_result", save)
     assert_same(run(network, split, tmp_path / "partial", settings()), expected)
 
 
 def test_what_other_settings_left_behind_is_not_used(network, split, tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(resume, "SECONDS_BETWEEN_SAVES", 0.0)
+        patched.setattr(partial_results, "SECONDS_BETWEEN_SAVES", 0.0)
         run(network, split, tmp_path / "partial", settings(steps=1))
     assert_same(
         run(network, split, tmp_path / "partial", settings()), run(network, split, tmp_path / "new", settings())

@@ -1,5 +1,7 @@
 """How often and how strongly features are active, without attack and under one (Bai et al. 2021)."""
 
+from collections.abc import Callable, Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,6 +9,7 @@ from feature_sensitivity.analysis.class_means import class_means
 from feature_sensitivity.analysis.measured_features import MeasuredFeatures
 
 Floats = NDArray[np.float64]
+Measure = Callable[[MeasuredFeatures], Floats]
 
 THRESHOLD = 0.01
 """A feature is active where it is above this share of the largest value of all features."""
@@ -17,41 +20,20 @@ def is_active(values: Floats) -> Floats:
     return (values > THRESHOLD * max(float(values.max()), 0.0)).astype(np.float64)
 
 
-def activation_frequency(features: MeasuredFeatures) -> Floats:
-    """Return the share of images at which the feature is active."""
-    return is_active(features.clean).mean(axis=0)
+VALUES: Mapping[str, Measure] = {
+    "activation_frequency": lambda features: is_active(features.clean),
+    "activation_magnitude": lambda features: features.clean,
+    "attacked_activation_frequency": lambda features: is_active(features.attacked),
+    "attacked_activation_magnitude": lambda features: features.attacked,
+}
+"""What each measure averages over images, [n_images, n_features]: whether the feature is active, or its value."""
 
 
-def activation_magnitude(features: MeasuredFeatures) -> Floats:
-    """Return the mean value of the feature."""
-    return features.clean.mean(axis=0)
+def activation(features: MeasuredFeatures, *, measure: str) -> Floats:
+    """Return the mean over all images, [n_features]."""
+    return VALUES[measure](features).mean(axis=0)
 
 
-def attacked_activation_frequency(features: MeasuredFeatures) -> Floats:
-    """Return the share of attacked images at which the feature is active."""
-    return is_active(features.attacked).mean(axis=0)
-
-
-def attacked_activation_magnitude(features: MeasuredFeatures) -> Floats:
-    """Return the mean value of the feature at attacked images."""
-    return features.attacked.mean(axis=0)
-
-
-def class_activation_frequency(features: MeasuredFeatures) -> Floats:
-    """Return the share of each class's images at which the feature is active, [n_classes, n_features]."""
-    return class_means(is_active(features.clean), features.label, features.n_classes)
-
-
-def class_activation_magnitude(features: MeasuredFeatures) -> Floats:
-    """Return the mean value of the feature at each class's images, [n_classes, n_features]."""
-    return class_means(features.clean, features.label, features.n_classes)
-
-
-def class_attacked_activation_frequency(features: MeasuredFeatures) -> Floats:
-    """Return the share of each class's attacked images at which the feature is active, [n_classes, n_features]."""
-    return class_means(is_active(features.attacked), features.label, features.n_classes)
-
-
-def class_attacked_activation_magnitude(features: MeasuredFeatures) -> Floats:
-    """Return the mean value of the feature at each class's attacked images, [n_classes, n_features]."""
-    return class_means(features.attacked, features.label, features.n_classes)
+def class_activation(features: MeasuredFeatures, *, measure: str) -> Floats:
+    """Return the mean over the images of each class, [n_classes, n_features]."""
+    return class_means(VALUES[measure](features), features.label, features.n_classes)

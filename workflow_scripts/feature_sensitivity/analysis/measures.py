@@ -44,10 +44,7 @@ FUNCTIONS: Mapping[str, Measure] = {
     "linearity": movements.linearity,
     "neuron_sensitivity": movements.neuron_sensitivity,
     "used_share": movements.used_share,
-    "activation_frequency": activations.activation_frequency,
-    "activation_magnitude": activations.activation_magnitude,
-    "attacked_activation_frequency": activations.attacked_activation_frequency,
-    "attacked_activation_magnitude": activations.attacked_activation_magnitude,
+    **{name: partial(activations.activation, measure=name) for name in activations.VALUES},
     "usefulness": usefulness.usefulness,
     "usefulness_low": usefulness.usefulness_low,
     "usefulness_high": usefulness.usefulness_high,
@@ -60,10 +57,7 @@ FUNCTIONS: Mapping[str, Measure] = {
     "class_sensitivity": movements.class_sensitivity,
     "class_usefulness": usefulness.class_usefulness,
     "class_robust_usefulness": usefulness.class_robust_usefulness,
-    "class_activation_frequency": activations.class_activation_frequency,
-    "class_activation_magnitude": activations.class_activation_magnitude,
-    "class_attacked_activation_frequency": activations.class_attacked_activation_frequency,
-    "class_attacked_activation_magnitude": activations.class_attacked_activation_magnitude,
+    **{f"class_{name}": partial(activations.class_activation, measure=name) for name in activations.VALUES},
 }
 """Those whose names begin with ``class_`` return [n_classes, n_features], the others [n_features]."""
 

@@ -13,6 +13,13 @@ from feature_sensitivity.runtime.errors import UserError
 NORMAL_AS_TRAINED, ADVERSARIAL_AS_TRAINED = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
 """The rows of the table that have the models' own linear layers; every other row has a fitted one."""
 
+ADVERSARIALLY = "all, adversarially"
+
+
+def least_sensitive_label(percent: float) -> str:
+    """Return the row of the layer that is fitted on so many percent of the features."""
+    return f"{percent:g} % least sensitive"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Refits:

@@ -20,6 +20,7 @@ from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.predictions import is_correct
 from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.devices import is_gpu
 from feature_sensitivity.runtime.errors import UserError
 
 STEPS = 100
@@ -70,7 +71,7 @@ def correct_under_apgd(
         input_shape=split.images.shape[1:],
         nb_classes=n_classes,
         clip_values=tuple(bound.cpu().numpy() for bound in box) if box else None,
-        device_type="gpu" if device.type == "cuda" else "cpu",
+        device_type="gpu" if is_gpu(device) else "cpu",
     )
     attacks = [
         attack_of(

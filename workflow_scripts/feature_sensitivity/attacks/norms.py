@@ -43,7 +43,7 @@ class Norm(Protocol):
 class Linf:
     """The largest absolute value."""
 
-    order = inf
+    order: float = inf
 
     def project(self, perturbation: Tensor, epsilon: float) -> Tensor:
         """Clip each value."""
@@ -73,7 +73,7 @@ class Linf:
 class L2:
     """The Euclidean norm."""
 
-    order = 2
+    order: float = 2
 
     def project(self, perturbation: Tensor, epsilon: float) -> Tensor:
         """Shorten the rows that are too long."""

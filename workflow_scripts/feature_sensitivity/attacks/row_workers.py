@@ -5,7 +5,6 @@ This way no core waits for another after every operation, and the activations of
 
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from functools import reduce
 from queue import SimpleQueue
 from typing import Generic, TypeVar
@@ -13,18 +12,18 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.slots import RowQueue, RowStates, RowTask, Slots, Turn
+from feature_sensitivity.attacks.slots import Round, RowQueue, RowStates, RowTask, Slots
 from feature_sensitivity.runtime.cpu_workers import one_core_each
+from feature_sensitivity.runtime.devices import computing_on, n_workers
 
 S = TypeVar("S", bound=RowStates)
 
-TURNS_AHEAD = 8
+ROUNDS_AHEAD = 8
 
 
 def batch_for_each_core(batch_size: int, n_rows: int, device: torch.device) -> list[int]:
     """Return the sizes of the workers' batches: ``batch_size`` on a GPU and on each core, but no idle workers."""
-    n_cores = torch.get_num_threads() if device.type == "cpu" else 1
-    return [batch_size] * max(1, min(n_cores, n_rows // batch_size))
+    return [batch_size] * max(1, min(n_workers(device), n_rows // batch_size))
 
 
 def batch_for_all_cores(batch_size: int, n_rows: int, device: torch.device) -> list[int]:
@@ -32,7 +31,7 @@ def batch_for_all_cores(batch_size: int, n_rows: int, device: torch.device) -> l
 
     They do not depend on the number of rows, since rounding may depend on the size of a batch.
     """
-    n_cores = min(torch.get_num_threads(), batch_size) if device.type == "cpu" else 1
+    n_cores = min(n_workers(device), batch_size)
     return [-(-batch_size // n_cores)] * n_cores
 
 
@@ -46,34 +45,34 @@ class RowWorkers(Generic[S]):
         self._device = task.device
         self._queue = RowQueue(rows)
         self._resumed = dict(resumed)
-        self._turns: SimpleQueue[Turn[S] | None] = SimpleQueue()
-        # Workers wait for a slow listener rather than run ahead of it.
-        self._room = threading.Semaphore(TURNS_AHEAD)
+        self._rounds: SimpleQueue[Round[S] | None] = SimpleQueue()
+        # Workers wait for a slow reader rather than run ahead of it.
+        self._room = threading.Semaphore(ROUNDS_AHEAD)
         self._slots = [Slots(task, size) for size in batch_sizes]
 
-    def turns(self) -> Iterator[Turn[S]]:
-        """Yield what the workers do, as they do it; whoever stops listening stops them, at the end of their step."""
+    def rounds(self) -> Iterator[Round[S]]:
+        """Yield the workers' rounds as they end; when this generator is closed, they stop at the end of their step."""
 
         def work(slots: Slots[S]) -> None:
             try:
-                with torch.cuda.device(self._device) if self._device.type == "cuda" else nullcontext():
-                    for turn in slots.work(self._queue, self._resumed):
+                with computing_on(self._device):
+                    for done in slots.work(self._queue, self._resumed):
                         while not self._room.acquire(timeout=0.1) and not self._queue.closed:
                             pass
-                        self._turns.put(turn)
+                        self._rounds.put(done)
             except BaseException:
                 self._queue.closed = True
                 raise
             finally:
-                self._turns.put(None)
+                self._rounds.put(None)
 
         with one_core_each(len(self._slots)) as pool:
             workers = [pool.submit(work, slots) for slots in self._slots]
             try:
                 for _ in workers:
-                    for turn in iter(self._turns.get, None):
+                    for done in iter(self._rounds.get, None):
                         self._room.release()
-                        yield turn
+                        yield done
             finally:
                 self._queue.closed = True
         try:
@@ -82,19 +81,19 @@ class RowWorkers(Generic[S]):
         finally:
             workers.clear()  # an error's traceback would keep them, and they keep the tensors of the failed step
 
-    def unheard(self) -> Iterator[Turn[S]]:
-        """Yield what workers that were stopped had done already, but nobody had listened to yet."""
-        while not self._turns.empty():
-            turn = self._turns.get()
-            if turn is not None:
-                yield turn
+    def rounds_left(self) -> Iterator[Round[S]]:
+        """Yield the rounds of stopped workers that :meth:`rounds` has not yielded."""
+        while not self._rounds.empty():
+            done = self._rounds.get()
+            if done is not None:
+                yield done
 
     def in_progress(self) -> tuple[Tensor, S] | None:
         """Return the numbers, int64 [n], and the states of the rows in progress; None after a step that failed.
 
         A row may come twice: as it was resumed, and then as it is.
         """
-        parts = [(torch.tensor([row], device=self._device), state) for row, state in [*self._resumed.items()]]
+        parts = [(torch.tensor([row], device=self._device), states) for row, states in [*self._resumed.items()]]
         for slots in self._slots:
             part = slots.in_progress()
             if part is None:

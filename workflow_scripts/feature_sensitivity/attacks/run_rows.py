@@ -9,11 +9,11 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.row_workers import RowWorkers
-from feature_sensitivity.attacks.slots import RowStates, RowTask, Turn
+from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_each_core
+from feature_sensitivity.attacks.slots import Round, RowStates, RowTask
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.console import Progress
-from feature_sensitivity.runtime.resume import PartialResults, Rows, Saved
+from feature_sensitivity.runtime.partial_results import PartialResults, Rows
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +26,9 @@ def run_rows(
     *,
     n_rows: int,
     batch_size: BatchSize,
-    batch_sizes: Callable[[int, int, torch.device], list[int]],
-    partial_results: PartialResults,
-    saved: Saved | None,
     title: str,
+    partial_results: PartialResults,
+    batch_sizes: Callable[[int, int, torch.device], list[int]] = batch_for_each_core,
 ) -> dict[str, Tensor]:
     """Return the results of the task, tensors [n_rows, ...] by name on the CPU; 0 for rows that are not in ``rows``.
 
@@ -38,55 +37,55 @@ def run_rows(
         rows: the numbers of the rows to compute, int64 [n].
         n_rows: rows are numbered below this.
         batch_size: rows computed at a time; halved when memory runs out.
-        batch_sizes: how ``batch_size`` is shared by workers, as :func:`row_workers.batch_for_each_core`.
-        partial_results: where rows, finished and in progress, are saved several times a minute and on an interruption.
-        saved: what ``partial_results`` held at the start; the run continues from it.
         title: what the progress bar calls it.
+        partial_results: what an earlier run finished and began, from which this one continues; where rows are saved
+            several times a minute and on an interruption.
+        batch_sizes: how ``batch_size`` is shared by workers, as :func:`row_workers.batch_for_each_core`.
     """
     results = _Results(n_rows)
-    resumed: dict[int, S] = {}
-    if saved:
-        results.add(saved.finished)
-        resumed = _states_by_row(task, saved.in_progress, results)
+    results.add(partial_results.finished)
+    resumed = _states_by_row(task, partial_results.in_progress, results)
+    batch_size.rows = partial_results.batch_size or batch_size.rows
+    if partial_results.finished or resumed:
         logger.info("continuing after an interruption: %d of %d rows are left", results.n_left(rows), len(rows))
     unsaved: list[Rows] = []
     workers: RowWorkers[S] | None = None
 
-    def attempt(size: int) -> Iterator[Turn[S]]:
+    def attempt(size: int) -> Iterator[Round[S]]:
         nonlocal workers
         workers = None  # those of a failed attempt hold on to its memory
         left = rows[~results.finished[rows]]
         if len(left):
             sizes = batch_sizes(size, len(left), task.device)
             workers = RowWorkers(task, left, batch_sizes=sizes, resumed=resumed)
-            yield from workers.turns()
+            yield from workers.rounds()
 
     def save() -> None:
         in_progress = workers.in_progress() if workers else None
         partial_results.save(unsaved, _saved_states(*in_progress) if in_progress else None, batch_size=batch_size.rows)
         unsaved.clear()
 
-    def record(turn: Turn[S]) -> None:
-        if len(turn.rows):
-            finished = {"row": turn.rows, **{name: t.cpu() for name, t in task.result(turn.states).items()}}
+    def record(done: Round[S]) -> None:
+        if len(done.rows):
+            finished = {"row": done.rows, **{name: t.cpu() for name, t in task.result(done.states).items()}}
             unsaved.append(finished)
             results.add(finished)
 
     n_started = sum(int(states.step.sum()) for states in resumed.values())
-    done = task.steps * (len(rows) - results.n_left(rows)) + n_started
+    n_done = task.steps * (len(rows) - results.n_left(rows)) + n_started
     try:
         with (
-            Progress(title, total=task.steps * len(rows), unit="steps", done=done) as bar,
-            closing(batch_size.fit_each(attempt)) as turns,
+            Progress(title, total=task.steps * len(rows), unit="steps", done=n_done) as bar,
+            closing(batch_size.fit_each(attempt)) as rounds,
         ):
-            for turn in turns:
-                record(turn)
-                bar.advance(turn.n_steps, turn.note)
+            for done in rounds:
+                record(done)
+                bar.advance(done.n_steps, done.note)
                 if partial_results.is_due:
                     save()
     finally:  # on Ctrl-C, too, and when a scheduler ends the job
-        for turn in workers.unheard() if workers else ():
-            record(turn)
+        for done in workers.rounds_left() if workers else ():
+            record(done)
         save()
     return results.tensors
 

@@ -6,13 +6,16 @@ same in whatever order rows come, however they are divided, and wherever they ar
 
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
-from typing import ClassVar, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import torch
 from torch import Tensor
+
+from feature_sensitivity.runtime.devices import is_gpu
 
 
 @dataclass
@@ -29,6 +32,12 @@ class RowStates:
     step: Tensor
     ended: Tensor
     evaluated: Tensor
+
+    @classmethod
+    def new(cls, rows: Tensor, **states: Tensor | None) -> Self:
+        """Return the states of rows, int64 [n], that have taken no step."""
+        none = torch.zeros_like(rows, dtype=torch.bool)
+        return cls(step=torch.zeros_like(rows), ended=none, evaluated=none.clone(), **states)
 
     def tensors(self) -> dict[str, Tensor]:
         """Return the tensors by name."""
@@ -64,7 +73,7 @@ def row_indices(rows: Tensor, shape: Sequence[int]) -> tuple[Tensor, ...]:
 S = TypeVar("S", bound=RowStates)
 
 
-class RowTask(Protocol[S]):
+class RowTask(ABC, Generic[S]):
     """A computation on numbered rows, none of which depends on another.
 
     ``steps``: the most steps that a row takes.
@@ -73,25 +82,28 @@ class RowTask(Protocol[S]):
     device: torch.device
     steps: int
 
+    @abstractmethod
     def begin(self, rows: Tensor) -> S:
         """Return the states of these rows, int64 [n], before their first step."""
 
+    @abstractmethod
     def advance(self, states: S) -> None:
         """Take one step of every row, in place; the result of one that has ``ended`` stays as it is.
 
-        Between two looks a row that has ended is advanced several times.
-
         A row that has taken its last step is ``ended``. Unless it is also ``evaluated``, :meth:`evaluate` follows.
+        Until its slot is refilled, a row that has ended is advanced further.
         """
 
     def evaluate(self, states: S) -> None:
-        """Complete the results of rows that have ended, in place, without gradients."""
+        """Complete the results of rows that have ended, in place; nothing, where every such row is evaluated."""
 
+    @abstractmethod
     def result(self, states: S) -> dict[str, Tensor]:
         """Return the results of finished rows, tensors [n, ...] by name."""
 
     def note(self, states: S, busy: Tensor) -> str:
         """Return a remark on the rows in progress, a mask [n]; empty for none."""
+        return ""
 
 
 class RowQueue:
@@ -115,8 +127,8 @@ class RowQueue:
         return taken
 
 
-class Turn(NamedTuple, Generic[S]):
-    """What a batch did between two looks at it.
+class Round(NamedTuple, Generic[S]):
+    """What a batch did between two refills.
 
     ``rows`` finished, int64 [n] on the CPU, with their ``states``; ``n_steps`` were taken, or are no longer needed.
     """
@@ -143,9 +155,9 @@ class Slots(Generic[S]):
         self._is_between_steps = True
         self._somebody_waits = threading.Event()
 
-    def work(self, queue: RowQueue, resumed: dict[int, S]) -> Iterator[Turn[S]]:
+    def work(self, queue: RowQueue, resumed: dict[int, S]) -> Iterator[Round[S]]:
         """Work until the queue is empty and every row is finished; ``resumed`` are states to continue from, by row."""
-        looks = steps_between_looks(self._task.steps, self._task.device)
+        n_advances = steps_between_refills(self._task.steps, self._task.device)
         while not queue.closed:
             with self._changing():
                 self._refill(queue, resumed)
@@ -153,15 +165,15 @@ class Slots(Generic[S]):
                 if not bool(busy.any()):
                     break
                 before = self._states.step[busy].sum()
-                for _ in range(looks):
+                for _ in range(n_advances):
                     self._task.advance(self._states)
                 n_steps = int(self._states.step[busy].sum() - before)
-                turn = self._collect(busy, n_steps)
-            yield turn
+                done = self._collect(busy, n_steps)
+            yield done
         while not queue.closed and len(self._waiting_row):
             with self._changing():
-                turn = self._evaluated(0)
-            yield turn
+                done = self._evaluated(0)
+            yield done
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
@@ -199,11 +211,11 @@ class Slots(Generic[S]):
                 if row in resumed:
                     self._states.put(place[None], resumed.pop(row))
 
-    def _collect(self, busy: Tensor, n_steps: int) -> Turn[S]:
+    def _collect(self, busy: Tensor, n_steps: int) -> Round[S]:
         """Free the slots of rows that have ended; a full batch of those that wait is evaluated."""
         ended = self._states.ended & busy
         if not bool(ended.any()):
-            return Turn(
+            return Round(
                 self._waiting_row[:0].cpu(), self._waiting.at(slice(0)), n_steps, self._task.note(self._states, busy)
             )
         finished = ended & self._states.evaluated
@@ -217,21 +229,21 @@ class Slots(Generic[S]):
             evaluated = self._evaluated(n_steps)
             rows = torch.cat([rows.cpu(), evaluated.rows])
             states = states.joined(evaluated.states)
-        return Turn(rows.cpu(), states, n_steps, self._task.note(self._states, busy & ~ended))
+        return Round(rows.cpu(), states, n_steps, self._task.note(self._states, busy & ~ended))
 
-    def _evaluated(self, n_steps: int) -> Turn[S]:
+    def _evaluated(self, n_steps: int) -> Round[S]:
         """Evaluate the first of the rows that wait: a whole batch, filled up with what is in the slots."""
         rows, self._waiting_row = self._waiting_row[: self._n], self._waiting_row[self._n :]
         states, self._waiting = self._waiting.at(slice(self._n)), self._waiting.at(slice(self._n, None))
         padded = states.joined(self._states.at(slice(self._n - len(rows))))
         self._task.evaluate(padded)
-        return Turn(rows.cpu(), padded.at(slice(len(rows))), n_steps, "")
+        return Round(rows.cpu(), padded.at(slice(len(rows))), n_steps, "")
 
 
-def steps_between_looks(steps: int, device: torch.device) -> int:
+def steps_between_refills(steps: int, device: torch.device) -> int:
     """Return how many steps pass before finished rows are replaced.
 
-    Each look makes a GPU wait for the host, so there it is 4 to 7, whichever wastes the fewest steps of rows that have
-    ended. Results do not depend on it.
+    At each refill the host waits for its device, so on a GPU it is 4 to 7, whichever wastes the fewest steps of rows
+    that have ended. Results do not depend on it.
     """
-    return 1 if device.type == "cpu" else min(range(4, 8), key=lambda looks: -steps % looks)
+    return min(range(4, 8), key=lambda n: -steps % n) if is_gpu(device) else 1

@@ -5,6 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.epsilon_spelling import epsilons_of_studies
 from feature_sensitivity.config.measures import measure_faults
 from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
 from feature_sensitivity.config.replicates import SEED, model_of, with_seed
@@ -34,17 +35,20 @@ def _standardization_faults(config: Config) -> Iterator[str]:
 
 
 def _epsilon_faults(config: Config) -> Iterator[str]:
-    studies = config["studies"]
-    lists = {"epsilons": config["epsilons"]}
-    lists |= {f"studies.{study}.epsilons": studies[study]["epsilons"] for study in ("norms", "crossing")}
-    for key, epsilons in lists.items():
-        yield from _list_faults(key, epsilons)
-    single = {"adversarial_training.epsilon": (config["adversarial_training"]["epsilon"], "or use training: normal")}
-    advice = "since nothing moves without a perturbation"
-    single["studies.last_layer_refit.epsilon"] = (studies["last_layer_refit"]["epsilon"], advice)
-    for key, (epsilon, advice) in single.items():
-        if exact(epsilon) == 0:
-            yield f"{key} is {epsilon}; write a positive epsilon, {advice}"
+    yield from _list_faults("epsilons", config["epsilons"])
+    yield from _positive(
+        "adversarial_training.epsilon", config["adversarial_training"]["epsilon"], "or use training: normal"
+    )
+    for key, epsilons in epsilons_of_studies(config).items():
+        if key.endswith(".epsilon"):
+            yield from _positive(key, epsilons[0], "since nothing moves without a perturbation")
+        else:
+            yield from _list_faults(key, epsilons)
+
+
+def _positive(key: str, epsilon: str, advice: str) -> Iterator[str]:
+    if exact(epsilon) == 0:
+        yield f"{key} is {epsilon}; write a positive epsilon, {advice}"
 
 
 def _list_faults(key: str, epsilons: Sequence[str]) -> Iterator[str]:

@@ -11,14 +11,6 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-RENAMED = {
-    "sensitivity.surrogate_relu": "sensitivity.surrogate_steps",
-    "sensitivity.precision": "sensitivity.target_relative_error",
-    "studies.theorem": "studies.error_bounds",
-    "studies.relinear": "studies.last_layer_refit",
-}
-"""Keys of earlier versions, and what they are called now."""
-
 LONGEST_SHOWN = 60
 """Characters of a value that a sentence shows."""
 
@@ -84,10 +76,6 @@ def _unknown_keys(error: ValidationError) -> Iterator[str]:
     known = error.schema.get("properties", {}) if isinstance(error.schema, Mapping) else {}
     present: Any = error.instance
     for unknown in present.keys() - known.keys():
-        full = _key(error, unknown)
-        if full in RENAMED:
-            yield f"{full} is now {RENAMED[full]}; rename it"
-            continue
         near = difflib.get_close_matches(str(unknown), known, n=1)
         advice = f"write {near[0]}" if near else f"known here: {', '.join(known)}"
         yield f"{_place(error)}unknown key {unknown!r}; {advice}"
@@ -96,10 +84,8 @@ def _unknown_keys(error: ValidationError) -> Iterator[str]:
 def _missing_keys(error: ValidationError) -> Iterator[str]:
     present: Any = error.instance
     required: Any = error.validator_value
-    # A key under its old name is reported as renamed, not as missing.
-    renamed = {RENAMED.get(_key(error, name)) for name in present}
     for missing in required:
-        if missing not in present and _key(error, missing) not in renamed:
+        if missing not in present:
             or_weights = ", or the path of its weights" if missing == "training" and "dataset" in present else ""
             yield f"{_place(error)}the key {missing!r} is missing; add it as in config.yaml{or_weights}"
 

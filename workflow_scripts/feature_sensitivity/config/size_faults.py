@@ -26,16 +26,19 @@ def size_faults(config: Config) -> Iterator[str]:
     yield from too_many(config, "accuracy.images", n_test, "test images")
     yield from too_many(config, "sensitivity.images", n_test, "test images")
     yield from too_many(config, "extremal_images.images", n_test, "test images")
-    counts = [n for model in config["models"] if (n := _penultimate_features(config, model)) is not None]
-    fewest = min(counts, default=None)
+    fewest = fewest_features(config)
     yield from too_many(config, "extremal_images.features", fewest, "features of network.width")
     if not isinstance(config["sensitivity"]["features"], list):
         yield from too_many(config, "sensitivity.features", fewest, "features of network.width")
-    yield from too_many(config, "studies.attack_strength.features", fewest, "features of network.width")
     for name, settings in config["datasets"].items():
         if settings["source"] == "construction" and settings["original"] in config["datasets"]:
             yield from _construction_faults(name, settings, config["datasets"][settings["original"]])
     yield from _memory_faults(config, n_train or 10**6)
+
+
+def fewest_features(config: Config) -> int | None:
+    """Return how many features the model with the fewest has; None where that is known of none."""
+    return min((n for model in config["models"] if (n := _penultimate_features(config, model))), default=None)
 
 
 def _penultimate_features(config: Config, model: str) -> int | None:

@@ -49,7 +49,7 @@ def in_fitting_batches(
     Batches have ``batch_size`` images, or fewer where images are large or memory runs out.
     """
     n_images, done = len(split.labels), 0
-    size = BatchSize(fitting_rows(batch_size, split.images.shape[2:], device))
+    size = BatchSize(fitting_rows(batch_size, split.images.shape[2:]))
 
     def attempt(n_rows: int) -> tuple[Tensor, T]:
         order = torch.arange(done, min(done + n_rows, n_images))

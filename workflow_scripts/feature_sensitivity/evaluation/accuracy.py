@@ -20,6 +20,7 @@ from feature_sensitivity.networks.attack_copy import N_IMAGES, attack_copy
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.predictions import is_correct
 from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.devices import rows_between_plans
 
 BATCH_SIZE = 500
 
@@ -142,25 +143,29 @@ def _survives(
 ) -> Tensor:
     """Return which images stay correct under one attack, bool [n].
 
-    ``attacked`` gives gradients, ``network`` decides. Images that no longer stand leave the attack at once, if any
-    iterate counts.
+    ``attacked`` gives gradients, ``network`` decides. Images that no longer stand leave the attack, if any iterate
+    counts: at once, or as soon as the batch has shrunk to the next size that the device plans its kernels for.
     """
     standing = torch.ones_like(y, dtype=torch.bool)
-    rows = torch.arange(len(y), device=y.device)
+    rows, multiple = torch.arange(len(y), device=y.device), rows_between_plans(y.device)
     perturbation = project(start, x, norm=attack.norm, epsilon=attack.epsilon, bounds=bounds)
     velocity = torch.zeros_like(x)
     for length in step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule):
         if iterate == "any":
             stands = is_correct(network, x + perturbation, y)
-            standing[rows] = stands
-            x, y, rows = x[stands], y[stands], rows[stands]
-            perturbation, velocity = perturbation[stands], velocity[stands]
-            if len(rows) == 0:
+            standing[rows] &= stands
+            n_standing = int(standing[rows].sum())
+            if n_standing == 0:
                 return standing
+            # Those that stand come first; fallen ones that fill up the batch stay fallen.
+            n_kept = min(len(rows), -(-n_standing // multiple) * multiple)
+            if n_kept < len(rows):
+                kept = torch.argsort(standing[rows].logical_not().byte(), stable=True)[:n_kept]
+                x, y, rows, perturbation, velocity = (t[kept] for t in (x, y, rows, perturbation, velocity))
         _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x + perturbation)
         velocity = accumulated(gradient, velocity, attack.momentum)
         perturbation = take_step(perturbation, velocity, x, length=length, attack=attack, bounds=bounds)
-    standing[rows] = is_correct(network, x + perturbation, y)
+    standing[rows] &= is_correct(network, x + perturbation, y)
     return standing
 
 

@@ -16,20 +16,14 @@ from torch.nn import functional as F
 
 from feature_sensitivity.attacks.norms import per_row
 from feature_sensitivity.attacks.pgd import run_pgd
-from feature_sensitivity.attacks.projection import Bounds, pixel_box
 from feature_sensitivity.attacks.random_starts import random_image_start
-from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.feature_extrema import rows_at_a_time
-from feature_sensitivity.evaluation.feature_values import feature_values
 from feature_sensitivity.evaluation.gradient_rows import GradientTask
-from feature_sensitivity.networks.attack_copy import attack_copy
+from feature_sensitivity.evaluation.preparation import Prepared, prepare
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.console import Progress
-from feature_sensitivity.runtime.partial_results import partial_result_key
-from feature_sensitivity.runtime.resume import PartialResults
 
 
 @dataclass(frozen=True)
@@ -40,6 +34,7 @@ class AttackedFeatures:
         clean: features of the images, float32 [n_images, n_features].
         attacked: features of the attacked images, float32 [n_epsilons, n_images, n_features].
         gradient_norm: dual norms of the features' gradients at the images, float32 [n_images, n_features].
+        margin: the difference between the two largest logits of each image, float32 [n_images]; 0 of a single logit.
         clean_prediction: the class of each image, int64 [n_images].
         attacked_prediction: the class of each attacked image, int64 [n_epsilons, n_images].
         batch_size: that of the settings or the device, or what was left of it when memory ran out.
@@ -48,6 +43,7 @@ class AttackedFeatures:
     clean: NDArray[np.float32]
     attacked: NDArray[np.float32]
     gradient_norm: NDArray[np.float32]
+    margin: NDArray[np.float32]
     clean_prediction: NDArray[np.int64]
     attacked_prediction: NDArray[np.int64]
     batch_size: int
@@ -83,116 +79,101 @@ def measure_attacked_features(
     Raises:
         UserError: features are not finite or depend on other images, or memory is too small for one image.
     """
-    rows = rows_at_a_time(batch_size, x, device)
     first = next(iter(attacks.values()))
-    weights = [value.cpu() for value in network.state_dict().values()]
-    key = partial_result_key(
-        {epsilon: asdict(settings) for epsilon, settings in attacks.items()},
-        device.type,
-        rows.rows,
-        repr(network),
-        network.origin,
-        image_index,
-        label,
-        features,
-        x,
-        *weights,
+    prepared = prepare(
+        network=network,
+        x=x,
+        image_index=image_index,
+        features=features,
+        standardization=standardization,
+        clip_to_pixel_box=first.clip_to_pixel_box,
+        batch_size=batch_size,
+        device=device,
+        unfinished_folder=unfinished_folder,
+        key=[{epsilon: asdict(settings) for epsilon, settings in attacks.items()}, label],
         code=Path(__file__),
     )
-    folded = attack_copy(network, x.to(device))
-    images = x.to(device).contiguous(memory_format=torch.channels_last)
-    chosen, labels = torch.from_numpy(features).to(device), torch.from_numpy(label).to(device)
-    names = torch.from_numpy(image_index).to(device)
-    bounds = pixel_box(standardization, device) if first.clip_to_pixel_box else None
-    partial_results = PartialResults(unfinished_folder, key)
-    saved = partial_results.load()
-    found: dict[str, Tensor] = dict(saved.kept) if saved else {}
-    if saved:
-        rows.rows = saved.batch_size or rows.rows
+    keep, labels = prepared.partial_results.keep, torch.from_numpy(label).to(device)
 
-    def keep(name: str, points: Tensor) -> None:
-        found[name] = rows.fit(lambda n: feature_values(folded, points, chosen, n)).cpu()
-        found[f"{name}_prediction"] = rows.fit(lambda n: _predictions(folded, points, n)).cpu()
-        partial_results.keep(found)
+    def values(points: Tensor) -> tuple[Tensor, Tensor]:
+        return prepared.feature_values(points).cpu(), _predictions(prepared, points).cpu()
 
-    if "clean" not in found:
-        keep("clean", images)
-    for epsilon, settings in attacks.items():
-        if epsilon not in found:
-            attacked = rows.fit(
-                lambda n, settings=settings: attacked_images(  # type: ignore[misc]
-                    folded, images, labels, names, settings=settings, bounds=bounds, batch_size=n
-                )
-            )
-            keep(epsilon, attacked)
-    task = GradientTask(network=folded, x=images, features=chosen, norm=first.attack.norm)
-    n_rows = len(images) * len(features)
+    clean, clean_prediction = keep("clean", lambda: values(prepared.x))
+    margin = keep("margin", lambda: _margins(prepared, prepared.x).cpu())
+    attacked, attacked_prediction = zip(
+        *(
+            keep(epsilon, lambda settings=settings: values(attacked_images(prepared, labels, settings)))  # type: ignore[misc]
+            for epsilon, settings in attacks.items()
+        ),
+        strict=True,
+    )
+    task = GradientTask(prepared, norm=first.attack.norm)
+    n_rows = len(x) * len(features)
     results = run_rows(
         task,
         torch.arange(n_rows),
         n_rows=n_rows,
-        batch_size=rows,
-        batch_sizes=batch_for_each_core,
-        partial_results=partial_results,
-        saved=saved,
+        batch_size=prepared.batch_size,
         title="gradients",
+        partial_results=prepared.partial_results,
     )
     return AttackedFeatures(
-        clean=found["clean"].numpy(),
-        attacked=torch.stack([found[epsilon] for epsilon in attacks]).numpy(),
+        clean=clean.numpy(),
+        attacked=torch.stack(attacked).numpy(),
         gradient_norm=results["gradient_norm"].reshape(task.shape).numpy(),
-        clean_prediction=found["clean_prediction"].numpy(),
-        attacked_prediction=torch.stack([found[f"{epsilon}_prediction"] for epsilon in attacks]).numpy(),
-        batch_size=rows.rows,
+        margin=margin.numpy(),
+        clean_prediction=clean_prediction.numpy(),
+        attacked_prediction=torch.stack(attacked_prediction).numpy(),
+        batch_size=prepared.batch_size.rows,
     )
 
 
-def attacked_images(
-    network: Classifier,
-    x: Tensor,
-    y: Tensor,
-    image_index: Tensor,
-    *,
-    settings: AccuracySettings,
-    bounds: Bounds | None,
-    batch_size: int,
-) -> Tensor:
+def attacked_images(prepared: Prepared, y: Tensor, settings: AccuracySettings) -> Tensor:
     """Return the images [n, ...] at the end of PGD on the cross-entropy; of several restarts that of the largest loss.
 
-    Every image is attacked to the last step, whether it is classified correctly or not. Random starts are those of
-    the accuracy under attack.
+    Every image is attacked to the last step, whether it is classified as its label ``y``, int64 [n], or not. Random
+    starts are those of the accuracy under attack.
     """
-    attack = settings.attack
-    parts = []
-    with Progress(f"attack at epsilon {attack.epsilon:g}", total=len(x), unit="images") as bar:
-        for images, labels, names in zip(
-            x.split(batch_size), y.split(batch_size), image_index.split(batch_size), strict=True
-        ):
 
-            def loss(points: Tensor, labels: Tensor = labels) -> Tensor:
-                return F.cross_entropy(network(points), labels, reduction="none")
+    def attempt(n_rows: int) -> Tensor:
+        parts, split = [], [tensor.split(n_rows) for tensor in (prepared.x, y, prepared.image_index)]
+        with Progress(f"attack at epsilon {settings.attack.epsilon:g}", total=len(y), unit="images") as bar:
+            for images, labels, names in zip(*split, strict=True):
+                parts.append(_strongest(prepared, images, labels, names, settings))
+                bar.advance(len(images))
+        return torch.cat(parts).contiguous(memory_format=torch.channels_last)
 
-            best, highest = images, torch.full_like(labels, -torch.inf, dtype=images.dtype)
-            for restart in range(settings.restarts):
-                start = random_image_start(
-                    seed=settings.seed,
-                    image=names,
-                    restart=restart,
-                    shape=images.shape[1:],
-                    attack=attack,
-                )
-                points = images + run_pgd(loss, images, start, attack=attack, bounds=bounds)
-                with torch.no_grad():
-                    reached = loss(points)
-                better = reached > highest
-                best = torch.where(per_row(better, images), points, best)
-                highest = torch.where(better, reached, highest)
-            parts.append(best)
-            bar.advance(len(images))
-    return torch.cat(parts).contiguous(memory_format=torch.channels_last)
+    return prepared.batch_size.fit(attempt)
+
+
+def _strongest(prepared: Prepared, x: Tensor, y: Tensor, names: Tensor, settings: AccuracySettings) -> Tensor:
+    def loss(points: Tensor) -> Tensor:
+        return F.cross_entropy(prepared.network(points), y, reduction="none")
+
+    attack, best, highest = settings.attack, x, torch.full_like(y, -torch.inf, dtype=x.dtype)
+    for restart in range(settings.restarts):
+        start = random_image_start(seed=settings.seed, image=names, restart=restart, shape=x.shape[1:], attack=attack)
+        points = x + run_pgd(loss, x, start, attack=attack, bounds=prepared.bounds)
+        with torch.no_grad():
+            reached = loss(points)
+        better = reached > highest
+        best = torch.where(per_row(better, x), points, best)
+        highest = torch.where(better, reached, highest)
+    return best
+
+
+def _predictions(prepared: Prepared, x: Tensor) -> Tensor:
+    """Return the class that the network gives each image, int64 [n]."""
+    return _logits(prepared, x).argmax(1)
+
+
+def _margins(prepared: Prepared, x: Tensor) -> Tensor:
+    """Return the difference between the two largest logits of each image, [n]; 0 where there is a single logit."""
+    logits = _logits(prepared, x)
+    largest = logits.topk(min(2, logits.shape[1])).values
+    return largest[:, 0] - largest[:, -1]
 
 
 @torch.no_grad()
-def _predictions(network: Classifier, x: Tensor, batch_size: int) -> Tensor:
-    """Return the class that the network gives each image, int64 [n]."""
-    return torch.cat([network(images).argmax(1) for images in x.split(batch_size)])
+def _logits(prepared: Prepared, x: Tensor) -> Tensor:
+    return prepared.batch_size.fit(lambda n_rows: torch.cat(list(map(prepared.network, x.split(n_rows)))))

@@ -25,6 +25,7 @@ DIMENSIONS = {
     "clean": ("image", "feature"),
     "attacked": ("epsilon", "image", "feature"),
     "gradient_norm": ("image", "feature"),
+    "margin": ("image",),
     "clean_prediction": ("image",),
     "attacked_prediction": ("epsilon", "image"),
     "label": ("image",),
@@ -46,6 +47,7 @@ class AttackedFile:
     clean: NDArray[np.float32]
     attacked: NDArray[np.float32]
     gradient_norm: NDArray[np.float32]
+    margin: NDArray[np.float32]
     clean_prediction: NDArray[np.int64]
     attacked_prediction: NDArray[np.int64]
     label: NDArray[np.int64]
@@ -94,8 +96,9 @@ def _fault(data: xr.Dataset) -> str | None:
     for name in DIMENSIONS:
         if fault := infinite_fault(data, name):
             return fault
-    if (data["gradient_norm"].values < 0).any():
-        return ": gradient_norm is negative somewhere, which no norm is"
+    for name in ("gradient_norm", "margin"):
+        if (data[name].values < 0).any():
+            return f": {name} is negative somewhere, which it cannot be"
     if len(np.unique(data["image_index"].values)) < sizes["image"]:
         return ": image_index names an image twice"
     return None

@@ -5,6 +5,7 @@ image, feature, direction, restart), the attack on a few rows can be run again, 
 """
 
 from dataclasses import dataclass, fields
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -12,17 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from feature_sensitivity.attacks.norms import per_row
-from feature_sensitivity.attacks.projection import pixel_box
-from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.feature_extrema import rows_at_a_time
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureRows, FeatureTask
-from feature_sensitivity.evaluation.feature_values import feature_values
-from feature_sensitivity.networks.attack_copy import attack_copy
+from feature_sensitivity.evaluation.preparation import prepare
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.resume import PartialResults
 
 
 @dataclass(frozen=True)
@@ -95,30 +91,27 @@ def find_extremal_points(
     Arguments are those of :func:`.feature_extrema.measure_extrema`. With the batch size of a measurement on the same
     device, values are bit-equal to the measured ones.
     """
-    batch_size = rows_at_a_time(settings.batch_size, x, device)
-    folded = attack_copy(network, x.to(device))
-    images = x.to(device).contiguous(memory_format=torch.channels_last)
-    chosen = torch.from_numpy(features).to(device)
-    clean = batch_size.fit(lambda rows: feature_values(folded, images, chosen, rows))
-    task = PointTask(
-        network=folded,
-        x=images,
-        image_index=torch.from_numpy(image_index).to(device),
-        features=chosen,
-        clean=clean,
-        bounds=pixel_box(standardization, device) if settings.clip_to_pixel_box else None,
-        settings=settings,
+    prepared = prepare(
+        network=network,
+        x=x,
+        image_index=image_index,
+        features=features,
+        standardization=standardization,
+        clip_to_pixel_box=settings.clip_to_pixel_box,
+        batch_size=settings.batch_size,
+        device=device,
+        code=Path(__file__),
     )
+    clean = prepared.feature_values(prepared.x)
+    task = PointTask(prepared, clean=clean, settings=settings)
     n_rows = int(np.prod(task.shape))
     results = run_rows(
         task,
         torch.arange(n_rows),
         n_rows=n_rows,
-        batch_size=batch_size,
-        batch_sizes=batch_for_each_core,
-        partial_results=PartialResults(None, ""),
-        saved=None,
+        batch_size=prepared.batch_size,
         title="extremal images",
+        partial_results=prepared.partial_results,
     )
     best, restart = results["value"].reshape(task.shape).max(dim=3)
     points = results["point"].reshape(*task.shape, *x.shape[1:])

@@ -13,23 +13,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks.projection import pixel_box
-from feature_sensitivity.attacks.row_workers import batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
-from feature_sensitivity.evaluation.feature_values import feature_values
-from feature_sensitivity.networks.attack_copy import attack_copy
+from feature_sensitivity.evaluation.preparation import prepare
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.runtime.batch_size import BatchSize, fitting_rows
-from feature_sensitivity.runtime.devices import device_name, has_bfloat16
+from feature_sensitivity.runtime.devices import can_search_in_bfloat16, device_name
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.partial_results import partial_result_key
-from feature_sensitivity.runtime.resume import PartialResults
-
-BATCH_SIZES = {"cpu": 64, "cuda": 1024}
-"""Rows at a time of a core and of a GPU."""
 
 
 @dataclass(frozen=True)
@@ -73,60 +64,38 @@ def measure_extrema(
         UserError: features are not finite or depend on other images, memory is too small for one image, or a GPU lacks
             bfloat16.
     """
-    if settings.search_dtype == "bfloat16" and device.type == "cuda" and not has_bfloat16(device):
+    if settings.search_dtype == "bfloat16" and not can_search_in_bfloat16(device):
         raise UserError(
             f"sensitivity.search_dtype is bfloat16, which {device_name(device)} does not have; write float32"
         )
-    batch_size = rows_at_a_time(settings.batch_size, x, device)
-    weights = [value.cpu() for value in network.state_dict().values()]
-    key = partial_result_key(
-        settings,
-        device.type,
-        batch_size.rows,
-        repr(network),
-        network.origin,
-        image_index,
-        features,
-        x,
-        *weights,
+    prepared = prepare(
+        network=network,
+        x=x,
+        image_index=image_index,
+        features=features,
+        standardization=standardization,
+        clip_to_pixel_box=settings.clip_to_pixel_box,
+        batch_size=settings.batch_size,
+        device=device,
+        unfinished_folder=unfinished_folder,
+        key=[settings],
         code=Path(__file__),
     )
-    folded = batch_size.fit(lambda rows: attack_copy(network, x.to(device), rows))
-    images = x.to(device).contiguous(memory_format=torch.channels_last)
-    chosen = torch.from_numpy(features).to(device)
-    partial_results = PartialResults(unfinished_folder, key)
-    saved = partial_results.load()
-    if saved:
-        # Not computed again: another processor would round it differently than the extrema that started from it.
-        clean = saved.kept["clean"].to(device)
-        batch_size.rows = saved.batch_size or batch_size.rows
-    else:
-        clean = batch_size.fit(lambda rows: feature_values(folded, images, chosen, rows))
-        partial_results.keep({"clean": clean.cpu()})
-    task = FeatureTask(
-        network=folded,
-        x=images,
-        image_index=torch.from_numpy(image_index).to(device),
-        features=chosen,
-        clean=clean,
-        bounds=pixel_box(standardization, device) if settings.clip_to_pixel_box else None,
-        settings=settings,
-    )
+    clean = prepared.partial_results.keep("clean", lambda: prepared.feature_values(prepared.x).cpu())
+    task = FeatureTask(prepared, clean=clean.to(device), settings=settings)
     value = torch.full(task.shape, torch.nan)
     if settings.iterate == "best":
         # A minimum that the clean image attains already, because features cannot be lower, needs no attack.
-        lowest = (clean <= folded.feature_minimum).cpu()
-        value[:, :, MINIMIZE][lowest] = -folded.feature_minimum
+        minimum = prepared.network.feature_minimum
+        value[:, :, MINIMIZE][clean <= minimum] = -minimum
     rows = value.isnan().flatten().nonzero()[:, 0]
     results = run_rows(
         task,
         rows,
         n_rows=value.numel(),
-        batch_size=batch_size,
-        batch_sizes=batch_for_each_core,
-        partial_results=partial_results,
-        saved=saved,
+        batch_size=prepared.batch_size,
         title="sensitivity",
+        partial_results=prepared.partial_results,
     )
     zero_gradient = torch.zeros(task.shape, dtype=torch.bool)
     if len(rows):
@@ -134,18 +103,9 @@ def measure_extrema(
         zero_gradient = results["zero_gradient"].reshape(task.shape)
     best = value.amax(dim=3)
     return FeatureExtrema(
-        clean=clean.cpu().numpy(),
+        clean=clean.numpy(),
         maximum=best[:, :, MAXIMIZE].numpy(),
         minimum=-best[:, :, MINIMIZE].numpy(),
         zero_gradient=zero_gradient[:, :, MAXIMIZE].all(dim=2).numpy(),
-        batch_size=batch_size.rows,
+        batch_size=prepared.batch_size.rows,
     )
-
-
-def rows_at_a_time(wanted: int | None, x: Tensor, device: torch.device) -> BatchSize:
-    """Return how many rows a GPU or a core takes at a time: as ``wanted``, or what fits images [n, channels, h, w].
-
-    A core takes fewer of larger images, at least 8.
-    """
-    fitting = fitting_rows(BATCH_SIZES[device.type], x.shape[2:], device)
-    return BatchSize(wanted or fitting, key="sensitivity.batch_size")

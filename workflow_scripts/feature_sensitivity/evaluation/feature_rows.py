@@ -8,10 +8,11 @@ from torch import Tensor
 
 from feature_sensitivity.attacks.norms import per_row
 from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_sizes, take_step
-from feature_sensitivity.attacks.projection import Bounds, clip
+from feature_sensitivity.attacks.projection import clip
 from feature_sensitivity.attacks.random_starts import random_start
-from feature_sensitivity.attacks.slots import RowStates, row_indices
+from feature_sensitivity.attacks.slots import RowStates, RowTask, row_indices
 from feature_sensitivity.config.measurement import SensitivitySettings
+from feature_sensitivity.evaluation.preparation import Prepared
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.copies import ThreadCopies, copied
 from feature_sensitivity.runtime.errors import UserError
@@ -40,57 +41,38 @@ class FeatureRows(RowStates):
     candidate: Tensor | None
 
 
-class FeatureTask:
+class FeatureTask(RowTask[FeatureRows]):
     """The rows (image, feature, direction, restart), numbered in this order.
 
-    Args:
-        network: a folded copy on the device of ``x``.
-        x: standardized images [n_images, channels, height, width].
-        image_index: int64 [n_images]; names the random starts.
-        features: int64 [n_features].
-        clean: the features without attack, [n_images, n_features].
-        bounds: the pixel box, if perturbed images are to stay in it.
+    ``clean``: the features without attack, [n_images, n_features], on the device.
     """
 
-    def __init__(
-        self,
-        *,
-        network: Classifier,
-        x: Tensor,
-        image_index: Tensor,
-        features: Tensor,
-        clean: Tensor,
-        bounds: Bounds | None,
-        settings: SensitivitySettings,
-    ) -> None:
-        self._x = x
-        self._image_index = image_index
-        self._features = features
+    def __init__(self, prepared: Prepared, *, clean: Tensor, settings: SensitivitySettings) -> None:
+        network, x = prepared.network, prepared.x
+        self._prepared = prepared
         self._clean = clean
-        self._bounds = bounds
         self._settings = settings
         self._low_precision = settings.search_dtype == "bfloat16"
         self._search_dtype = torch.bfloat16 if self._low_precision else torch.float32
         self._networks = self._search_networks = ThreadCopies(network)
         if self._low_precision:
             self._search_networks = ThreadCopies(_in_bfloat16(network, x[:1]))
-        self._feature_minimum = network.feature_minimum
         attack = settings.attack
         lengths = step_sizes(attack.step_size, steps=attack.steps, schedule=attack.schedule)
         self._lengths = torch.tensor([*lengths, 0.0, 0.0], device=x.device)
         self.device = x.device
-        self.shape = (len(x), len(features), 2, settings.restarts)
+        self.shape = (len(x), len(prepared.features), 2, settings.restarts)
         # A search in low precision has to see its last iterate, too.
         self.steps = settings.attack.steps + self._low_precision
 
     def begin(self, rows: Tensor) -> FeatureRows:
         """Return rows at their random starts."""
         image, column, direction, restart = row_indices(rows, self.shape)
-        x = self._x[image].contiguous(memory_format=torch.channels_last)
-        feature = self._features[column]
+        x = self._prepared.x[image].contiguous(memory_format=torch.channels_last)
+        feature = self._prepared.features[column]
         start = random_start(
             seed=self._settings.seed,
-            image=self._image_index[image],
+            image=self._prepared.image_index[image],
             feature=feature,
             direction=direction,
             restart=restart,
@@ -99,18 +81,15 @@ class FeatureTask:
             norm=self._settings.attack.norm,
         )
         sign = 1.0 - 2.0 * direction
-        none = torch.zeros_like(rows, dtype=torch.bool)
-        return FeatureRows(
-            step=torch.zeros_like(rows),
-            ended=none.clone(),
-            evaluated=none.clone(),
+        return FeatureRows.new(
+            rows,
             feature=feature,
             sign=sign,
             x=x,
             # In the ball already, and not projected: the rounding of a norm may depend on how many rows there are.
-            perturbation=clip(start, x, self._bounds).contiguous(memory_format=torch.channels_last),
+            perturbation=clip(start, x, self._prepared.bounds).contiguous(memory_format=torch.channels_last),
             best=sign * self._clean[image, column],
-            zero_gradient=none.clone(),
+            zero_gradient=torch.zeros_like(rows, dtype=torch.bool),
             velocity=torch.zeros_like(x) if self._settings.attack.momentum else None,
             found=torch.full_like(sign, -torch.inf) if self._low_precision else None,
             candidate=torch.zeros_like(x) if self._low_precision else None,
@@ -135,7 +114,7 @@ class FeatureTask:
         # Without a direction of its own gradient a row stays where it is for good.
         states.ended |= fixed & ~surrogate
         if self._settings.iterate == "best":
-            states.ended |= (states.sign < 0) & (values <= self._feature_minimum)
+            states.ended |= (states.sign < 0) & (values <= self._prepared.network.feature_minimum)
         states.evaluated |= states.ended & (not self._low_precision)
         self._move(states, velocity)
         states.ended |= states.step >= self.steps
@@ -158,9 +137,9 @@ class FeatureTask:
 
     def _move(self, states: FeatureRows, velocity: Tensor) -> None:
         """Take the step of the rows that have not ended."""
-        attack = self._settings.attack
+        attack, bounds = self._settings.attack, self._prepared.bounds
         length = per_row(self._lengths[states.step], states.x)
-        moved = take_step(states.perturbation, velocity, states.x, length=length, attack=attack, bounds=self._bounds)
+        moved = take_step(states.perturbation, velocity, states.x, length=length, attack=attack, bounds=bounds)
         states.perturbation = torch.where(per_row(states.ended, moved), states.perturbation, moved)
         states.step += ~states.ended
 
@@ -176,10 +155,6 @@ class FeatureTask:
     def result(self, states: FeatureRows) -> dict[str, Tensor]:
         """Return sign * extremum, and whether the gradient was exactly zero at the start, each [n]."""
         return {"value": states.best, "zero_gradient": states.zero_gradient}
-
-    def note(self, states: FeatureRows, busy: Tensor) -> str:
-        """Return nothing: a row is too short for a remark."""
-        return ""
 
 
 @torch.no_grad()

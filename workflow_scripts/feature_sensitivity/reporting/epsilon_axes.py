@@ -1,10 +1,13 @@
-"""Epsilons in both units, on axes."""
+"""Epsilons in both units, on axes and as titles of panels."""
+
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from feature_sensitivity.config.units import unit_of
+from feature_sensitivity.config.units import in_both_units, unit_of
+from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
 COLUMN = {"standardized": "epsilon", "pixel": "epsilon_255"}
 """What is drawn along an axis, by the unit of the measurements."""
@@ -48,3 +51,11 @@ def tick_epsilons(axes: Axes, frame: pd.DataFrame) -> None:
     axes.set_xticks(ticks.index, labels)
     both = f" above, {TITLE[other]} below" if shared else ""
     axes.set_xlabel(f"$\\epsilon$, {TITLE[column]}{both}")
+
+
+def epsilon_titles(files: Mapping[tuple[str, str], SensitivityFile]) -> dict[str, str]:
+    """Return each epsilon as spelled in the config, to a text with both units; keys are (replicate, epsilon)."""
+    return {
+        epsilon: in_both_units([file.attributes for (_, at), file in files.items() if at == epsilon], spelled=epsilon)
+        for _, epsilon in files
+    }

@@ -1,10 +1,13 @@
 """Images and perturbations as pictures to be looked at."""
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from feature_sensitivity.evaluation.default_definition import Array
+from feature_sensitivity.evaluation.extremal_file import ExtremalImages
 
 Picture = NDArray[np.uint8]
 """Red, green and blue, [height, width, 3]."""
@@ -35,3 +38,21 @@ def amplification(perturbation: Array) -> float:
 def amplified_picture(perturbation: Array) -> Picture:
     """Return a perturbation [channels, height, width], amplified, as a picture in which 0 is grey."""
     return picture_of(0.5 + amplification(perturbation) * perturbation)
+
+
+def extremal_pictures(
+    images: ExtremalImages, *, place: int, row: int, column: int, digits: int
+) -> Iterator[tuple[Picture, str]]:
+    """Yield an image, where a feature has its maximum, the perturbation there, and the same for the minimum.
+
+    With each goes the text below it: the feature's value, or the factor by which the perturbation is amplified.
+    ``place`` is that of the epsilon, ``row`` that of the image, ``column`` that of the feature.
+    """
+    image = images.image[row]
+    yield picture_of(image), f"{images.clean[row, column]:.{digits}g}"
+    for points, values in ((images.maximizing, images.maximum), (images.minimizing, images.minimum)):
+        point: Array = points[place, row, column]
+        yield picture_of(point), f"{values[place, row, column]:.{digits}g}"
+        change = point - image
+        factor = f"\N{MULTIPLICATION SIGN} {amplification(change):.2g}" if change.any() else "none"
+        yield amplified_picture(change), factor

@@ -6,12 +6,12 @@ number of images, is in ``samples``.
 """
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import Any
 
 from feature_sensitivity.config.attack import steps_sentence
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
-from feature_sensitivity.config.units import UNIT_TITLES
 
 Settings = Mapping[str, Any]
 
@@ -24,21 +24,6 @@ def joined(*parts: str) -> str:
     return "; ".join(part for part in parts if part)
 
 
-def accuracy_attack(settings: Settings) -> str:
-    """Return the attack on the classifier; ``settings`` is the config's section ``accuracy``."""
-    return AccuracySettings.from_config(settings).sentence()
-
-
-def sensitivity_attack(settings: Settings) -> str:
-    """Return the attack on features and the definition; ``settings`` is the config's section ``sensitivity``."""
-    return SensitivitySettings.from_config(settings).sentence()
-
-
-def feature_attack(settings: Settings) -> str:
-    """Return the attack on features alone; ``settings`` is the config's section ``sensitivity``."""
-    return SensitivitySettings.from_config(settings).attack_sentence()
-
-
 def training(settings: Settings, adversarial: Settings) -> str:
     """Return the training, from the config's sections ``training`` and ``adversarial_training``."""
     flips = "horizontal flips" if settings["horizontal_flip"] else ""
@@ -48,11 +33,12 @@ def training(settings: Settings, adversarial: Settings) -> str:
     return (
         f"momentum SGD, {settings['epochs']} epochs, batch {settings['batch_size']}, learning rate "
         f"{settings['learning_rate']} ({settings['schedule']}), weight decay {settings['weight_decay']:g}, "
-        f"{augmentation}; adversarial training attacks every batch by {_adversary(adversarial, adversarial['epsilon'])}"
+        f"{augmentation}; adversarial training attacks every batch by {adversary(adversarial, adversarial['epsilon'])}"
     )
 
 
-def _adversary(adversarial: Settings, epsilon: str) -> str:
+def adversary(adversarial: Settings, epsilon: str) -> str:
+    """Return the attack of adversarial training; ``adversarial`` is the config's section ``adversarial_training``."""
     return f"{adversarial['norm']} PGD with epsilon {epsilon}, {steps_sentence(adversarial)}"
 
 
@@ -94,59 +80,40 @@ def _accuracy_spread(shown: str, seeds: str, single: Collection[str]) -> str:
 def measured(config: Settings) -> str:
     """Return which models a run measures, on which images; ``config`` is the whole config."""
     models, images = config["models"], config["accuracy"]["images"]
+    of_features = n_images(SensitivitySettings.from_config(config["sensitivity"]))
     return (
         f"Measured: {', '.join(f'`{model}`' for model in models)}, on test images of `{config['evaluation_dataset']}`, "
-        f"accuracy on {images or 'all'} and sensitivity on {_n_images(config['sensitivity'])}."
+        f"accuracy on {images or 'all'} and sensitivity on {of_features}."
     )
 
 
-OF_PROTOCOLS = ("convergence", "attack_strength")
-"""Studies that compare the protocols, whatever that of the run is."""
+def accuracy_sentence(settings: AccuracySettings, *, images: str = "", besides: str = "") -> str:
+    """Return the attack on the classifier and its images, by default those of the settings; ``besides`` follows."""
+    images = images or f"{settings.images or 'all'} test images"
+    return f"Accuracy: {settings.sentence()}; {images}{besides}."
 
 
-def study(name: str, config: Settings) -> str:
-    """Return the settings of a study and of the attacks that it rests on; ``config`` is the whole config."""
-    own = ", ".join(f"{key} {_text(value)}" for key, value in config["studies"].get(name, {}).items())
-    attacks = _protocols(config) if name in OF_PROTOCOLS else _attacks(name, config)
-    studied = f"Study: {own}. " if own else ""
-    unit = UNIT_TITLES[config["epsilon_unit"]]
-    return f"{studied}{attacks} Seed {config['seeds'][0]}. Intervals at 95 %. Epsilon in {unit}."
+def sensitivity_sentence(settings: SensitivitySettings, *, attack: str = "", images: str = "") -> str:
+    """Return the attack on features, the definition, and the images, by default those of the settings."""
+    images = images or f"{n_images(settings)} test images"
+    return f"Sensitivity: {attack or settings.sentence()}; {images}."
 
 
-def _attacks(study: str, config: Settings) -> str:
-    """Return the attacks behind a study, on the classifier and on features, and their images."""
-    accuracy, sensitivity, own = config["accuracy"], config["sensitivity"], config["studies"].get(study, {})
-    attack, images = accuracy_attack(accuracy), f"{accuracy['images'] or 'all'} test images"
-    attack_on_features, feature_images = sensitivity_attack(sensitivity), f"{_n_images(sensitivity)} test images"
-    if study == "error_bounds":  # the classifier is attacked in the ball of the features, on their images
-        same = {key: sensitivity[key] for key in ("norm", "clip_to_pixel_box")}
-        attack = accuracy_attack({**accuracy, **same, "iterate": "any", "restarts": own["restarts"]})
-        images = "the images of the sensitivities"
-    if study == "norms":
-        both = {"norm": "linf and l2"}
-        attack, attack_on_features = accuracy_attack({**accuracy, **both}), sensitivity_attack({**sensitivity, **both})
-        feature_images += f" under linf, {own['images']} under l2"
-    if study == "definitions":
-        attack_on_features = feature_attack(sensitivity)
-    if study == "last_layer_refit":
-        images += f"; adversarial fit: {_adversary(config['adversarial_training'], own['epsilon'])}"
-    on_features = f"Sensitivity: {attack_on_features}; {feature_images}."
-    return on_features if study == "crossing" else f"Accuracy: {attack}; {images}. {on_features}"
+def every_protocol(settings: SensitivitySettings) -> str:
+    """Return the attacks on features by every named protocol, with the run's other settings."""
+    attacks = [
+        f"Protocol {name}: {replace(settings, **numbers).attack_sentence()}." for name, numbers in PROTOCOLS.items()
+    ]
+    return f"{' '.join(attacks)} Sensitivity: {settings.definition_sentence()}."
 
 
-def _n_images(sensitivity: Settings) -> str:
+def n_images(settings: SensitivitySettings) -> str:
     """Return on how many images sensitivities are measured; with a target they may be fewer."""
-    return f"{'at most ' if sensitivity['target_relative_error'] else ''}{sensitivity['images']}"
+    return f"{'at most ' if settings.target_relative_error else ''}{settings.images}"
 
 
-def _protocols(config: Settings) -> str:
-    section = config["sensitivity"]
-    attacks = [f"Protocol {name}: {feature_attack({**section, **numbers})}." for name, numbers in PROTOCOLS.items()]
-    return f"{' '.join(attacks)} Sensitivity: {SensitivitySettings.from_config(section).definition_sentence()}."
-
-
-def _text(value: object) -> str:
+def setting_text(value: object) -> str:
     """Return a setting as the config spells it, without quotes."""
     if isinstance(value, list):
-        return ", ".join(map(_text, value)).join("[]")
+        return ", ".join(map(setting_text, value)).join("[]")
     return "null" if value is None else str(value)

@@ -5,8 +5,7 @@ import math
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
-import torch
-
+from feature_sensitivity.runtime.devices import free_cached_memory
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.out_of_memory import is_out_of_memory
 
@@ -15,15 +14,16 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SMALL = 32 * 32
-"""Pixels of an image that a CPU takes as many of as is asked."""
+"""Pixels of an image of which as many are computed at a time as is asked."""
 
 
-def fitting_rows(rows: int, size: Sequence[int], device: torch.device) -> int:
+def fitting_rows(rows: int, size: Sequence[int]) -> int:
     """Return how many images of a height and width are computed at a time where small ones are ``rows``.
 
-    On a CPU there are fewer of larger images, at least 8: where its memory ends, the system ends the process unasked.
+    There are fewer of larger images, at least 8: where the memory of a CPU ends, the system ends the process unasked,
+    and on a GPU every halving costs an attempt.
     """
-    return rows if device.type == "cuda" else max(min(8, rows), min(rows, rows * SMALL // math.prod(size)))
+    return max(min(8, rows), min(rows, rows * SMALL // math.prod(size)))
 
 
 class BatchSize:
@@ -52,7 +52,7 @@ class BatchSize:
                 return
             except RuntimeError as error:
                 self._halve_after(error)
-            torch.cuda.empty_cache()  # not before: the error holds on to the tensors of the failed attempt
+            free_cached_memory()  # not before: the error holds on to the tensors of the failed attempt
 
     def _halve_after(self, error: RuntimeError) -> None:
         if not is_out_of_memory(error):

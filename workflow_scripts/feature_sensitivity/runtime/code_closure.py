@@ -5,8 +5,8 @@ The parts of a page that stand beside a module of the package, in HTML, CSS and 
 One answer serves the rules, which rerun when one of these files changes, and partial results, which are not
 used once one has changed. Imports are read off the syntax tree and resolved by importlib's own rules, so
 every spelling counts: dotted, relative, inside a function. Nothing is executed. Not seen are module names that
-a program computes (``importlib.import_module(name)``) and the ``__all__`` behind ``import *``: this project uses
-neither.
+a program computes (``importlib.import_module(name)``), as the scripts of studies do, whose rules add the digest of the
+module; and the ``__all__`` behind ``import *``, which this project does not use.
 """
 
 import ast

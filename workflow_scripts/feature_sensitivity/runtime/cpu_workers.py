@@ -10,6 +10,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from feature_sensitivity.runtime.devices import n_workers
+
 Share = Callable[..., tuple[Tensor, ...]]
 """``share(work, *rows)`` does ``work`` on tensors [n, ...] and returns its results, tensors of n rows."""
 
@@ -27,7 +29,7 @@ def every_core(device: torch.device, *, row_wise: bool = True) -> Iterator[Share
     On a GPU the function does the work on all rows at once. So it does if ``row_wise`` is false: when the result of a
     row depends on the others, as in BatchNorm during training.
     """
-    n_cores = torch.get_num_threads() if device.type == "cpu" and row_wise else 1
+    n_cores = n_workers(device) if row_wise else 1
     if n_cores == 1:
         yield lambda work, *rows: work(*rows)
         return

@@ -9,10 +9,13 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 import torch
+
+from feature_sensitivity.runtime.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -98,16 +101,84 @@ def _keep_freed_memory() -> None:
         mallopt(arena_max, 1)
 
 
+def device_named(name: str | torch.device) -> torch.device:
+    """Return the device of this name; raise :class:`UserError` where this machine has none that can be used."""
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise UserError(f"device is {str(name)!r}; write one such as cpu, cuda or cuda:1") from error
+    if device.type not in ("cpu", "cuda"):
+        raise UserError(f"device is {str(name)!r}; write cpu, or a CUDA device such as cuda:1")
+    if is_gpu(device) and (device.index or 0) >= torch.cuda.device_count():
+        raise UserError(f"device is {str(name)!r}, but PyTorch sees {torch.cuda.device_count()} CUDA devices here")
+    return device
+
+
+def is_gpu(device: torch.device) -> bool:
+    """Return whether the device is a GPU, which works by itself while the host goes on; else it is the CPU."""
+    return device.type == "cuda"
+
+
 def device_name(device: torch.device) -> str:
     """Return a human-readable name, such as ``NVIDIA H200`` or ``CPU, 2 threads``."""
-    if device.type == "cuda":
+    if is_gpu(device):
         return torch.cuda.get_device_name(device)
     n_threads = torch.get_num_threads()
     return f"CPU, {n_threads} thread{'s' if n_threads > 1 else ''}"
 
 
+def device_identity(device: torch.device) -> str:
+    """Return what has to be the same where unfinished work is continued: the kind of device, and the model of a GPU."""
+    return f"cuda: {torch.cuda.get_device_name(device)}" if is_gpu(device) else device.type
+
+
+def default_rows(device: torch.device) -> int:
+    """Return how many small images are computed at a time: by a GPU, or by each core."""
+    return 1024 if is_gpu(device) else 64
+
+
+def n_workers(device: torch.device) -> int:
+    """Return how many threads compute rows of their own: one for a GPU, or one for each core PyTorch may use."""
+    return 1 if is_gpu(device) else torch.get_num_threads()
+
+
+def rows_between_plans(device: torch.device) -> int:
+    """Return of what number a batch that shrinks has a multiple of rows: a GPU plans its kernels for each new size."""
+    return 64 if is_gpu(device) else 1
+
+
+def computing_on(device: torch.device) -> AbstractContextManager[Any]:
+    """Return a context in which this thread's work goes to the device."""
+    return torch.cuda.device(device) if is_gpu(device) else nullcontext()
+
+
+def default_generator(device: torch.device) -> torch.Generator:
+    """Return the generator from which layers such as dropout draw there."""
+    if not is_gpu(device):
+        return torch.default_generator
+    return torch.cuda.default_generators[torch.cuda.current_device() if device.index is None else device.index]
+
+
 def has_bfloat16(device: torch.device) -> bool:
     """Return whether the device computes with bfloat16 in hardware: a GPU, or a CPU with AMX or AVX-512 BF16."""
-    if device.type == "cuda":
+    if is_gpu(device):
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return any(present for name, present in torch.cpu.get_capabilities().items() if name.endswith("bf16"))
+
+
+def can_search_in_bfloat16(device: torch.device) -> bool:
+    """Return whether an attack can be computed in bfloat16: a CPU emulates it, a GPU without it is refused."""
+    return not is_gpu(device) or has_bfloat16(device)
+
+
+def free_cached_memory() -> None:
+    """Give the memory back that PyTorch keeps on a GPU for tensors to come."""
+    torch.cuda.empty_cache()
+
+
+def gpu_is_full() -> bool:
+    """Return whether less than a tenth of the memory of the present GPU is free for tensors; False without a GPU."""
+    if not torch.cuda.is_available():
+        return False
+    free, total = torch.cuda.mem_get_info()
+    return free + torch.cuda.memory_reserved() - torch.cuda.memory_allocated() < total / 10

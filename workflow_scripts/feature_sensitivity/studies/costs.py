@@ -1,27 +1,36 @@
 """Roughly what each job costs, of the protocol and of the studies. Needs no torch."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from feature_sensitivity.config.costs import PROTOCOL_COSTS, Cost, Job, Machine, seconds
-from feature_sensitivity.studies.attack_strength.cost import (
-    measure_accuracy_by_protocol,
-    measure_sensitivity_by_protocol,
+from feature_sensitivity.config.costs import (
+    PROTOCOL_COSTS,
+    Cost,
+    Job,
+    Machine,
+    measure_accuracy,
+    measure_sensitivity,
+    seconds,
 )
-from feature_sensitivity.studies.convergence.cost import measure_convergence
-from feature_sensitivity.studies.error_bounds.cost import bound_errors
-from feature_sensitivity.studies.last_layer_refit.cost import refit_last_layer
-from feature_sensitivity.studies.norms.cost import measure_accuracy_l2, measure_sensitivity_l2
+from feature_sensitivity.studies.registry import PLANS, variants
+
+
+def _of_study(job: Job) -> float:
+    return PLANS[job.wildcards["study"]].cost(job)
+
+
+def _of_variant(cost: Cost) -> Cost:
+    """Return what a measurement costs with the settings of the job's variant."""
+    return lambda job: cost(replace(job, config=variants(job.config)[job.wildcards["variant"]].changed(job.config)))
+
 
 COSTS: Mapping[str, Cost] = {
     **PROTOCOL_COSTS,
-    "bound_errors": bound_errors,
-    "measure_convergence": measure_convergence,
-    "measure_accuracy_by_protocol": measure_accuracy_by_protocol,
-    "measure_sensitivity_by_protocol": measure_sensitivity_by_protocol,
-    "refit_last_layer": refit_last_layer,
-    "measure_accuracy_l2": measure_accuracy_l2,
-    "measure_sensitivity_l2": measure_sensitivity_l2,
+    "measure_study": _of_study,
+    "measure_whole_study": _of_study,
+    "measure_accuracy_of_variant": _of_variant(measure_accuracy),
+    "measure_sensitivity_of_variant": _of_variant(measure_sensitivity),
 }
 
 

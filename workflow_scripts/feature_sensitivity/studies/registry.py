@@ -1,22 +1,28 @@
-"""Every study by name; a new one is a line here."""
+"""Every study; a new one is a line here."""
 
 from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
-from feature_sensitivity.studies.attack_strength import report as attack_strength
-from feature_sensitivity.studies.convergence import report as convergence
-from feature_sensitivity.studies.crossing import report as crossing
-from feature_sensitivity.studies.definitions import report as definitions
-from feature_sensitivity.studies.error_bounds import report as error_bounds
-from feature_sensitivity.studies.last_layer_refit import report as last_layer_refit
-from feature_sensitivity.studies.norms import report as norms
-from feature_sensitivity.studies.study import Study
+from feature_sensitivity.studies.plan import StudyPlan, Variant
 
-STUDIES: Mapping[str, Study] = {
-    "definitions": definitions.STUDY,
-    "error_bounds": error_bounds.STUDY,
-    "convergence": convergence.STUDY,
-    "attack_strength": attack_strength.STUDY,
-    "last_layer_refit": last_layer_refit.STUDY,
-    "norms": norms.STUDY,
-    "crossing": crossing.STUDY,
+STUDIES = (
+    "definitions",
+    "error_bounds",
+    "convergence",
+    "attack_strength",
+    "last_layer_refit",
+    "norms",
+    "crossing",
+)
+"""The folders beside this file, in the order of docs/studies.md."""
+
+PLANS: Mapping[str, StudyPlan] = {
+    study: import_module(f"feature_sensitivity.studies.{study}.plan").PLAN for study in STUDIES
 }
+
+
+def variants(config: Mapping[str, Any]) -> dict[str, Variant]:
+    """Return the measurements with other settings that any study compares, by folder."""
+    found = (variant for plan in PLANS.values() for variant in plan.variants(config).values())
+    return {variant.folder: variant for variant in found if variant.folder}

@@ -5,6 +5,7 @@ represents the original; it keeps the original's label. What remains of the orig
 the teacher sees.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.attack_copy import N_IMAGES, attack_copy
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.batch_size import BatchSize
+from feature_sensitivity.runtime.devices import device_identity
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.partial_results import partial_result_key
-from feature_sensitivity.runtime.resume import PartialResults
+from feature_sensitivity.runtime.partial_results import PartialResults, partial_result_key
 from feature_sensitivity.training.construction_rows import ConstructionTask
 
 
@@ -70,7 +71,9 @@ def construct(
     interruption; the same call continues from there.
     """
     weights = [value.cpu() for value in teacher.state_dict().values()]
-    key = partial_result_key(settings, device.type, standardization, index, split.images, *weights, code=Path(__file__))
+    computed_from = [settings, device_identity(device), standardization, index, split.images, *weights]
+    key = partial_result_key(*computed_from, code=Path(__file__))
+    partial_results = PartialResults(unfinished_folder, key)
     start_index = random_other_images(len(split.labels), settings.seed)[index]
     batch_size = BatchSize(settings.batch_size, key="the dataset's batch_size")
     first_images = standardization.standardize(torch.from_numpy(split.images[:N_IMAGES]).to(device))
@@ -81,25 +84,17 @@ def construct(
         settings=settings,
         device=device,
     )
-    partial_results = PartialResults(unfinished_folder, key)
-    saved = partial_results.load()
-    if saved:
-        # Not computed again: another processor would round it differently than the distances that began from it.
-        task.target = saved.kept["target"].to(device)
-        batch_size.rows = saved.batch_size or batch_size.rows
-    else:
-        originals = split.images[index]
-        task.target = batch_size.fit(lambda rows: task.representations(originals, rows))
-        partial_results.keep({"target": task.target.cpu()})
+    originals = split.images[index]
+    target = partial_results.keep("target", lambda: batch_size.fit(partial(task.representations, originals)).cpu())
+    task.target = target.to(device)
     results = run_rows(
         task,
         torch.arange(len(index)),
         n_rows=len(index),
         batch_size=batch_size,
-        batch_sizes=batch_for_all_cores,
-        partial_results=partial_results,
-        saved=saved,
         title="construction",
+        partial_results=partial_results,
+        batch_sizes=batch_for_all_cores,
     )
     details: dict[str, NDArray[Any]] = {
         "start_index": start_index,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from feature_sensitivity.attacks.norms import L2, per_row, row_norms
 from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_sizes
-from feature_sensitivity.attacks.slots import RowStates
+from feature_sensitivity.attacks.slots import RowStates, RowTask
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.classifier import Classifier
@@ -33,7 +33,7 @@ class ConstructionRows(RowStates):
     velocity: Tensor | None
 
 
-class ConstructionTask:
+class ConstructionTask(RowTask[ConstructionRows]):
     """The images to construct, numbered as their ``starts``, [n, channels, height, width].
 
     ``target``: the representations that they are to match, [n, n_features], from :meth:`representations`.
@@ -83,11 +83,8 @@ class ConstructionTask:
     def begin(self, rows: Tensor) -> ConstructionRows:
         """Return images as they start."""
         pixels = self._pixels(self._starts, rows.cpu().numpy())
-        none = torch.zeros_like(rows, dtype=torch.bool)
-        return ConstructionRows(
-            step=torch.zeros_like(rows),
-            ended=none.clone(),
-            evaluated=none.clone(),
+        return ConstructionRows.new(
+            rows,
             pixels=pixels,
             target=self.target[rows],
             first_distance=torch.zeros(len(rows), device=rows.device),
@@ -117,9 +114,6 @@ class ConstructionTask:
         states.evaluated |= states.ended
         moved = (states.pixels - length * L2().unit_direction(gradient)).clamp(0, 1)
         states.pixels = torch.where(per_row(states.ended, moved), states.pixels, moved)
-
-    def evaluate(self, states: ConstructionRows) -> None:
-        """Do nothing: the last pass has given the distance."""
 
     def result(self, states: ConstructionRows) -> dict[str, Tensor]:
         """Return the images and their relative distances."""

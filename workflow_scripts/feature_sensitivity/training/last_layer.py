@@ -90,7 +90,7 @@ def fit_last_layer_adversarially(
     layer = require_last_layer(attacked).requires_grad_(True)
     optimizer = torch.optim.Adam(layer.parameters(), lr=learning_rate)
     n_images = len(split.labels)
-    at_a_time = BatchSize(fitting_rows(BATCH_SIZE, split.images.shape[2:], device))
+    at_a_time = BatchSize(fitting_rows(BATCH_SIZE, split.images.shape[2:]))
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * -(-n_images // BATCH_SIZE))
     generator = torch.Generator().manual_seed(seed)
     with Progress("adversarial last layer", total=epochs * n_images, unit="images") as bar:

@@ -21,7 +21,7 @@ from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.predictions import clean_accuracy, is_correct
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share, every_core
-from feature_sensitivity.runtime.devices import device_name, has_bfloat16
+from feature_sensitivity.runtime.devices import device_identity, device_name, has_bfloat16
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.partial_results import load_partial_result, partial_result_key, save_partial_result
 from feature_sensitivity.training.adversary import attacked_images
@@ -60,7 +60,7 @@ def train(
         settings,
         dict(architecture),
         sha256_of_code(architecture["name"]),
-        device.type,
+        device_identity(device),
         standardization,
         train_split.images,
         train_split.labels,

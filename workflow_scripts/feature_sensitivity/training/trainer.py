@@ -18,6 +18,7 @@ from feature_sensitivity.networks.forward import fitting_memory_format
 from feature_sensitivity.networks.pixel_inputs import inputs_in
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share
+from feature_sensitivity.runtime.devices import default_generator
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training.adversary import attackable, attacked_images
 from feature_sensitivity.training.learning_rate import learning_rate_schedule
@@ -78,7 +79,7 @@ class Trainer:
             "optimizer": self._optimizer.state_dict(),
             "scheduler": self._scheduler.state_dict(),
             "random": self._generator.get_state(),
-            "dropout": self._dropout_generator().get_state(),
+            "dropout": default_generator(self._device).get_state(),
         }
 
     def load_state(self, state: Mapping[str, Any]) -> None:
@@ -87,12 +88,7 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self._scheduler.load_state_dict(state["scheduler"])
         self._generator.set_state(state["random"])
-        self._dropout_generator().set_state(state["dropout"])
-
-    def _dropout_generator(self) -> torch.Generator:
-        """Return torch's own generator, from which layers such as dropout draw."""
-        index = self._images.device.index
-        return torch.default_generator if index is None else torch.cuda.default_generators[index]
+        default_generator(self._device).set_state(state["dropout"])
 
     def run_epoch(self, epoch: int, *, share: Share, bar: Progress) -> tuple[float, float]:
         """Train on every image once; return the mean loss, and the accuracy on the images as trained on.

@@ -18,7 +18,7 @@ from feature_sensitivity.config.measures import CLASS_MEASURES
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
-from feature_sensitivity.reporting.image_pictures import Picture, amplification, amplified_picture, picture_of
+from feature_sensitivity.reporting.image_pictures import Picture, extremal_pictures
 from feature_sensitivity.reporting.style import COLORS
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")
@@ -60,13 +60,13 @@ def explorer_data(
     table = table[~table["measure"].str.startswith(tuple(f"{name}_" for name in CLASS_MEASURES))]
     measures = table["measure"].unique().tolist()
     width = len(str(table["feature"].max()))
-    first = {model: file for (model, _), file in reversed(measured.items())}
-    models = []
+    first = {model: file for (model, _), file in reversed(list(measured.items()))}
+    models: list[dict[str, Any]] = []
     for number, model in enumerate(dict.fromkeys(model for model, _ in measured)):
         rows = table[table["model"] == model]
         wide = rows.pivot(index=["epsilon", "measure"], columns="feature", values="value")
         values = wide.reindex(pd.MultiIndex.from_product([epsilons, measures])).to_numpy()
-        index = wide.columns.tolist()
+        index = [int(feature) for feature in wide.columns]
         kept = extremal[model].feature_index.tolist() if model in extremal else []
         models.append(
             {
@@ -124,28 +124,17 @@ def _weights(file: SensitivityFile, index: Sequence[int]) -> dict[str, list[Any]
 def _pictures(images: ExtremalImages, names: Sequence[str]) -> dict[str, Any]:
     """Return the pictures of a model's features.
 
-    ``features`` has for each name, epsilon and image five cells: the image, where the feature has its maximum, the
-    perturbation there, and the same for the minimum. A cell is the number of a picture in ``sources``, since an image
-    stands beside many features, and the text below it.
+    ``features`` has for each name, epsilon and image the five cells of :func:`extremal_pictures`. A cell is the number
+    of a picture in ``sources``, since an image stands beside many features, and the text below it.
     """
     numbers: dict[str, int] = {}
 
-    def cell(picture: Picture, text: str) -> tuple[int, str]:
-        return numbers.setdefault(_data_uri(picture), len(numbers)), text
-
-    def cells(step: int, row: int, column: int) -> list[tuple[int, str]]:
-        image = images.image[row]
-        found = [cell(picture_of(image), f"{images.clean[row, column]:.4g}")]
-        for points, values in ((images.maximizing, images.maximum), (images.minimizing, images.minimum)):
-            point = points[step, row, column]
-            change = point - image
-            factor = f"\N{MULTIPLICATION SIGN} {amplification(change):.2g}" if change.any() else "none"
-            found.append(cell(picture_of(point), f"{values[step, row, column]:.4g}"))
-            found.append(cell(amplified_picture(change), factor))
-        return found
+    def cells(place: int, row: int, column: int) -> list[tuple[int, str]]:
+        pictures = extremal_pictures(images, place=place, row=row, column=column, digits=4)
+        return [(numbers.setdefault(_data_uri(picture), len(numbers)), text) for picture, text in pictures]
 
     features = {
-        name: [[cells(step, row, column) for row in range(len(images.image))] for step in range(len(images.epsilon))]
+        name: [[cells(place, row, column) for row in range(len(images.image))] for place in range(len(images.epsilon))]
         for column, name in enumerate(names)
     }
     labels = zip(images.image_index.tolist(), images.label.tolist(), strict=True)

@@ -1,14 +1,13 @@
 """Contact sheet of a model's extremal images at one epsilon."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from feature_sensitivity.evaluation.default_definition import Array
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
-from feature_sensitivity.reporting.image_pictures import Picture, amplification, amplified_picture, picture_of
+from feature_sensitivity.reporting.image_pictures import Picture, extremal_pictures
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 MOST_IMAGES = 2
@@ -60,7 +59,8 @@ def extremal_figure(
             axes.text(0.1, y + 0.5, text, va="center")
             for number in range(n_shown):
                 x = LABEL + number * (len(TITLES) + 1 + GAP)
-                for column, (picture, value) in enumerate(_pictures(images, place, number, row)):
+                pictures = extremal_pictures(images, place=place, row=number, column=row, digits=3)
+                for column, (picture, value) in enumerate(pictures):
                     _show(axes, picture, x + column, y)
                     axes.text(x + column + 0.5, y + 0.97, value, ha="center", va="top", fontsize=6)
             y += 1 + LINE
@@ -82,15 +82,3 @@ def _write_titles(axes: Axes, labels: Sequence[int], y: float) -> None:
     for number, label in enumerate(labels):
         for column, title in enumerate((f"class {label}", *TITLES)):
             axes.text(LABEL + number * (len(TITLES) + 1 + GAP) + column + 0.5, y, title, ha="center", va="center")
-
-
-def _pictures(images: ExtremalImages, place: int, number: int, row: int) -> Iterator[tuple[Picture, str]]:
-    """Yield the pictures of one image and feature, each with what stands below it."""
-    image = images.image[number]
-    yield picture_of(image), f"{images.clean[number, row]:.3g}"
-    for pixels, value in ((images.maximizing, images.maximum), (images.minimizing, images.minimum)):
-        perturbed: Array = pixels[place, number, row]
-        yield picture_of(perturbed), f"{value[place, number, row]:.3g}"
-        change = perturbed - image
-        factor = f"\N{MULTIPLICATION SIGN} {amplification(change):.2g}" if change.any() else "none"
-        yield amplified_picture(change), factor

@@ -10,13 +10,25 @@ from feature_sensitivity.analysis.claims import judge
 from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
 from feature_sensitivity.analysis.run import Run
 from feature_sensitivity.config.models import NORMAL, ROBUST
-from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
-from feature_sensitivity.studies.attack_strength.settings import WEAKEST
-
-LEFT_OUT = ("S6", "U1")
-"""Claims that rest on what the study does not measure: a new last layer, counts of useful features."""
+from feature_sensitivity.studies.attack_strength.plan import (
+    ACCURACY,
+    CLAIM,
+    CLAIMS,
+    MOVEMENT,
+    NORMAL_TO_ROBUST,
+    RATIO,
+    SENSITIVITY,
+    WEAKEST,
+)
+from feature_sensitivity.studies.variant_files import VariantFiles
 
 Row = dict[str, Any]
+
+
+def compare(variants: Mapping[str, VariantFiles]) -> pd.DataFrame:
+    """Return the numbers under each protocol; see :func:`attack_comparison`."""
+    runs = {protocol: files.run() for protocol, files in variants.items()}
+    return attack_comparison(runs, variants[WEAKEST].under_stronger_attack())
 
 
 def attack_comparison(runs: Mapping[str, Run], stronger: pd.DataFrame) -> pd.DataFrame:
@@ -50,7 +62,7 @@ def _number(kind: str, name: str, epsilon: float, estimate: Estimate) -> Row:
 
 def _verdicts(run: Run) -> Iterator[Row]:
     for judgement in judge(run):
-        if judgement.claim.name not in LEFT_OUT:
+        if judgement.claim.name in CLAIMS:
             nothing = Estimate(np.nan, np.nan, np.nan)
             yield {**_number(CLAIM, judgement.claim.name, np.nan, nothing), "verdict": judgement.verdict}
 
@@ -69,7 +81,7 @@ def _ratios(run: Run) -> Iterator[Row]:
     for epsilon in run.sensitivity_epsilons:
         if {(NORMAL, epsilon), (ROBUST, epsilon)} <= run.movement.keys():
             ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
-            yield _number(RATIO, f"{NORMAL} / {ROBUST}", epsilon, ratio)
+            yield _number(RATIO, NORMAL_TO_ROBUST, epsilon, ratio)
 
 
 def _relative_movements(run: Run, weakest: Run) -> Iterator[Row]:

@@ -4,27 +4,22 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.config.protocols import PROTOCOLS
-from feature_sensitivity.config.units import in_both_units, own_unit
+from feature_sensitivity.config.units import own_unit
 from feature_sensitivity.reporting.documents import Block, Heading
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import (
-    STYLE,
-    add_caption,
     add_legend,
-    draw_curve,
     line_style,
     panel_grid,
     protocol_number,
 )
-from feature_sensitivity.studies.attack_strength.kinds import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY
-from feature_sensitivity.studies.attack_strength.settings import WEAKEST
-from feature_sensitivity.studies.study import Study, percent
+from feature_sensitivity.studies.attack_strength.plan import ACCURACY, CLAIM, MOVEMENT, RATIO, SENSITIVITY, WEAKEST
+from feature_sensitivity.studies.study import Study, curve, epsilons, percent
 
 STRONGEST = "strong"
 
@@ -43,8 +38,7 @@ def details(frame: pd.DataFrame) -> Iterator[Block]:
             rows = rows[rows.protocol != WEAKEST]  # 1 by definition
         if len(rows):
             records = rows.to_dict("records")
-            epsilons = [in_both_units([row]) for row in records]
-            shown = rows.assign(model=rows["name"], epsilon=epsilons, shown=[_shown(row) for row in records])
+            shown = rows.assign(model=rows["name"], epsilon=epsilons(rows), shown=[_shown(row) for row in records])
             yield Heading(f"{kind[0].upper()}{kind[1:]}")
             yield _by_protocol(shown, ["model", "epsilon"])
 
@@ -93,26 +87,24 @@ def _ratio_at_the_largest_epsilon(frame: pd.DataFrame) -> str:
     return f"At epsilon {own_unit(first)} the mean sensitivities of {first['name']} are: {', '.join(parts)}."
 
 
-def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+def draw(frame: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw the ratio of the crossing, movement under the strongest protocol, and accuracies, against epsilon."""
     ratios = frame[frame.kind == RATIO]
-    with mpl.rc_context(STYLE):
-        figure, panels = panel_grid(2 if ratios.empty else 3)
-        _draw_movement(panels[0], frame, models)
-        _draw_accuracy(panels[1], frame, models)
-        if not ratios.empty:
-            _draw_ratio(panels[2], ratios)
-        for axes in panels:
-            label_epsilon_axis(axes, frame)
-        add_legend(figure, panels[0])
-        add_caption(figure, caption)
+    figure, panels = panel_grid(2 if ratios.empty else 3)
+    _draw_movement(panels[0], frame, models)
+    _draw_accuracy(panels[1], frame, models)
+    if not ratios.empty:
+        _draw_ratio(panels[2], ratios)
+    for axes in panels:
+        label_epsilon_axis(axes, frame)
+    add_legend(figure, panels[0])
     return figure
 
 
 def _draw_movement(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> None:
     rows = frame[(frame.kind == MOVEMENT) & (frame.protocol == STRONGEST)]
     for number, model in enumerate(models):
-        _draw(axes, rows[rows["name"] == model], number=number, label=model)
+        curve(axes, rows[rows["name"] == model], "value", number=number, label=model)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel(f"mean sensitivity, {STRONGEST} / {WEAKEST}")
 
@@ -125,7 +117,7 @@ def _draw_accuracy(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> No
     for number, model in enumerate(models):
         of_model = rows[rows["name"] == model]
         label = WEAKEST if number == 0 else "_"  # colours are the models' everywhere, so one of them stands for all
-        _draw(axes, of_model[of_model.protocol == WEAKEST], number=number, label=label, scale=100)
+        curve(axes, of_model[of_model.protocol == WEAKEST], "value", number=number, label=label, scale=100)
         for name, look in others.items():
             points = of_model[of_model.protocol == name]
             style = {**line_style(number), "linestyle": ":", "markersize": 5, **look}
@@ -137,23 +129,10 @@ def _draw_accuracy(axes: Axes, frame: pd.DataFrame, models: Sequence[str]) -> No
 
 def _draw_ratio(axes: Axes, ratios: pd.DataFrame) -> None:
     for protocol in PROTOCOLS:
-        _draw(axes, ratios[ratios.protocol == protocol], number=protocol_number(protocol), label=protocol)
+        curve(axes, ratios[ratios.protocol == protocol], "value", number=protocol_number(protocol), label=protocol)
     axes.legend(fontsize=7)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel(f"mean sensitivity,\n{ratios['name'].iloc[0]}")
-
-
-def _draw(axes: Axes, rows: pd.DataFrame, *, number: int, label: str, scale: float = 1.0) -> None:
-    rows = rows.sort_values("epsilon")
-    draw_curve(
-        axes,
-        x=axis_positions(rows),
-        y=scale * rows.value,
-        low=scale * rows.ci_low,
-        high=scale * rows.ci_high,
-        number=number,
-        label=label,
-    )
 
 
 STUDY = Study(
@@ -162,7 +141,7 @@ STUDY = Study(
     table=table,
     details=details,
     answer=answer,
-    figure=figure,
+    draw=draw,
     texts=("protocol", "kind", "name", "verdict"),
     numbers=("epsilon", "epsilon_255", "value", "ci_low", "ci_high"),
 )

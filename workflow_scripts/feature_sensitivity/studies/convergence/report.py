@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from itertools import product
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -11,9 +10,9 @@ from matplotlib.ticker import NullLocator
 
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import in_both_units, own_unit
-from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style, protocol_number
+from feature_sensitivity.reporting.style import add_legend, line_style, protocol_number
 from feature_sensitivity.studies.convergence.attacks import CONSTANT, DECREASING
-from feature_sensitivity.studies.study import Study, percent, percents
+from feature_sensitivity.studies.study import ENDS, Study, epsilons, percent, percents
 
 CURVES = {CONSTANT: ("constant steps", "paper"), DECREASING: ("decreasing steps", "fast")}
 """The label of each curve, and the protocol with steps of its kind, whose colour it has."""
@@ -23,9 +22,7 @@ TICKS = (5, 10, 20, 50, 100, 200, 500, 1000)
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the share of the best known movement that each protocol reaches, a row for each model and epsilon."""
-    shown = frame.assign(
-        shown=percents(frame, "share_of_best"), epsilon=[in_both_units([row]) for row in frame.to_dict("records")]
-    )
+    shown = frame.assign(shown=percents(frame, "share_of_best"), epsilon=epsilons(frame))
     keys = ["model", "epsilon"]
     rows = shown.drop_duplicates(keys)[keys]
     for name in PROTOCOLS:
@@ -47,7 +44,7 @@ def answer(frame: pd.DataFrame) -> str:
     return f"Of the best known mean movement the protocols reach, over models and epsilons: {'; '.join(parts)}."
 
 
-def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+def draw(frame: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw mean movement relative to the paper's against gradient evaluations, a panel for each model and epsilon.
 
     A row has the epsilons of a model, all panels of an epsilon one scale; with a single epsilon it has two models.
@@ -56,24 +53,22 @@ def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figur
     columns = len(epsilons) if len(epsilons) > 1 else min(2, len(models))
     n_panels = len(models) * len(epsilons)
     n_rows = -(-n_panels // columns)
-    with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(max(2.4 * columns + 0.4, 5.0), 2.0 * n_rows + 1.1), layout="constrained")
-        grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey="col" if len(epsilons) > 1 else True)
-        for axes, (model, epsilon) in zip(grid.flat, product(models, epsilons), strict=False):
-            rows = frame[(frame.model == model) & (frame.epsilon == epsilon)]
-            _draw(axes, rows)
-            axes.set_title(f"{model}, $\\epsilon$ = {in_both_units(rows.to_dict('records'))}", fontsize=8)
-        for axes in grid.flat[n_panels:]:
-            axes.set_visible(False)
-        ticks = [n for n in TICKS if frame.gradient_evaluations.min() <= n <= _curves(frame).gradient_evaluations.max()]
-        for axes in grid.flat[n_panels - columns : n_panels]:
-            axes.set_xticks(ticks, [str(n) for n in ticks])
-            axes.xaxis.set_minor_locator(NullLocator())
-            axes.tick_params(labelbottom=True)
-            axes.set_xlabel("gradient evaluations")
-        figure.supylabel("mean movement, relative to the paper's protocol", fontsize=9)
-        add_legend(figure, grid[0, 0], title="attack", columns=None if len(epsilons) > 2 else 3)
-        add_caption(figure, caption)
+    figure = Figure(figsize=(max(2.4 * columns + 0.4, 5.0), 2.0 * n_rows + 1.1), layout="constrained")
+    grid = figure.subplots(n_rows, columns, squeeze=False, sharex=True, sharey="col" if len(epsilons) > 1 else True)
+    for axes, (model, epsilon) in zip(grid.flat, product(models, epsilons), strict=False):
+        rows = frame[(frame.model == model) & (frame.epsilon == epsilon)]
+        _draw(axes, rows)
+        axes.set_title(f"{model}, $\\epsilon$ = {in_both_units(rows.to_dict('records'))}", fontsize=8)
+    for axes in grid.flat[n_panels:]:
+        axes.set_visible(False)
+    ticks = [n for n in TICKS if frame.gradient_evaluations.min() <= n <= _curves(frame).gradient_evaluations.max()]
+    for axes in grid.flat[n_panels - columns : n_panels]:
+        axes.set_xticks(ticks, [str(n) for n in ticks])
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.tick_params(labelbottom=True)
+        axes.set_xlabel("gradient evaluations")
+    figure.supylabel("mean movement, relative to the paper's protocol", fontsize=9)
+    add_legend(figure, grid[0, 0], title="attack", columns=None if len(epsilons) > 2 else 3)
     return figure
 
 
@@ -103,16 +98,7 @@ STUDY = Study(
     question="How much of what can be found does each protocol find?",
     table=table,
     answer=answer,
-    figure=figure,
+    draw=draw,
     texts=("model", "attack"),
-    numbers=(
-        "epsilon",
-        "epsilon_255",
-        "steps",
-        "gradient_evaluations",
-        "mean_movement",
-        "share_of_best",
-        "ci_low",
-        "ci_high",
-    ),
+    numbers=("epsilon", "epsilon_255", "steps", "gradient_evaluations", "mean_movement", "share_of_best", *ENDS),
 )

@@ -1,13 +1,16 @@
 """The sensitivities of two models beside each other, at every epsilon."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from feature_sensitivity.analysis.run import Run
 from feature_sensitivity.config.models import NORMAL, ROBUST
+from feature_sensitivity.studies.variant_files import VariantFiles
 
 
-def sensitivity_ratios(run: Run) -> pd.DataFrame:
+def compare(variants: Mapping[str, VariantFiles]) -> pd.DataFrame:
     """Return a row for each epsilon: the mean sensitivities of ``normal`` and ``robust_dataset`` and their ratio."""
+    run = variants["own"].run()
     rows = []
     for epsilon in run.sensitivity_epsilons:
         ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))

@@ -2,30 +2,26 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from feature_sensitivity.config.models import NORMAL, ROBUST
-from feature_sensitivity.config.units import in_both_units, own_unit, unit_of
+from feature_sensitivity.config.units import own_unit, unit_of
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
-from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve, single_panel
-from feature_sensitivity.studies.study import Study
+from feature_sensitivity.reporting.style import single_panel
+from feature_sensitivity.studies.study import Study, curve, epsilons, with_intervals
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
     """Return mean sensitivities and their ratio."""
     return pd.DataFrame(
         {
-            "epsilon": [in_both_units([row]) for row in frame.to_dict("records")],
+            "epsilon": epsilons(frame),
             NORMAL: [f"{value:.4g}" for value in frame[NORMAL]],
             ROBUST: [f"{value:.4g}" for value in frame[ROBUST]],
-            "ratio": [
-                f"{value:.3f} ({low:.3f}-{high:.3f})"
-                for value, low, high in zip(frame.ratio, frame.ci_low, frame.ci_high, strict=True)
-            ],
+            "ratio": with_intervals(frame, "ratio", form=".3f"),
         }
     )
 
@@ -54,23 +50,13 @@ def answer(frame: pd.DataFrame) -> str:
     return f"They do not cross between {ends}: {more} is the more sensitive one throughout."
 
 
-def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+def draw(frame: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw the ratio of the two mean sensitivities against epsilon."""
-    with mpl.rc_context(STYLE):
-        figure, axes = single_panel(5.2, 3.6)
-        draw_curve(
-            axes,
-            x=axis_positions(frame),
-            y=frame.ratio,
-            low=frame.ci_low,
-            high=frame.ci_high,
-            number=0,
-            label=f"{NORMAL} / {ROBUST}",
-        )
-        axes.axhline(1, color="black", linewidth=0.8)
-        label_epsilon_axis(axes, frame)
-        axes.set_ylabel(f"mean sensitivity, {NORMAL} / {ROBUST}")
-        add_caption(figure, caption)
+    figure, axes = single_panel(5.2, 3.6)
+    curve(axes, frame, "ratio", number=0, label=f"{NORMAL} / {ROBUST}")
+    axes.axhline(1, color="black", linewidth=0.8)
+    label_epsilon_axis(axes, frame)
+    axes.set_ylabel(f"mean sensitivity, {NORMAL} / {ROBUST}")
     return figure
 
 
@@ -79,7 +65,7 @@ STUDY = Study(
     question="At which epsilon does robust_dataset become more sensitive than normal?",
     table=table,
     answer=answer,
-    figure=figure,
+    draw=draw,
     texts=(),
     numbers=("epsilon", "normal", "robust_dataset", "ratio", "ci_low", "ci_high"),
 )

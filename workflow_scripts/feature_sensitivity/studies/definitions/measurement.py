@@ -1,6 +1,6 @@
 """The claims on sensitivities, judged by every definition from the stored feature extrema."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import product
 
 import pandas as pd
@@ -8,16 +8,14 @@ import pandas as pd
 from feature_sensitivity.analysis.claims import judge
 from feature_sensitivity.analysis.run import run_from
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, WEIGHT_NORMALIZATIONS
-from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
+from feature_sensitivity.studies.definitions.plan import CLAIMS_ON_SENSITIVITIES
+from feature_sensitivity.studies.variant_files import VariantFiles
 
-CLAIMS_ON_SENSITIVITIES = ("S1", "S2", "S3", "S4", "S5")
 
-
-def verdicts_by_definition(accuracy: pd.DataFrame, files: Sequence[SensitivityFile]) -> pd.DataFrame:
-    """Return a row for each definition, weight normalization and claim: the verdict and how many checks hold.
-
-    ``accuracy`` has the columns of ``results/accuracy/{model}.csv``.
-    """
+def compare(variants: Mapping[str, VariantFiles]) -> pd.DataFrame:
+    """Return a row for each definition, weight normalization and claim: the verdict and how many checks hold."""
+    own = variants["own"]
+    accuracy, files = own.accuracies(), list(own.sensitivity.read().values())
     rows = []
     for definition, normalization in product(DEFINITIONS, WEIGHT_NORMALIZATIONS):
         run = run_from(accuracy, files, definition=definition, normalization=normalization)

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
-from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, line_style, panel_grid
-from feature_sensitivity.studies.study import Study, percent, percents
+from feature_sensitivity.reporting.style import add_legend, line_style, panel_grid
+from feature_sensitivity.studies.study import ENDS, Study, curve, epsilons, percent, percents
 
 BOUNDS = {"pointwise": "pointwise", "classes": "K classes", "pairs": "two classes, mean of pairs"}
 
@@ -19,7 +17,7 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "model": frame.model,
-            "epsilon": [in_both_units([row]) for row in frame.to_dict("records")],
+            "epsilon": epsilons(frame),
             "clean error %": [percent(value) for value in frame.clean_error],
             "attacked error %": percents(frame, "attacked_error"),
             "pointwise %": [percent(value) for value in frame.pointwise],
@@ -53,29 +51,19 @@ def answer(frame: pd.DataFrame) -> str:
     )
 
 
-def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+def draw(frame: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw attacked error and bounds in percent against epsilon, a panel for each model."""
-    with mpl.rc_context(STYLE):
-        figure, panels = panel_grid(len(models))
-        for model, axes in zip(models, panels, strict=True):
-            rows = frame[frame.model == model].sort_values("epsilon")
-            draw_curve(
-                axes,
-                x=axis_positions(rows),
-                y=100 * rows.attacked_error,
-                low=100 * rows.ci_low,
-                high=100 * rows.ci_high,
-                number=0,
-                label="error under attack",
-            )
-            for number, (column, label) in enumerate(BOUNDS.items(), start=1):
-                axes.plot(axis_positions(rows), 100 * rows[column], label=label, **line_style(number), markersize=4)
-            axes.set_title(model, fontsize=9)
-            label_epsilon_axis(axes, rows)
-            axes.set_ylabel("error (%)")
-            axes.set_ylim(-3, 103)
-        add_legend(figure, panels[0], title="estimates, not certificates", columns=2)
-        add_caption(figure, caption)
+    figure, panels = panel_grid(len(models))
+    for model, axes in zip(models, panels, strict=True):
+        rows = frame[frame.model == model].sort_values("epsilon")
+        curve(axes, rows, "attacked_error", number=0, label="error under attack", scale=100)
+        for number, (column, label) in enumerate(BOUNDS.items(), start=1):
+            axes.plot(axis_positions(rows), 100 * rows[column], label=label, **line_style(number), markersize=4)
+        axes.set_title(model, fontsize=9)
+        label_epsilon_axis(axes, rows)
+        axes.set_ylabel("error (%)")
+        axes.set_ylim(-3, 103)
+    add_legend(figure, panels[0], title="estimates, not certificates", columns=2)
     return figure
 
 
@@ -85,18 +73,7 @@ STUDY = Study(
     "and does any attacked point contradict it?",
     table=table,
     answer=answer,
-    figure=figure,
+    draw=draw,
     texts=("model",),
-    numbers=(
-        "epsilon",
-        "n_images",
-        "clean_error",
-        "attacked_error",
-        "ci_low",
-        "ci_high",
-        "pointwise",
-        "classes",
-        "pairs",
-        "violations",
-    ),
+    numbers=("epsilon", "n_images", "clean_error", "attacked_error", *ENDS, *BOUNDS, "violations"),
 )

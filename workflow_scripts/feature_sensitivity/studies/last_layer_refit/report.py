@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.config.models import ADVERSARIAL, NORMAL
+from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED
 from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars, line_style, single_panel
+from feature_sensitivity.reporting.style import interval_bars, line_style, single_panel
 from feature_sensitivity.studies.study import Study, percents
 
 
@@ -29,7 +28,7 @@ def answer(frame: pd.DataFrame) -> str:
     """Return the best new layer beside those as trained."""
     attacked = frame[frame.epsilon > 0]
     accuracy = dict(zip(attacked["head"], percents(attacked, "accuracy"), strict=True))
-    normal, adversarial = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
+    normal, adversarial = NORMAL_AS_TRAINED, ADVERSARIAL_AS_TRAINED
     new = attacked[~attacked["head"].isin([normal, adversarial])]
     best = str(new["head"].iloc[int(new.accuracy.argmax())])
     return (
@@ -38,23 +37,21 @@ def answer(frame: pd.DataFrame) -> str:
     )
 
 
-def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+def draw(frame: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw the accuracy of each linear layer, without and under attack."""
     heads = list(dict.fromkeys(frame["head"]))[::-1]
-    with mpl.rc_context(STYLE):
-        figure, axes = single_panel(6.0, 0.34 * len(heads) + 1.5)
-        for number, (epsilon, rows) in enumerate(frame.groupby("epsilon")):
-            places = [heads.index(head) for head in rows["head"]]
-            bars = interval_bars(100 * rows.accuracy, low=100 * rows.ci_low, high=100 * rows.ci_high)
-            label = "without attack" if epsilon == 0 else f"$\\epsilon$ = {in_both_units([rows.iloc[0].to_dict()])}"
-            style = {**line_style(number), "linestyle": ""}
-            axes.errorbar(100 * rows.accuracy, places, xerr=bars, label=label, **style, capsize=2)
-        axes.set_yticks(range(len(heads)), heads)
-        axes.set_ylabel("linear layer")
-        axes.set_xlabel("accuracy (%)")
-        axes.set_xlim(-3, 103)
-        figure.legend(loc="outside upper center", ncols=2)
-        add_caption(figure, caption)
+    figure, axes = single_panel(6.0, 0.34 * len(heads) + 1.5)
+    for number, (epsilon, rows) in enumerate(frame.groupby("epsilon")):
+        places = [heads.index(head) for head in rows["head"]]
+        bars = interval_bars(100 * rows.accuracy, low=100 * rows.ci_low, high=100 * rows.ci_high)
+        label = "without attack" if epsilon == 0 else f"$\\epsilon$ = {in_both_units([rows.iloc[0].to_dict()])}"
+        style = {**line_style(number), "linestyle": ""}
+        axes.errorbar(100 * rows.accuracy, places, xerr=bars, label=label, **style, capsize=2)
+    axes.set_yticks(range(len(heads)), heads)
+    axes.set_ylabel("linear layer")
+    axes.set_xlabel("accuracy (%)")
+    axes.set_xlim(-3, 103)
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 
@@ -63,7 +60,7 @@ STUDY = Study(
     question="Can re-arranging the last layer make the normal model robust?",
     table=table,
     answer=answer,
-    figure=figure,
+    draw=draw,
     texts=("head",),
     numbers=("n_features", "epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high"),
     may_be_empty=True,  # without a linear layer directly behind the features of normal

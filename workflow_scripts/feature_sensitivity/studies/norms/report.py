@@ -2,20 +2,21 @@
 
 from collections.abc import Sequence
 
-import matplotlib as mpl
 import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.config.models import ADVERSARIAL, NORMAL, PAPER_MODELS, ROBUST
-from feature_sensitivity.config.units import in_both_units
-from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
-from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, draw_curve, panel_grid
-from feature_sensitivity.studies.study import Study, percent, percents
+from feature_sensitivity.reporting.epsilon_axes import label_epsilon_axis
+from feature_sensitivity.reporting.style import add_legend, panel_grid
+from feature_sensitivity.studies.study import ENDS, Study, curve, epsilons, percent, percents, with_intervals
 
 TEACHER = (
     "The teacher of the published robust dataset is robust under l2; that of a dataset constructed by a run is robust "
     "under the norm of adversarial training, by default linf, and then the question stays open."
 )
+
+
+SENSITIVITY_ENDS = ("sensitivity_low", "sensitivity_high")
 
 
 def table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -24,14 +25,9 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
         {
             "norm": frame.norm,
             "model": frame.model,
-            "epsilon": [in_both_units([row]) for row in frame.to_dict("records")],
+            "epsilon": epsilons(frame),
             "accuracy %": percents(frame, "accuracy"),
-            "mean sensitivity": [
-                f"{value:.3g} ({low:.3g}-{high:.3g})"
-                for value, low, high in zip(
-                    frame.sensitivity, frame.sensitivity_low, frame.sensitivity_high, strict=True
-                )
-            ],
+            "mean sensitivity": with_intervals(frame, "sensitivity", ends=SENSITIVITY_ENDS, form=".3g"),
         }
     )
 
@@ -59,42 +55,24 @@ def _accuracies(mean: pd.Series) -> str:
     return ", ".join(f"{percent(share)} % of {model}" for model, share in mean.items())
 
 
-def figure(frame: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
+def draw(frame: pd.DataFrame, models: Sequence[str]) -> Figure:
     """Draw accuracy and mean sensitivity against epsilon, a column for each norm."""
     norms = list(dict.fromkeys(frame.norm))
-    with mpl.rc_context(STYLE):
-        figure, panels = panel_grid(2 * len(norms))
-        for column, norm in enumerate(norms):
-            accuracy, sensitivity = panels[column], panels[len(norms) + column]
-            for number, model in enumerate(models):
-                rows = frame[(frame.norm == norm) & (frame.model == model)].sort_values("epsilon")
-                draw_curve(
-                    accuracy,
-                    x=axis_positions(rows),
-                    y=100 * rows.accuracy,
-                    low=100 * rows.ci_low,
-                    high=100 * rows.ci_high,
-                    number=number,
-                    label=model,
-                )
-                draw_curve(
-                    sensitivity,
-                    x=axis_positions(rows),
-                    y=rows.sensitivity,
-                    low=rows.sensitivity_low,
-                    high=rows.sensitivity_high,
-                    number=number,
-                    label=model,
-                )
-            accuracy.set_title(norm, fontsize=9)
-            accuracy.set_ylim(-3, 103)
-            accuracy.set_ylabel("accuracy under attack (%)")
-            sensitivity.set_ylim(bottom=0)
-            sensitivity.set_ylabel("mean sensitivity")
-            for axes in (accuracy, sensitivity):
-                label_epsilon_axis(axes, frame, norm=norm)
-        add_legend(figure, panels[0])
-        add_caption(figure, caption)
+    figure, panels = panel_grid(2 * len(norms))
+    for column, norm in enumerate(norms):
+        accuracy, sensitivity = panels[column], panels[len(norms) + column]
+        for number, model in enumerate(models):
+            rows = frame[(frame.norm == norm) & (frame.model == model)]
+            curve(accuracy, rows, "accuracy", number=number, label=model, scale=100)
+            curve(sensitivity, rows, "sensitivity", ends=SENSITIVITY_ENDS, number=number, label=model)
+        accuracy.set_title(norm, fontsize=9)
+        accuracy.set_ylim(-3, 103)
+        accuracy.set_ylabel("accuracy under attack (%)")
+        sensitivity.set_ylim(bottom=0)
+        sensitivity.set_ylabel("mean sensitivity")
+        for axes in (accuracy, sensitivity):
+            label_epsilon_axis(axes, frame, norm=norm)
+    add_legend(figure, panels[0])
     return figure
 
 
@@ -103,16 +81,7 @@ STUDY = Study(
     question="Is the robust dataset's failure a matter of the norm?",
     table=table,
     answer=answer,
-    figure=figure,
+    draw=draw,
     texts=("norm", "model"),
-    numbers=(
-        "epsilon",
-        "n_images",
-        "accuracy",
-        "ci_low",
-        "ci_high",
-        "sensitivity",
-        "sensitivity_low",
-        "sensitivity_high",
-    ),
+    numbers=("epsilon", "n_images", "accuracy", *ENDS, "sensitivity", *SENSITIVITY_ENDS),
 )
