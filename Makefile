@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint lock torture clean
+.PHONY: demo test lint lock torture sweep clean
 
 demo: .venv/run
 	$(BIN)/snakemake --profile profiles/demo all
@@ -46,6 +46,11 @@ lock:
 TORTURE ?= results/torture
 torture: .venv/run
 	$(BIN)/python tests/support/faults.py $(TORTURE)
+
+# Hours: every network of torchvision and timm against independent readings of it; a second call goes on.
+SWEEP ?= results/sweep.csv
+sweep: .venv/dev
+	PYTHONPATH=workflow_scripts $(BIN)/python tests/sweep/sweep_networks.py $(SWEEP)
 
 clean:
 	rm -rf results/demo

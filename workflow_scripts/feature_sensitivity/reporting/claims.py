@@ -13,9 +13,9 @@ ANSWERS: Mapping[Truth, str] = {True: "yes", False: "no", None: "open"}
 TITLE = "The paper's claims, judged on this run"
 
 VERDICTS = (
-    "A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, and undecided "
-    "when an interval leaves it open; not applicable when it is about a model that the run does not have. Intervals "
-    "are at 95 %: Wilson's for accuracies; bootstrap over images for mean sensitivities, over features for the shape of "
+    "A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, undecided when "
+    "an interval leaves it open, and not applicable when it is about a model that the run does not have. Intervals are "
+    "at 95 %: Wilson's for accuracies; bootstrap over images for mean sensitivities, over features for the shape of "
     "their distribution; Student's t over images for shares of useful features, for all features and classes together; "
     "Bonett and Wright's for rank correlations over models."
 )
