@@ -51,7 +51,11 @@ def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subproce
 
 def planned(folder: Path, *arguments: str) -> Counter[str]:
     """Count the jobs of a dry run by rule."""
-    output = run_snakemake(folder, "-n", "--cores", "2", *arguments).stdout
+    return jobs_in(run_snakemake(folder, "-n", "--cores", "2", *arguments).stdout)
+
+
+def jobs_in(output: str) -> Counter[str]:
+    """Count the jobs by rule in what a dry run printed."""
     table = re.search(r"^job +count\n[- ]+\n(.*?)^total", output, re.MULTILINE | re.DOTALL)
     return Counter(
         {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table[1], re.MULTILINE)} if table else {}

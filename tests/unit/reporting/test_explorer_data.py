@@ -13,7 +13,7 @@ from PIL import Image
 from explorer_cases import MEASURES, MODELS, extremal, files, made_up, measures
 from extremal_cases import EPSILONS
 from feature_sensitivity.reporting.explorer.data import MOST_WEIGHTS, explorer_data
-from feature_sensitivity.reporting.image_pictures import amplified_picture, picture_of
+from feature_sensitivity.reporting.pictures import amplified_picture, picture_of
 
 DATA = made_up()
 NAMES = list(MODELS)

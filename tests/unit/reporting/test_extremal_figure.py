@@ -5,7 +5,7 @@ import pytest
 
 from extremal_cases import extremal_images
 from feature_sensitivity.reporting.figures.extremal import extremal_figure
-from feature_sensitivity.reporting.image_pictures import LARGEST_SIDE, amplification, amplified_picture, picture_of
+from feature_sensitivity.reporting.pictures import LARGEST_SIDE, amplification, amplified_picture, picture_of
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 5])

@@ -11,7 +11,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from feature_sensitivity.reporting.documents import inline, page
-from feature_sensitivity.reporting.pictures import read_png
+from feature_sensitivity.reporting.style import read_png
 
 TITLE = "How robust are the features that deep networks learn?"
 

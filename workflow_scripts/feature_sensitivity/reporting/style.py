@@ -1,5 +1,6 @@
 """The look that all figures share: colours, captions, legends, curves with their bars and bands."""
 
+import io
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,9 +10,11 @@ import matplotlib as mpl
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
-from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.analysis.tables import ADVICE, write_table
 from feature_sensitivity.config.protocols import PROTOCOLS
+from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import whole_file
 
 # Okabe and Ito's (2008) palette, in an order that also differs in lightness, with a marker and a line for each.
@@ -50,13 +53,32 @@ NARROW, INCHES_PER_LINE = 5.0, 0.1
 def save_figure(figure: Figure, svg: Path, numbers: pd.DataFrame | None = None) -> None:
     """Write ``svg``, beside it the same as ``.png``, and the ``numbers`` it shows as ``.csv``.
 
-    The PNG has its name as its title, by which :func:`.pictures.read_png` knows it.
+    The PNG has its name as its title, by which :func:`read_png` knows it.
     """
     for suffix, metadata in ((".svg", {"Date": None}), (".png", {"Title": svg.stem})):
         with mpl.rc_context(STYLE), whole_file(svg.with_suffix(suffix)) as temporary:
             figure.savefig(temporary, format=suffix[1:], dpi=200, metadata=metadata)
     if numbers is not None:
         write_table(svg.with_suffix(".csv"), numbers)
+
+
+def read_png(path: Path) -> bytes:
+    """Return a figure's file as it is, which has its name as its title.
+
+    Raises :class:`UserError` when it is damaged, or another figure.
+    """
+    content = path.read_bytes()
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as image:
+            image.load()
+            title = image.info.get("Title")
+    except MemoryError:
+        raise
+    except Exception as error:  # whatever a damaged file makes the reader raise
+        raise UserError(f"{path} cannot be read as PNG ({error}); {ADVICE}") from error
+    if title != path.stem:
+        raise UserError(f"{path} is another figure ({title or 'without a title'}); {ADVICE}")
+    return content
 
 
 def single_panel(width: float, height: float) -> tuple[Figure, Axes]:

@@ -18,7 +18,7 @@ from feature_sensitivity.config.measures import CLASS_MEASURES
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
-from feature_sensitivity.reporting.image_pictures import Picture, extremal_pictures
+from feature_sensitivity.reporting.pictures import Picture, extremal_pictures
 from feature_sensitivity.reporting.style import COLORS
 
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross", "triangle-right")

@@ -8,7 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from feature_sensitivity.reporting.image_pictures import Picture, picture_of
+from feature_sensitivity.reporting.pictures import Picture, picture_of
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 MOST_CLASSES = 10

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
-from feature_sensitivity.reporting.image_pictures import Picture, extremal_pictures
+from feature_sensitivity.reporting.pictures import Picture, extremal_pictures
 from feature_sensitivity.reporting.style import STYLE, add_caption
 
 MOST_IMAGES = 2
