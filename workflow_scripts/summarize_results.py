@@ -11,6 +11,7 @@ from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.analysis.sanity_checks import sanity_warnings
 from feature_sensitivity.analysis.summary import summarize
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.config.measurement import OUTPUTS
 from feature_sensitivity.config.units import UNIT_TITLES, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.documents import as_html, as_markdown, as_text, write_text
@@ -68,12 +69,17 @@ def summarize_results(
     for warning in warnings:
         logger.warning("%s", warning)
     unweighted = sorted({model for (model, _), file in files.items() if len(file.weight) == 0})
+    outputs = sorted({name for (name, _), file in files.items() if file.attributes.get("features") == OUTPUTS})
     note = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(summary), spread)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
         "Normality: D'Agostino and Pearson's test. "
         f"Epsilon in {UNIT_TITLES[unit_of(summary)]}."
         + (f" Unweighted, since no linear layer takes these features: {', '.join(unweighted)}." if unweighted else "")
+        + (
+            f" The outputs themselves are measured, since nothing linear makes them: {', '.join(outputs)}."
+            * bool(outputs)
+        )
     )
     checked = pd.concat(check_tables.values(), ignore_index=True)
     document = summary_document(summary, checked, note=note, warnings=warnings)

@@ -7,6 +7,9 @@ from typing import Any, ClassVar, Self
 
 from feature_sensitivity.config.attack import Attack, steps_sentence
 
+OUTPUTS = "output of the network"
+"""Where features are, in the file of a measurement, if no linear map makes the outputs of their network."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementSettings:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from feature_sensitivity.config.measurement import OUTPUTS
 from feature_sensitivity.networks.calls import Call, Place, recorded
 from feature_sensitivity.networks.head import Head, Source, find_head
 from feature_sensitivity.networks.layouts import channel_axis
@@ -57,7 +58,7 @@ class FeatureLayer:
     def description(self) -> str:
         """Where features are, in words."""
         taken = "" if self.positions == "vector" else f", positions {self.positions}"
-        return f"{self.side} of {self.module or 'the network'}{taken}"
+        return f"{self.side} of {self.module}{taken}" if self.module else OUTPUTS
 
     def as_features(self, values: list[Tensor]) -> Tensor:
         """Return values at the places, each [n, ...], as features [n, n_features]."""
