@@ -1,5 +1,6 @@
 """Take a model that was trained elsewhere: its weights from a file, or as its own code returns it."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,11 @@ import torch
 from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
+from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.attack_copy import require_independent_rows
 from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpoint
+from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.forward import forward
 from feature_sensitivity.networks.imported import import_network
@@ -79,8 +82,6 @@ def import_model(
     require_independent_rows(classifier, x)
     cpu = torch.device("cpu")
     accuracy = clean_accuracy(classifier, sample, used, device=cpu)
-    other = _other_standardization(used, Standardization.from_mapping(standardization))
-    other_accuracy = clean_accuracy(classifier, sample, other, device=cpu)
     metadata = {
         "architecture": description,
         "code_sha256": sha256_of_code(description["name"]),
@@ -93,33 +94,46 @@ def import_model(
     save_checkpoint(output, network, used, metadata)
     logger.info(
         "%s: read as %s; with images standardized by mean %s and std %s, %.1f %% of %d test images are classified "
-        "correctly, with mean %s and std %s %.1f %%: less than you know of it means that the constants are not its own",
+        "correctly: less than you know of it means that these constants are not its own",
         source,
         ", ".join(f"{key} {value}" for key, value in description.items()),
         list(used.mean),
         list(used.std),
         100 * accuracy,
         n_tested,
+    )
+    _compare_standardization(classifier, sample, used, Standardization.from_mapping(standardization), accuracy, source)
+
+
+def _compare_standardization(
+    network: Classifier,
+    sample: Split,
+    used: Standardization,
+    of_the_run: Standardization,
+    accuracy: float,
+    source: str,
+) -> None:
+    """Log the accuracy on pixels in [0, 1] where images are standardized, else with the constants of the run."""
+    identity = Standardization.identity(len(used.mean))
+    other = of_the_run if used == identity else identity
+    if other == used:
+        return
+    try:
+        other_accuracy = clean_accuracy(network, sample, other, device=torch.device("cpu"))
+    except UserError:
+        return  # it takes no such images, which settles the question
+    logger.log(
+        logging.WARNING if other_accuracy > accuracy + MUCH_BETTER else logging.INFO,
+        "%s: with mean %s and std %s instead, %.1f %% are classified correctly%s",
+        source,
         list(other.mean),
         list(other.std),
         100 * other_accuracy,
+        "; if these constants are its own, write "
+        f"standardization: {{mean: {list(other.mean)}, std: {list(other.std)}}} for this model"
+        if other_accuracy > accuracy + MUCH_BETTER
+        else "",
     )
-    if other_accuracy > accuracy + MUCH_BETTER:
-        logger.warning(
-            "%s: with other constants %.1f instead of %.1f %% of the test images are classified correctly; if they "
-            "are its own, write standardization: {mean: %s, std: %s} for this model",
-            source,
-            100 * other_accuracy,
-            100 * accuracy,
-            list(other.mean),
-            list(other.std),
-        )
-
-
-def _other_standardization(used: Standardization, of_the_run: Standardization) -> Standardization:
-    """Return pixels in [0, 1] where images are standardized, else the constants of the run."""
-    identity = Standardization.identity(len(used.mean))
-    return of_the_run if used == identity else identity
 
 
 if "snakemake" in globals():

@@ -1,6 +1,6 @@
 """Write the summary: one row for each model and epsilon."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -75,11 +75,8 @@ def summarize_results(
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
         "Normality: D'Agostino and Pearson's test. "
         f"Epsilon in {UNIT_TITLES[unit_of(summary)]}."
-        + (f" Unweighted, since no linear layer takes these features: {', '.join(unweighted)}." if unweighted else "")
-        + (
-            f" The outputs themselves are measured, since nothing linear makes them: {', '.join(outputs)}."
-            * bool(outputs)
-        )
+        + _of_models("Unweighted, since no linear layer takes these features", unweighted)
+        + _of_models("The outputs themselves are measured, since nothing linear makes them", outputs)
     )
     checked = pd.concat(check_tables.values(), ignore_index=True)
     document = summary_document(summary, checked, note=note, warnings=warnings)
@@ -87,6 +84,10 @@ def summarize_results(
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
     write_text(text, as_text(document))
+
+
+def _of_models(sentence: str, models: Sequence[str]) -> str:
+    return f" {sentence}: {', '.join(models)}." if models else ""
 
 
 if "snakemake" in globals():

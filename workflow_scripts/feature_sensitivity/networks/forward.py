@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import is_lazy
 
 from feature_sensitivity.runtime.errors import UserError
 
@@ -111,7 +111,7 @@ def readable(network: nn.Module) -> nn.Module:
             "made from"
         )
     for name, tensor in [*network.named_parameters(), *network.named_buffers()]:
-        if isinstance(tensor, UninitializedTensorMixin):
+        if is_lazy(tensor):
             continue  # a first pass makes it
         if tensor.is_meta:
             raise UserError(f"{name} is on the device meta, which holds no numbers; load the network's weights")
