@@ -28,8 +28,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from feature_sensitivity.config.attack import Attack
-from feature_sensitivity.config.measurement import ExtremaSettings
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.extremal_points import find_extremal_points
 from feature_sensitivity.networks.attack_copy import attack_copy
@@ -261,14 +260,16 @@ def _independent(network: nn.Module, x: Tensor, classifier: MeasuredNetwork) -> 
 def _of_extrema(classifier: MeasuredNetwork, exact: MeasuredNetwork, x: Tensor) -> float:
     """Return by how much extrema of a few features differ from what the network itself gives there, of their reach."""
     features = np.arange(min(2, classifier.n_features))
-    attack = Attack(norm="linf", epsilon=4 / 255, steps=2, step_size=2 / 255)
+    settings = SensitivitySettings(
+        epsilon="4/255", epsilon_unit="pixel", steps=2, relative_step_size="1/2", batch_size=4
+    )
     found = find_extremal_points(
         network=classifier,
         x=x,
         image_index=np.arange(len(x)),
         features=features,
         standardization=Standardization.identity(3),
-        settings=ExtremaSettings(attack=attack, batch_size=4),
+        settings=settings,
         device=torch.device("cpu"),
     )
     error = 0.0
