@@ -100,6 +100,8 @@ rule models:
 
 onstart:
     run_lock.sign(RUN_LOCK)
+    count_networks_of_this_run()
+    run_a_job_per_gpu()
     print_start_banner()
 
 

@@ -15,10 +15,11 @@ from machine import describe, seconds
 from numpy.typing import NDArray
 from problem import Problem
 from scipy.optimize import nnls
+from torch import nn
 
-from feature_sensitivity.config.network_costs import convolutions
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.networks.build import build
+from feature_sensitivity.networks.build import build, with_sizes
+from feature_sensitivity.networks.pass_cost import pass_cost
 
 IMAGES, SHORT, LONG = 8, 2, 6
 """Images in a run, and steps of the two runs."""
@@ -36,14 +37,17 @@ class Case:
     @property
     def pass_costs(self) -> NDArray[np.float64]:
         """Operations, values written and 1, of one forward pass."""
-        layers = convolutions({"name": self.name}, width=self.width, size=self.size)
-        return np.array([2 * sum(layer.macs for layer in layers), sum(layer.values for layer in layers), 1], np.float64)
+        cost = pass_cost(self.network(), [3, self.size, self.size])
+        return np.array([cost["flop"], cost["values"], 1], np.float64)
+
+    def network(self) -> nn.Module:
+        """The network, not trained."""
+        return build(with_sizes({"name": self.name}, width=self.width, in_channels=3, n_classes=10))
 
     def problem(self) -> Problem:
         """The untrained network, which keeps all rows active, with random images."""
         torch.manual_seed(0)
-        width = {} if self.name.startswith("wideresnet") else {"width": self.width}
-        network = build({"name": self.name, **width, "in_channels": 3, "n_classes": 10}).train()
+        network = self.network().train()
         with torch.no_grad():
             for _ in range(4):
                 network(torch.randn(16, 3, self.size, self.size))

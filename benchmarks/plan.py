@@ -13,6 +13,7 @@ import yaml
 from snakemake.utils import update_config
 
 from feature_sensitivity.config.costs import CORE, GPU, SHARE_AFTER_DROPPING, Machine
+from feature_sensitivity.config.network_costs import pass_costs
 from feature_sensitivity.config.protocols import with_protocols
 from feature_sensitivity.config.units import sections_with_unit
 from feature_sensitivity.studies.costs import job_seconds
@@ -58,11 +59,16 @@ def configured(*changes: Mapping[str, Any]) -> dict[str, Any]:
 def run_stages(config: Mapping[str, Any], machine: Machine) -> Iterator[Stage]:
     """Yield the stages of ``all``, each of which needs the one before."""
 
+    costs = pass_costs(config, {})  # ResNet18's
+
+    def time(rule: str, model: str) -> float:
+        return job_seconds(rule, {"model": model}, config, costs, machine)
+
     def times(*rules: str) -> list[float]:
-        return [job_seconds(rule, {"model": model}, config, machine) for rule in rules for model in config["models"]]
+        return [time(rule, model) for rule in rules for model in config["models"]]
 
     yield times("train_model"), 1
-    shards, n_shards = split(job_seconds("measure_sensitivity", {"model": "normal"}, config, machine), machine)
+    shards, n_shards = split(time("measure_sensitivity", "normal"), machine)
     sensitivities = shards * len(config["models"]) * len(config["epsilons"])
     yield times("measure_accuracy", "measure_attacked_features") + sensitivities, n_shards
     yield times("keep_extremal_images"), 1

@@ -12,9 +12,14 @@ from plan import configured
 
 from feature_sensitivity.analysis.benchmark_table import costs_by_rule, rule_of
 from feature_sensitivity.config.costs import CORE
+from feature_sensitivity.config.network_costs import pass_costs, read_counts
 from feature_sensitivity.studies.costs import COSTS, job_seconds
 
 NUMBER_AT_THE_END = re.compile(r"(.+?)(?:_(\d[\d.-]*))?")
+
+
+COUNTS = Path(".snakemake/network_costs.json")
+"""What the run has counted, in the folder in which it ran."""
 
 
 def main() -> None:
@@ -23,13 +28,14 @@ def main() -> None:
     parser.add_argument("configfiles", type=Path, nargs="*", help="what the run took besides config.yaml")
     arguments = parser.parse_args()
     config = configured(*(yaml.safe_load(path.read_text()) for path in arguments.configfiles))
+    costs = pass_costs(config, read_counts(COUNTS))
     folder = arguments.results / "benchmarks"
     files = sorted(folder.rglob("*.tsv"))
     rules = costs_by_rule(folder, files).set_index("rule")[["jobs", "minutes in all"]]
     rules["predicted"] = 0.0
     for path in files:
         rule = rule_of(path, folder)
-        rules.loc[rule, "predicted"] += job_seconds(rule, wildcards_of(path), config, CORE) / 60
+        rules.loc[rule, "predicted"] += job_seconds(rule, wildcards_of(path), config, costs, CORE) / 60
     costly = rules.index.isin(COSTS)
     rows = {rule: rules.loc[rule] for rule in rules.index[costly]}
     rows |= {"the others": rules[~costly].sum(), "all": rules.sum()}

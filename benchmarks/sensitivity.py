@@ -26,11 +26,12 @@ from plain_attacks import Found, Rows, auto_pgd, projected
 from problem import STEPS, Problem, by_protocol, load
 from torch import Tensor
 
-from feature_sensitivity.config.network_costs import forward_macs
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.evaluation.default_definition import max_abs_movement
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.feature_rows import FeatureRows, FeatureTask
+from feature_sensitivity.networks.build import build, with_sizes
+from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.runtime.devices import best_device, default_rows
 
 SIDES = {"paper": "`paper`", "fast": "`fast`", "fewest": "fewest steps"}
@@ -191,8 +192,8 @@ def executed_flop(counter: Counter, width: int, x: Tensor) -> float:
     """Operations of the passes that were counted; the last convolution computes one channel only."""
     size = x.shape[-1]
     saved = 9 * 8 * width * (8 * width - 1) * (size // 8) ** 2
-    macs = forward_macs({"name": "resnet18"}, width=width, size=size, in_channels=x.shape[1]) - saved
-    return 2 * macs * (2 * counter.steps + counter.forwards)
+    network = build(with_sizes({"name": "resnet18"}, width=width, in_channels=x.shape[1], n_classes=10))
+    return (pass_cost(network, x.shape[1:])["flop"] - 2 * saved) * (2 * counter.steps + counter.forwards)
 
 
 if __name__ == "__main__":

@@ -20,8 +20,10 @@ def print_start_banner():
     jobs, work, seconds = Counter(), 0.0, 0.0
     for job in workflow.dag.needrun_jobs():
         jobs[job.rule.name] += 1
-        work += job_flop(job.rule.name, dict(job.wildcards), config)
-        seconds += job_seconds(job.rule.name, dict(job.wildcards), config, machine)
+        work += job_flop(job.rule.name, dict(job.wildcards), config, PASS_COSTS)
+        seconds += job_seconds(
+            job.rule.name, dict(job.wildcards), config, PASS_COSTS, machine
+        )
     seconds /= n_at_a_time
     counts = [f"{count} {rule}" for rule, count in jobs.items() if rule != "all"]
     say("Features' sensitivity (Hu et al. 2022)")

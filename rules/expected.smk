@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 
-from feature_sensitivity.config.models import TAKES_WIDTH
+from feature_sensitivity.config.architectures import with_width
 from feature_sensitivity.config.models import architecture_of
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import seed_of
@@ -59,9 +59,8 @@ def checkpoint_identity(replicate):
     training = TrainingSettings.from_config(
         config["training"], attack, seed=seed_of(replicate, config["seeds"])
     )
-    if architecture["name"] in TAKES_WIDTH:
-        architecture.setdefault("width", config["network"]["width"])
-    return {**found, "training": asdict(training)}
+    architecture = with_width(architecture, config["network"]["width"])
+    return {**found, "architecture": architecture, "training": asdict(training)}
 
 
 def expected_of_inputs(wildcards, input):

@@ -3,9 +3,10 @@
 import os
 import sys
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
-from feature_sensitivity.config.epsilon_spelling import spelling
+from feature_sensitivity.config.epsilons import spelling
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.units import as_file_name
 from feature_sensitivity.config.units import exact
@@ -162,7 +163,7 @@ def table_behind_a_claim():
         for plan in PLANS.values()
         if plan.behind_a_claim
         and plan.name in POSSIBLE_STUDIES
-        and set(plan.own_epsilons(config)) <= set(EPSILONS)
+        and {*chain(*plan.own_epsilons(config).values())} <= {*EPSILONS}
         and model_settings(plan.trains_on)["dataset"]
         in [EVALUATION_DATA, *TRAINING_DATA]
     ]

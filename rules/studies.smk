@@ -101,7 +101,7 @@ def results_of_study(study):
     ]
 
 
-# Of a rule that is used again, new resources replace all of its own, so each is given again.
+# Where a rule is used again, new resources replace all that it has, so each is given again.
 use rule measure_accuracy as measure_accuracy_of_variant with:
     output:
         accuracy=f"{VARIANT}/{{model}}.csv",

@@ -18,6 +18,7 @@ from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.forward import forward
 from feature_sensitivity.networks.imported import import_network
+from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.errors import UserError
@@ -86,6 +87,7 @@ def import_model(
         "architecture": description,
         "code_sha256": sha256_of_code(description["name"]),
         "input_shape": shape,
+        "pass_cost": pass_cost(network, shape),
         "normalization": normalization,
         "dataset": dataset_name,
         "weights": {"file": str(weights), "sha256": weights_sha256} if weights else None,

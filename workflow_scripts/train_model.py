@@ -16,6 +16,7 @@ from feature_sensitivity.networks.build import build, with_sizes
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.normalization import standardization_for
+from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.provenance import versions
@@ -80,6 +81,7 @@ def train_model(
         "architecture": description,
         "code_sha256": sha256_of_code(description["name"]),
         "input_shape": list(train_split.images.shape[1:]),
+        "pass_cost": pass_cost(trained, train_split.images.shape[1:]),
         "dataset": dataset_name,
         "training": asdict(settings),
         "seed": settings.seed,

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from itertools import chain, islice
 from pathlib import Path
 
 from PIL import Image
@@ -9,9 +10,9 @@ from PIL import Image
 from feature_sensitivity.analysis.benchmark_table import costs_by_rule
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.evaluation.sensitivity_file import read_sensitivity
-from feature_sensitivity.reporting.documents import write_text
+from feature_sensitivity.reporting.documents import Picture, write_text
 from feature_sensitivity.reporting.interpretation import Interpretation, read_interpretation
-from feature_sensitivity.reporting.reference import Figure, Section, reference_page
+from feature_sensitivity.reporting.reference import Section, reference_page
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.files import whole_file
 from feature_sensitivity.runtime.machine import commit, machine_name
@@ -66,11 +67,11 @@ def write_reference(
         page: the file to write.
     """
     shown = (
-        Figure(str(copy.relative_to(page.parent)), width_on_page(figure))
-        for figure, copy in zip(figures, copies, strict=True)
+        Picture(copy.relative_to(page.parent), caption, width_on_page(figure))
+        for figure, copy, caption in zip(figures, copies, chain(*captions), strict=True)
     )
     opening, *sections = (
-        Section(path.read_text(encoding="utf-8"), {caption: next(shown) for caption in of_page})
+        Section(path.read_text(encoding="utf-8"), list(islice(shown, len(of_page))))
         for path, of_page in zip(pages, captions, strict=True)
     )
     measured = sorted(benchmarks.rglob("*.tsv"))

@@ -263,7 +263,7 @@ def test_write_overview(tmp_path: Path):
     write_overview(**arguments)
     text = page.read_text(encoding="utf-8")
     assert "The paper's claims: 1 reproduced, 1 not reproduced, 1 undecided" in text
-    assert "✓</span><strong>A1</strong> <code>normal</code> is &lt;best&gt;. <span class=verdict>reproduced" in text
+    assert "✓</span><strong>A1</strong> <code>normal</code> is &lt;best&gt;. (reproduced)" in text
     assert "✗</span><strong>A2" in text
     assert "?</span><strong>A3" in text
     assert text.count("data:image/png;base64,") == 2

@@ -1,11 +1,22 @@
 """Killing a process at random moments until its work is done."""
 
+import io
 import multiprocessing
 import os
 import random
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import torch
+
+from feature_sensitivity.runtime.partial_results import DIGEST_SIZE, MARK
+
+
+def partial_content(path: Path) -> dict[str, Any]:
+    """Return what a partial result holds after its mark and its checksum."""
+    return torch.load(io.BytesIO(path.read_bytes()[len(MARK) + DIGEST_SIZE :]), weights_only=True)
 
 
 def killed_until_done(

@@ -10,7 +10,7 @@ NAMES = MappingProxyType(
         "torchvision": ("googlenet", "mobilenet_v3_small", "shufflenet_v2_x0_5", "squeezenet1_1"),
         "timm": (
             "convnext_atto",
-            "crossvit_tiny_240",
+            "dla34",
             "deit_tiny_distilled_patch16_224",
             "levit_128s",
             "repvit_m0_9",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -17,8 +18,9 @@ from feature_sensitivity.attacks import run_rows as driver
 from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_all_cores, batch_for_each_core
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.attacks.slots import RowQueue, RowStates, RowTask, Slots, row_indices, steps_between_refills
-from feature_sensitivity.runtime import partial_results
+from feature_sensitivity.runtime import devices, partial_results
 from feature_sensitivity.runtime.batch_size import BatchSize
+from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.partial_results import PartialResults
 from interruptions import interrupted_until_done
 
@@ -125,7 +127,10 @@ def test_several_workers_share_one_queue():
         torch.set_num_threads(threads)
 
 
-def test_an_interruption_repeats_no_step_of_any_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_interruption_repeats_no_step_of_any_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    caplog.set_level("INFO")
     n, task = 60, CountingTask()
     undisturbed = CountingTask()
     run(undisturbed, n)
@@ -133,6 +138,7 @@ def test_an_interruption_repeats_no_step_of_any_row(tmp_path: Path, monkeypatch:
     assert results == expected(range(n))
     assert interruptions > 0
     assert task.advanced == undisturbed.advanced
+    assert "continuing after an interruption" in caplog.text
 
 
 def test_a_failed_step_is_never_continued_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -190,17 +196,52 @@ def test_what_was_resumed_is_saved_again_before_a_slot_takes_it():
     assert in_progress[1].step.tolist() == [2, 2]
 
 
-def test_memory_that_runs_out_halves_the_batch(caplog: pytest.LogCaptureFixture):
+def hungry(error: RuntimeError, *, most: int) -> CountingTask:
+    """A task for whose step memory runs out with more rows than ``most`` at a time."""
+
     class Hungry(CountingTask):
         def advance(self, states: Counts) -> None:
-            if len(states.step) > 3:
-                raise torch.OutOfMemoryError
+            if len(states.step) > most:
+                raise error
             super().advance(states)
 
-    task = Hungry()
+    return Hungry()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        torch.AcceleratorError("CUDA error: out of memory"),
+        RuntimeError("CUBLAS_STATUS_ALLOC_FAILED when calling cublasCreate(handle)"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+    ],
+    ids=["PyTorch", "CUDA", "cuBLAS", "cuDNN allocates", "cuDNN plans"],
+)
+def test_memory_that_runs_out_halves_the_batch(
+    error: RuntimeError, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    monkeypatch.setattr(devices, "gpu_is_full", lambda: True)
+    task = hungry(error, most=3)
     assert run(task, 30, batch=12) == expected(range(30))
     assert task.sizes == {3}
-    assert "write batch_size: 3" in caplog.text
+    assert "continuing with 3 rows at a time; write batch_size: 3" in caplog.text
+
+
+def test_too_little_memory_for_one_row_is_reported():
+    with pytest.raises(UserError, match="too little memory for a single image"):
+        run(hungry(torch.OutOfMemoryError(), most=0), 5)
+
+
+def test_a_batch_that_was_halved_stays_so_after_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(driver.Progress, "advance", Mock(side_effect=KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        run(hungry(torch.OutOfMemoryError(), most=3), 30, batch=12, folder=tmp_path)
+    monkeypatch.undo()
+    task = CountingTask()
+    assert run(task, 30, batch=12, folder=tmp_path) == expected(range(30))
+    assert task.sizes == {3}
 
 
 def test_a_closed_queue_stops_a_batch_in_the_middle():

@@ -9,7 +9,7 @@ import pytest
 
 from config_cases import PAPER, SCHEMA, merged
 from feature_sensitivity.config.check import faults
-from feature_sensitivity.config.epsilon_spelling import spelling
+from feature_sensitivity.config.epsilons import spelling
 from feature_sensitivity.studies.registry import PLANS, STUDIES
 
 TOO_MUCH = {

@@ -372,8 +372,8 @@ def test_a_length_that_is_no_number_is_as_good_as_none(server, tmp_path):
 
 
 @pytest.mark.parametrize("path", ["/partial", "/always-416"])
-def test_a_server_that_sends_a_part_to_who_asks_for_all_is_given_up(server, tmp_path, path):
-    assert "with a part of the file to who asks for all" in refusal(tmp_path, server.url(path))
+def test_a_server_that_never_sends_all_is_given_up(server, tmp_path, path):
+    assert "with a part of the file, although all of it was asked for" in refusal(tmp_path, server.url(path))
     assert len(server.log) == 1
 
 

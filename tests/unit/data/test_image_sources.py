@@ -13,19 +13,18 @@ from PIL import Image
 
 from feature_sensitivity.data.batches import batches
 from feature_sensitivity.data.dataset_file import read_split, write_dataset
+from feature_sensitivity.data.fitting import UNCHANGED, Size
 from feature_sensitivity.data.hdf5 import load_hdf5
-from feature_sensitivity.data.image_collections import Fit, load_hugging_face, load_image_folder, load_torchvision
+from feature_sensitivity.data.image_collections import load_hugging_face, load_image_folder, load_torchvision
 from feature_sensitivity.data.lazy_images import LazyImages
 from feature_sensitivity.data.npz import load_npz
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
 
-AS_IT_IS = {"resize": None, "center_crop": None}
 
-
-def rgb(**changes: int) -> Fit:
-    return Fit(n_channels=3, **{**AS_IT_IS, **changes})
+def rgb(**changes: Any) -> dict[str, Any]:
+    return {"n_channels": 3, "size": Size(**changes)}
 
 
 def noise(*shape: int) -> np.ndarray:
@@ -47,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 def test_npz_with_any_number_of_channels_and_classes(tmp_path: Path, channels: int):
     images, labels = noise(200, channels, 6, 7), np.arange(200) % 37
     np.savez_compressed(tmp_path / "test.npz", images=images, labels=labels.astype(np.int32))
-    source = load_npz({"test": tmp_path / "test.npz"}, **AS_IT_IS)
+    source = load_npz({"test": tmp_path / "test.npz"}, UNCHANGED)
     write_dataset(tmp_path / "data.h5", source, Standardization((0.5,) * channels, (0.2,) * channels))
     split = read_split(tmp_path / "data.h5", "test")
     np.testing.assert_array_equal(split.images, images)
@@ -57,26 +56,26 @@ def test_npz_with_any_number_of_channels_and_classes(tmp_path: Path, channels: i
 def test_an_npz_that_holds_objects_is_refused(tmp_path: Path):
     np.savez(tmp_path / "test.npz", images=np.array([{}], dtype=object), labels=np.zeros(1, np.int64))
     with pytest.raises(UserError, match=r"does not hold images and labels as .npz .*objects"):
-        load_npz({"test": tmp_path / "test.npz"}, **AS_IT_IS)
+        load_npz({"test": tmp_path / "test.npz"}, UNCHANGED)
 
 
 def test_an_npz_without_labels_is_refused(tmp_path: Path):
     np.savez(tmp_path / "test.npz", images=noise(2, 3, 4, 4))
     with pytest.raises(UserError, match="does not hold images and labels"):
-        load_npz({"test": tmp_path / "test.npz"}, **AS_IT_IS)
+        load_npz({"test": tmp_path / "test.npz"}, UNCHANGED)
 
 
 def test_resize_and_center_crop_of_arrays(tmp_path: Path):
     images = np.zeros((2, 3, 8, 16), np.float32)
     images[:, :, :, 4:12] = 1
     np.savez(tmp_path / "test.npz", images=images, labels=np.zeros(2, np.int64))
-    split = load_npz({"test": tmp_path / "test.npz"}, resize=4, center_crop=2).splits["test"]
+    split = load_npz({"test": tmp_path / "test.npz"}, Size(4, 2)).splits["test"]
     assert split.images.shape == (2, 3, 2, 2)
     assert split.images[:].min() > 0.99
 
 
 def test_an_image_folder_with_images_of_different_sizes(folder: Path, tmp_path: Path):
-    source = load_image_folder({"train": folder}, rgb(resize=8, center_crop=6))
+    source = load_image_folder({"train": folder}, **rgb(resize=8, center_crop=6))
     write_dataset(tmp_path / "data.h5", source, Standardization((0.5,) * 3, (0.2,) * 3))
     split = read_split(tmp_path / "data.h5", "train")
     assert split.images.shape == (6, 3, 6, 6)
@@ -86,23 +85,24 @@ def test_an_image_folder_with_images_of_different_sizes(folder: Path, tmp_path: 
 
 
 def test_images_of_different_sizes_need_a_size(folder: Path, tmp_path: Path):
-    source = load_image_folder({"train": folder}, rgb())
-    with pytest.raises(UserError, match="image 3 has 8 x 16 pixels, the first one 12 x 8; write resize and"):
+    source = load_image_folder({"train": folder}, **rgb())
+    with pytest.raises(UserError, match=r"dog/0\.png has 8 x 16 pixels, the first one 12 x 8; write resize and"):
         write_dataset(tmp_path / "data.h5", source, Standardization((0.5,) * 3, (0.2,) * 3))
     assert not (tmp_path / "data.h5").exists()
 
 
 def test_train_and_test_folders_have_the_same_classes(folder: Path, tmp_path: Path):
-    (tmp_path / "test/cat").mkdir(parents=True)
-    Image.fromarray(noise(8, 8, 3)).save(tmp_path / "test/cat/0.png")
+    for name in ("cat", "horse"):
+        (tmp_path / "test" / name).mkdir(parents=True)
+        Image.fromarray(noise(8, 8, 3)).save(tmp_path / f"test/{name}/0.png")
     with pytest.raises(UserError, match="has other classes"):
-        load_image_folder({"train": folder, "test": tmp_path / "test"}, rgb(resize=8, center_crop=8))
+        load_image_folder({"train": folder, "test": tmp_path / "test"}, **rgb(resize=8, center_crop=8))
 
 
 def test_a_damaged_image_is_named(folder: Path):
     (folder / "dog/1.png").write_bytes(b"\x89PNG")
-    split = load_image_folder({"train": folder}, rgb(resize=8, center_crop=8)).splits["train"]
-    with pytest.raises(UserError, match="image 4 cannot be read"):
+    split = load_image_folder({"train": folder}, **rgb(resize=8, center_crop=8)).splits["train"]
+    with pytest.raises(UserError, match=r"dog/1\.png cannot be read"):
         split.images[:]
 
 
@@ -111,11 +111,12 @@ def test_image_files_keep_their_channels_and_are_of_8_bits(tmp_path: Path):
         (tmp_path / name / "cat").mkdir(parents=True)
     pixels = noise(6, 5, 4)
     Image.fromarray(pixels, "RGBA").save(tmp_path / "train/cat/0.png")
-    split = load_image_folder({"train": tmp_path / "train"}, Fit(n_channels=4, **AS_IT_IS)).splits["train"]
+    options = {"size": UNCHANGED, "outputs": {"cat": 0}}
+    split = load_image_folder({"train": tmp_path / "train"}, n_channels=4, **options).splits["train"]
     np.testing.assert_array_equal(split.images[:][0], np.moveaxis(pixels, 2, 0))
     Image.fromarray(noise(6, 5).astype(np.uint16) * 250).save(tmp_path / "deep/cat/0.png")
-    with pytest.raises(UserError, match="image 0 has more than 8 bits per channel"):
-        load_image_folder({"train": tmp_path / "deep"}, Fit(n_channels=1, **AS_IT_IS))
+    with pytest.raises(UserError, match=r"cat/0\.png has more than 8 bits per channel"):
+        load_image_folder({"train": tmp_path / "deep"}, n_channels=1, **options)
 
 
 def test_an_npz_that_is_damaged_among_its_images_is_reported(tmp_path: Path):
@@ -125,12 +126,12 @@ def test_an_npz_that_is_damaged_among_its_images_is_reported(tmp_path: Path):
     content[20_000:20_300] = bytes(300)
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"train\.npz is damaged among its images"):
-        load_npz({"train": path}, **AS_IT_IS).splits["train"].images[:]
+        load_npz({"train": path}, UNCHANGED).splits["train"].images[:]
 
 
 def test_image_files_have_1_3_or_4_channels(folder: Path):
     with pytest.raises(UserError, match=r"standardization\.mean has 5 numbers"):
-        load_image_folder({"train": folder}, Fit(n_channels=5, **AS_IT_IS))
+        load_image_folder({"train": folder}, n_channels=5, size=UNCHANGED)
 
 
 def test_a_dataset_of_torchvision_by_name(tmp_path: Path):
@@ -145,7 +146,7 @@ def test_a_dataset_of_torchvision_by_name(tmp_path: Path):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("torchvision.datasets.CIFAR100._check_integrity", lambda self: True)
         patched.setattr("torchvision.datasets.cifar.check_integrity", lambda *arguments: True)
-        source = load_torchvision("CIFAR100", tmp_path, download=False, fit=rgb())
+        source = load_torchvision("CIFAR100", tmp_path, download=False, **rgb())
     assert source.splits.keys() == {"train", "test"}
     np.testing.assert_array_equal(source.splits["test"].images[:], images)
     assert source.splits["test"].labels.tolist() == [0, 99, 2, 3]
@@ -158,16 +159,16 @@ def test_a_dataset_of_torchvision_whose_labels_are_a_tensor(tmp_path: Path):
     for part in ("train", "t10k"):
         (raw / f"{part}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 2051, 4, 28, 28) + images.tobytes())
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 2049, 4) + bytes([9, 0, 2, 3]))
-    source = load_torchvision("FashionMNIST", tmp_path, download=False, fit=Fit(n_channels=1, **AS_IT_IS))
+    source = load_torchvision("FashionMNIST", tmp_path, download=False, n_channels=1, size=UNCHANGED)
     np.testing.assert_array_equal(source.splits["test"].images[:][:, 0], images)
     assert source.splits["train"].labels.tolist() == [9, 0, 2, 3]
 
 
 def test_a_name_that_torchvision_does_not_know(tmp_path: Path):
     with pytest.raises(UserError, match="no dataset 'CIFAR101'; write one such as CIFAR10"):
-        load_torchvision("CIFAR101", tmp_path, download=False, fit=rgb())
+        load_torchvision("CIFAR101", tmp_path, download=False, **rgb())
     with pytest.raises(UserError, match=r"CIFAR100 is not in .*write download: true"):
-        load_torchvision("CIFAR100", tmp_path, download=False, fit=rgb())
+        load_torchvision("CIFAR100", tmp_path, download=False, **rgb())
 
 
 class Pets:
@@ -199,22 +200,22 @@ class Videos(Pets):
 def test_a_dataset_of_torchvision_with_splits_of_other_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     for kind in (Pets, Attributes, Videos):
         monkeypatch.setattr(f"torchvision.datasets.{kind.__name__}", kind, raising=False)
-    splits = load_torchvision("Pets", tmp_path, download=False, fit=rgb()).splits
+    splits = load_torchvision("Pets", tmp_path, download=False, **rgb()).splits
     assert {name: split.labels.tolist() for name, split in splits.items()} == {"train": [1, 1], "test": [1, 1]}
     with pytest.raises(UserError, match="Attributes has no whole number as each image's label; use source: image_"):
-        load_torchvision("Attributes", tmp_path, download=False, fit=rgb())
+        load_torchvision("Attributes", tmp_path, download=False, **rgb())
     with pytest.raises(UserError, match=r"Videos cannot be read as training and test images .*frame_length"):
-        load_torchvision("Videos", tmp_path, download=False, fit=rgb())
+        load_torchvision("Videos", tmp_path, download=False, **rgb())
 
 
 def test_a_dataset_of_hugging_face(tmp_path: Path):
     datasets = pytest.importorskip("datasets", reason="the library datasets is not installed here")
     rows = {"picture": [Image.fromarray(image) for image in noise(3, 8, 8, 3)], "kind": [0, 1, 2]}
     datasets.DatasetDict({"test": datasets.Dataset.from_dict(rows)}).save_to_disk(tmp_path / "saved")
-    source = load_hugging_face(tmp_path / "saved", image="picture", label="kind", fit=rgb())
+    source = load_hugging_face(tmp_path / "saved", image="picture", label="kind", **rgb())
     np.testing.assert_array_equal(source.splits["test"].images[:], np.moveaxis(noise(3, 8, 8, 3), 3, 1))
     with pytest.raises(UserError, match="columns image and label"):
-        load_hugging_face(tmp_path / "saved", image="image", label="label", fit=rgb())
+        load_hugging_face(tmp_path / "saved", image="image", label="label", **rgb())
 
 
 def test_lazy_images_come_in_any_order_and_by_mask(tmp_path: Path):

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -45,6 +47,24 @@ def test_images_that_were_fooled_leave_the_attack(network: Classifier, data: dic
     correct(network, data, 0.5, iterate="any", batch_size=N)
     assert sizes[0] < N
     assert sizes == sorted(sizes, reverse=True)
+
+
+def test_where_each_size_of_a_batch_is_planned_for_batches_shrink_by_whole_multiples(
+    network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch
+):
+    options = {"iterate": "any", "restarts": 2, "batch_size": N}
+    expected = {epsilon: correct(network, data, epsilon, **options) for epsilon in (0.02, 0.1, 0.5)}
+    sizes: list[int] = []
+    original = module.input_gradient
+    monkeypatch.setattr(module, "input_gradient", lambda f, x: sizes.append(len(x)) or original(f, x))
+    monkeypatch.setattr(module, "rows_between_plans", lambda device: 8)
+    for epsilon, standing in expected.items():
+        sizes.clear()
+        assert np.array_equal(correct(network, data, epsilon, **options), standing)
+        # A restart begins with the images that are left.
+        shrunk = [after for before, after in pairwise(sizes) if after < before]
+        assert shrunk
+        assert sum(size % 8 != 0 for size in set(sizes)) <= options["restarts"]
 
 
 def test_the_network_never_gets_an_empty_batch(network: Classifier, data: dict, monkeypatch: pytest.MonkeyPatch):

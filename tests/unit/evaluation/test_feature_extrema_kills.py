@@ -1,6 +1,5 @@
 """Killed without warning, again and again, a measurement loses little and ends with the same bits."""
 
-import io
 import time
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,9 @@ from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime import partial_results
 from feature_sensitivity.runtime.console import Progress
-from kills import killed_until_done
+from kills import killed_until_done, partial_content
 
 KILLS = 20
-
-
-def _content(file: Path) -> dict[str, Any]:
-    """Return the tensors of a partial result, which follow its mark and its checksum."""
-    written = file.read_bytes()[len(partial_results.MARK) + partial_results.DIGEST_SIZE :]
-    return torch.load(io.BytesIO(written), weights_only=True)
 
 
 def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_path: Path, monkeypatch):
@@ -44,7 +37,7 @@ def test_twenty_kills_at_random_moments_change_nothing(network: Classifier, tmp_
     rows_done: list[int] = []
 
     def note() -> None:
-        finished = [_content(file)["rows"]["row"] for file in path.glob("finished_*.pt")]
+        finished = [partial_content(file)["rows"]["row"] for file in path.glob("finished_*.pt")]
         rows_done.append(sum(map(len, finished)))
 
     kills = killed_until_done(work, result, kills=KILLS, seconds=(0.02, 0.3), after_each=note)

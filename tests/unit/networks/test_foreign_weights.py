@@ -1,10 +1,13 @@
 """Weights of networks that were trained elsewhere, as common codes store them."""
 
 from argparse import Namespace
+from collections import defaultdict
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -48,6 +51,13 @@ STORED: dict[str, Callable[[State], Any]] = {
         "epoch": 150,
     },
     "behind a layer that standardizes": lambda state: {"0.mean": torch.zeros(3), **prefixed("1.", state)},
+    "objects of other classes": lambda state: {
+        "args": Namespace(epochs=3),
+        "best": np.float64(0.93),
+        "folder": Path("runs"),
+        "of_classes": defaultdict(list, {3: [1]}),
+        "state_dict": state,
+    },
     "without counters of batches": lambda state: {k: v for k, v in state.items() if "num_batches" not in k},
 }
 
@@ -93,8 +103,8 @@ def broken(state: State) -> State:
 UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
     "the network itself": (lambda network: network, "write its weights alone: torch.save(network.state_dict(), path)"),
     "an object of another class beside it": (
-        lambda network: {"state_dict": network.state_dict(), "args": Namespace(epochs=3)},
-        "to load it is to call argparse.Namespace, which was not done",
+        lambda network: {"state_dict": network.state_dict(), "args": Popen},
+        "which was not done",
     ),
     "a number for the last layer": (
         lambda network: {**network.state_dict(), "fc.weight": torch.tensor(1.0)},

@@ -3,8 +3,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from feature_sensitivity.reporting.documents import Picture
 from feature_sensitivity.reporting.interpretation import Interpretation, Published, read_interpretation
-from feature_sensitivity.reporting.reference import Figure, Section, reference_page
+from feature_sensitivity.reporting.reference import Section, reference_page
 from feature_sensitivity.runtime.errors import UserError
 
 SUMMARY = pd.DataFrame(
@@ -43,11 +44,11 @@ def page(**changes) -> str:
         "facts": {"commit": "abc"},
         "changed": "epochs: 5\n",
         "summary": SUMMARY,
-        "opening": Section("# Accuracy\n\ntext", {"Figure 1": Figure("figures/a.png", 520)}),
+        "opening": Section("# Accuracy\n\ntext", [Picture(Path("figures/a.png"), "Figure 1", 520)]),
         "claims": CLAIMS,
         "sections": [
-            Section("# The norm\n\n## Part\n", {"norms": Figure("figures/b.png", 720)}),
-            Section("# Other", {}),
+            Section("# The norm\n\n## Part\n", [Picture(Path("figures/b.png"), "norms", 720)]),
+            Section("# Other", []),
         ],
         "costs": COSTS,
         "interpretation": Interpretation(),

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,17 @@ import pytest
 import torch
 
 from feature_sensitivity.runtime import devices
-from feature_sensitivity.runtime.devices import best_device, make_exact, take_free_device
+from feature_sensitivity.runtime.batch_size import BatchSize, fitting_rows
+from feature_sensitivity.runtime.devices import (
+    best_device,
+    default_rows,
+    device_identity,
+    device_named,
+    make_exact,
+    take_free_device,
+)
+from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.out_of_memory import is_out_of_memory
 from snakemake_runs import ROOT
 
 TAKE = """
@@ -130,3 +141,90 @@ def test_a_build_without_cuda_beside_a_gpu_is_shown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(devices.shutil, "which", lambda name: f"/usr/bin/{name}")
     best_device()
     assert "update its driver" in caplog.text
+
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda", 0)
+
+
+@pytest.fixture
+def card(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, object]]:
+    """Pretend that there is a GPU; the test changes what it reports."""
+    facts: dict[str, object] = {"name": "NVIDIA H200", "free": 90, "reserved": 5, "allocated": 5, "devices": 1}
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: facts["devices"])
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: facts["name"])
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (facts["free"], 100))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda: facts["reserved"])
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda: facts["allocated"])
+    return facts
+
+
+def test_unfinished_work_is_continued_on_the_same_model_of_a_card(card: dict):
+    first = device_identity(GPU)
+    card["name"] = "NVIDIA A100"
+    assert device_identity(GPU) != first
+    assert device_identity(CPU) == device_identity(torch.device("cpu"))
+
+
+ENGINE = RuntimeError("GET was unable to find an engine to execute this computation")
+UNSURE = [
+    ENGINE,
+    RuntimeError("cuDNN error: CUDNN_STATUS_NOT_INITIALIZED"),
+    RuntimeError("CUBLAS_STATUS_NOT_INITIALIZED"),
+]
+
+
+@pytest.mark.parametrize("error", UNSURE, ids=str)
+def test_an_error_with_several_causes_is_lack_of_memory_on_a_full_card_alone(card: dict, error: RuntimeError):
+    assert not is_out_of_memory(error)
+    card.update(free=1)
+    assert is_out_of_memory(error)
+    card.update(reserved=50)  # memory that PyTorch has, but no tensor
+    assert not is_out_of_memory(error)
+
+
+def test_an_error_with_several_causes_is_no_lack_of_memory_without_a_card(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert not any(map(is_out_of_memory, UNSURE))
+
+
+def test_an_operation_that_no_engine_computes_is_tried_once(card: dict):
+    tried = []
+
+    def attempt(n_rows: int) -> None:
+        tried.append(n_rows)
+        raise ENGINE
+
+    with pytest.raises(RuntimeError, match="unable to find an engine"):
+        BatchSize(1024).fit(attempt)
+    assert tried == [1024]
+
+
+def test_large_images_come_in_smaller_batches_on_every_device():
+    assert fitting_rows(default_rows(GPU), (32, 32)) == 1024
+    assert fitting_rows(default_rows(GPU), (224, 224)) == 20
+    assert fitting_rows(default_rows(CPU), (32, 32)) == 64
+    assert fitting_rows(default_rows(CPU), (224, 224)) == 8
+    assert fitting_rows(4, (224, 224)) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("tpu9", "write one such as cpu"), ("meta", "write cpu, or a CUDA device")]
+)
+def test_a_device_of_another_kind_is_refused(name: str, message: str):
+    with pytest.raises(UserError, match=message):
+        device_named(name)
+
+
+def test_a_card_that_is_not_there_is_refused(card: dict):
+    assert device_named("cuda:0") == GPU
+    with pytest.raises(UserError, match="PyTorch sees 1 CUDA devices here"):
+        device_named("cuda:1")
+
+
+def test_kinds_of_devices_are_told_apart_in_one_module():
+    package = Path(devices.__file__).parents[1]
+    asked = re.compile(r"""torch\.cuda|\.is_cuda|\.type (?:[=!]=|(?:not )?in) |[=!]= ?["'](?:cpu|cuda)["']""")
+    files = [file for file in package.parent.rglob("*.py") if file != Path(devices.__file__)]
+    assert len(files) > 150
+    assert [str(file) for file in files if asked.search(file.read_text())] == []

@@ -1,25 +1,30 @@
 """Estimates of cost, against counts by hand."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
-import torch
 import yaml
-from torch.utils.flop_counter import FlopCounterMode
 
 from feature_sensitivity.config.costs import Machine, duration
-from feature_sensitivity.config.network_costs import forward_macs, n_features
+from feature_sensitivity.config.network_costs import PassCost, pass_costs
 from feature_sensitivity.config.protocols import PROTOCOLS, with_protocols
 from feature_sensitivity.config.units import sections_with_unit
-from feature_sensitivity.networks.build import build
-from feature_sensitivity.studies.costs import job_flop, job_seconds
+from feature_sensitivity.studies.costs import job_flop as job_flop_of_networks
+from feature_sensitivity.studies.costs import job_seconds
 from feature_sensitivity.studies.registry import variants
 from snakemake_runs import ROOT
 
 PAPER = with_protocols(yaml.safe_load((ROOT / "config.yaml").read_text()))
 PAPER |= sections_with_unit(PAPER)
 L2 = {"variant": "norms", "model": "normal", "eps": "0.08"}
+
+
+def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any]) -> float:
+    """Return the operations of a job before any network is counted."""
+    return job_flop_of_networks(rule, wildcards, config, pass_costs(config, {}))
 
 
 def test_one_sensitivity_of_the_paper_costs_what_it_should():
@@ -40,18 +45,6 @@ def test_a_shard_costs_its_part_and_studies_have_none():
     assert job_flop("measure_sensitivity_of_variant", L2, PAPER) == pytest.approx(whole * 64 / 512)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "preactresnet18", "resnet50", "wideresnet-16-1", "wideresnet-22-4"])
-@pytest.mark.parametrize("size", [32, 12])
-def test_a_built_in_network_costs_what_torch_counts(name: str, size: int):
-    architecture = {"name": name, **({} if name.startswith("wide") else {"width": 16})}
-    network = build({**architecture, "in_channels": 3, "n_classes": 10}).eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        network(torch.zeros(1, 3, size, size))
-    macs = forward_macs(architecture, width=99, size=size)
-    assert 2 * macs == pytest.approx(counter.get_total_flops(), rel=1e-3)
-    assert n_features(architecture, width=99) == network.n_features
-
-
 def test_a_job_takes_the_time_of_its_operations_of_what_layers_write_and_of_its_start():
     wildcards, rule = {"model": "normal", "eps": "0.08"}, "measure_sensitivity"
     flop, free = job_flop(rule, wildcards, PAPER), Machine(math.inf, math.inf, 0, 0)
@@ -63,17 +56,20 @@ def test_a_job_takes_the_time_of_its_operations_of_what_layers_write_and_of_its_
         ({"seconds_per_job": 7}, 7),
     ):
         machine = replace(free, **changed)
-        assert job_seconds(rule, wildcards, PAPER, machine) == pytest.approx(expected, rel=1e-3)
-    assert job_seconds("plot_accuracy", {}, PAPER, Machine(1, 1, 1, 5)) == 5
+        assert job_seconds(rule, wildcards, PAPER, pass_costs(PAPER, {}), machine) == pytest.approx(expected, rel=1e-3)
+    assert job_seconds("plot_accuracy", {}, PAPER, pass_costs(PAPER, {}), Machine(1, 1, 1, 5)) == 5
 
 
 def test_a_model_with_a_network_of_its_own_costs_its_own():
-    models = {"mine": {"dataset": "cifar10", "weights": "a.pt", "architecture": "wideresnet-28-10"}}
+    models = {"mine": {"dataset": "cifar10", "weights": "a.pt", "architecture": "mine.py:network"}}
     config = {**PAPER, "models": {**PAPER["models"], **models}}
+    costs = {**pass_costs(config, {}), "mine": PassCost(flop=1e9, values=1e6, n_features=100)}
+    costs["normal"] = PassCost(flop=2e9, values=1e6, n_features=300)
     mine, normal = (
-        job_flop("measure_sensitivity", {"model": model, "eps": "0.08"}, config) for model in ("mine", "normal")
+        job_flop_of_networks("measure_sensitivity", {"model": model, "eps": "0.08"}, config, costs)
+        for model in ("mine", "normal")
     )
-    assert mine / normal == pytest.approx(5.25e9 * 640 / (0.556e9 * 512), rel=0.02)
+    assert normal / mine == pytest.approx(2 * 3)
 
 
 def test_a_rule_of_a_module_costs_what_it_does_alone():

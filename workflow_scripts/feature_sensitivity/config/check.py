@@ -1,18 +1,15 @@
 """What is wrong with a configuration: all faults at once, each with what to write instead."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from fractions import Fraction
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from feature_sensitivity.config.epsilon_spelling import epsilons_of_studies
+from feature_sensitivity.config.epsilons import epsilon_faults, unit_faults
 from feature_sensitivity.config.measures import measure_faults
 from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
 from feature_sensitivity.config.replicates import SEED, model_of, with_seed
 from feature_sensitivity.config.schema_faults import schema_faults
 from feature_sensitivity.config.size_faults import TWO_PATHS, size_faults
-from feature_sensitivity.config.unit_faults import unit_faults
-from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.used_datasets import ancestors, used_datasets
 from feature_sensitivity.config.user_code import function_faults
 from feature_sensitivity.runtime.files import sha256_of_file
@@ -32,34 +29,6 @@ def faults(config: Config, schema: Mapping[str, Any]) -> list[str]:
 def _standardization_faults(config: Config) -> Iterator[str]:
     if len(config["standardization"]["mean"]) != len(config["standardization"]["std"]):
         yield "standardization.mean and standardization.std differ in length; write one number per channel in each"
-
-
-def _epsilon_faults(config: Config) -> Iterator[str]:
-    yield from _list_faults("epsilons", config["epsilons"])
-    yield from _positive(
-        "adversarial_training.epsilon", config["adversarial_training"]["epsilon"], "or use training: normal"
-    )
-    for key, epsilons in epsilons_of_studies(config).items():
-        if key.endswith(".epsilon"):
-            yield from _positive(key, epsilons[0], "since nothing moves without a perturbation")
-        else:
-            yield from _list_faults(key, epsilons)
-
-
-def _positive(key: str, epsilon: str, advice: str) -> Iterator[str]:
-    if exact(epsilon) == 0:
-        yield f"{key} is {epsilon}; write a positive epsilon, {advice}"
-
-
-def _list_faults(key: str, epsilons: Sequence[str]) -> Iterator[str]:
-    seen: dict[Fraction, str] = {}
-    for epsilon in epsilons:
-        number = exact(epsilon)
-        if number == 0:
-            yield f"{key} has {epsilon!r}; leave it out, accuracy without attack is always measured"
-        elif number in seen:
-            yield f"{key} has {epsilon!r} and {seen[number]!r}, the same number; keep one of them"
-        seen.setdefault(number, epsilon)
 
 
 def _sensitivity_faults(config: Config) -> Iterator[str]:
@@ -167,7 +136,7 @@ READ_AS_NUMBERS = ("nan", "null", "inf", "infinity", "true", "false", "none", "n
 
 CHECKS = (
     _standardization_faults,
-    _epsilon_faults,
+    epsilon_faults,
     unit_faults,
     _sensitivity_faults,
     measure_faults,

@@ -1,5 +1,6 @@
 """Roughly what a job of the protocol costs, before it starts. Plain arithmetic: needs no torch.
 
+What a forward pass of a network costs is given (``config/network_costs.py``); the number of passes follows here.
 A forward pass is 2 operations per multiply-accumulate; so is each of the two halves of a backward pass, and an
 attack needs only the half that leads to the input.
 """
@@ -8,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feature_sensitivity.config.models import architecture_of, sensitivity_settings_of
-from feature_sensitivity.config.network_costs import Convolution, convolutions, n_features
+from feature_sensitivity.config.models import sensitivity_settings_of
+from feature_sensitivity.config.network_costs import RUN, PassCost
 from feature_sensitivity.config.replicates import model_of
 
 
@@ -50,10 +51,11 @@ IMAGES = {"cifar10": (50_000, 10_000), "digits": (1_437, 360)}
 
 @dataclass(frozen=True)
 class Job:
-    """A job with its wildcards, and the sizes that the configuration gives it."""
+    """A job with its wildcards, the configuration, and the cost of one forward pass of each model's network."""
 
     wildcards: Mapping[str, str]
     config: Mapping[str, Any]
+    pass_costs: Mapping[str, PassCost]
 
     @property
     def evaluation(self) -> Mapping[str, Any]:
@@ -71,31 +73,19 @@ class Job:
         return IMAGES.get(self.evaluation["source"], IMAGES["cifar10"])[1]
 
     @property
+    def network(self) -> PassCost:
+        """The cost of the job's network; that of the run's architecture where a job is not about one model."""
+        return self.pass_costs.get(model_of(self.wildcards.get("model", "")), self.pass_costs[RUN])
+
+    @property
     def n_features(self) -> int:
-        """Penultimate features of the job's network."""
-        return n_features(self.architecture, width=self.config["network"]["width"])
-
-    @property
-    def architecture(self) -> Mapping[str, Any]:
-        """That of the job's model; the run's where a job is not about one model."""
-        model = model_of(self.wildcards.get("model", ""))
-        if model in self.config["models"]:
-            return architecture_of(self.config, model)
-        default = self.config["network"]["architecture"]
-        return {"name": default} if isinstance(default, str) else default
-
-    @property
-    def convolutions(self) -> list[Convolution]:
-        """Those of one image's forward pass."""
-        channels = len(self.config["standardization"]["mean"])
-        size = self.evaluation.get("size") or self.evaluation.get("center_crop") or self.evaluation.get("resize") or 32
-        width = self.config["network"]["width"]
-        return convolutions(self.architecture, width=width, size=size, in_channels=channels)
+        """Features of the job's network."""
+        return self.network.n_features
 
     @property
     def forward(self) -> float:
         """Floating-point operations of one image's forward pass."""
-        return 2.0 * sum(one.macs for one in self.convolutions)
+        return self.network.flop
 
     @property
     def attack_step(self) -> float:
@@ -175,7 +165,7 @@ PROTOCOL_COSTS: Mapping[str, Cost] = {
 
 def seconds(job: Job, flop: float, machine: Machine) -> float:
     """Return how long a machine takes for so many operations of a job's network."""
-    forward = machine.forward_seconds(job.forward, sum(one.values for one in job.convolutions))
+    forward = machine.forward_seconds(job.forward, job.network.values)
     return machine.seconds_per_job + flop / job.forward * forward
 
 

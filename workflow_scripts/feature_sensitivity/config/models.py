@@ -13,9 +13,6 @@ PAPER_MODELS = (NORMAL, ADVERSARIAL, ROBUST)
 OWN_SENSITIVITY_KEYS = ("layer", "positions", "channels", "features")
 """Of the section ``sensitivity``, what a model may have its own of."""
 
-TAKES_WIDTH = ("resnet18", "resnet50", "preactresnet18")
-"""Built-in architectures of any ``width``; that of a wide residual network is in its name."""
-
 
 def is_imported(entry: Config) -> bool:
     """Return whether a model is trained already."""
@@ -24,7 +21,16 @@ def is_imported(entry: Config) -> bool:
 
 def architecture_of(config: Config, model: str) -> dict[str, Any]:
     """Return a model's architecture: its name, and arguments."""
-    architecture = config["models"][model].get("architecture") or config["network"]["architecture"]
+    own = config["models"][model].get("architecture")
+    return _with_name(own) if own else default_architecture(config)
+
+
+def default_architecture(config: Config) -> dict[str, Any]:
+    """Return the architecture of the run, for models without one of their own: its name, and arguments."""
+    return _with_name(config["network"]["architecture"])
+
+
+def _with_name(architecture: str | Config) -> dict[str, Any]:
     return {"name": architecture} if isinstance(architecture, str) else dict(architecture)
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from feature_sensitivity.config.architectures import built_in_features
 from feature_sensitivity.config.costs import IMAGES
 from feature_sensitivity.config.models import architecture_of, is_imported, sensitivity_settings_of
-from feature_sensitivity.config.network_costs import is_known, n_features
 
 Config = Mapping[str, Any]
 
@@ -44,9 +44,9 @@ def fewest_features(config: Config) -> int | None:
 def _penultimate_features(config: Config, model: str) -> int | None:
     """Return how many features a model that is trained here has; None where its network or its layer decides."""
     architecture, entry = architecture_of(config, model), config["models"][model]
-    if is_imported(entry) or sensitivity_settings_of(config, model)["layer"] or not is_known(architecture):
+    if is_imported(entry) or sensitivity_settings_of(config, model)["layer"]:
         return None
-    return n_features(architecture, width=config["network"]["width"])
+    return built_in_features(architecture, config["network"]["width"])
 
 
 def split_sizes(dataset: Mapping[str, Any]) -> tuple[int | None, int | None]:
@@ -110,7 +110,7 @@ def _memory_faults(config: Config, n_train: int) -> Iterator[str]:
     # Each group halves the activations of the one before; about 8 tensors of each are held for the gradient.
     activations = 4 * 8 * 2 * width * dataset.get("size", 32) ** 2
     batches = {"training.batch_size": min(config["training"]["batch_size"], n_train)}
-    rows = config["sensitivity"]["images"] * n_features({"name": "resnet18"}, width=width)
+    rows = config["sensitivity"]["images"] * 8 * width
     batches["sensitivity.batch_size"] = min(config["sensitivity"]["batch_size"] or 1, rows)
     for key, images in batches.items():
         if images * activations > LARGEST_MEMORY:

@@ -2,11 +2,24 @@
 
 import ast
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from feature_sensitivity.runtime.code_closure import source_files
 from feature_sensitivity.runtime.files import sha256_of_parts
+
+LIBRARIES = ("torchvision", "timm", "robustbench")
+"""Where architectures ``library:NAME`` come from that run none of the user's code."""
+
+
+CONFIGURED: dict[str, Mapping[str, Any]] = {}
+"""By the path of a checkpoint, the architecture that the configuration gives it: the word by which its code is run."""
+
+
+def is_users_code(name: str) -> bool:
+    """Return whether an architecture is a function, in a file or in a package that the user has installed."""
+    return ":" in name and name.partition(":")[0] not in LIBRARIES
 
 
 def file_of(name: str) -> Path | None:

@@ -55,7 +55,7 @@ def load_cifar10(path: Path | None, download_folder: Path) -> Source:
             labels=np.concatenate([batch["labels"] for batch in batches]).astype(np.int64),
         )
     sha256 = sha256_of_parts(contents[name] for name in official)
-    return Source(splits, f"CIFAR-10 ({path.name})", sha256)
+    return Source(splits, f"CIFAR-10 ({path.name})", sha256, CLASSES)
 
 
 def _download(folder: Path) -> Path:

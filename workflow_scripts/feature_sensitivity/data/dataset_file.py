@@ -11,7 +11,7 @@ import numpy as np
 
 from feature_sensitivity.data.lazy_images import LazyImages, images_in_hdf5
 from feature_sensitivity.data.split import Source, Split
-from feature_sensitivity.data.split_check import check_split
+from feature_sensitivity.data.split_check import check_split, images_together
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import whole_file, write_whole
@@ -52,18 +52,21 @@ def _write(
 ) -> None:
     with h5py.File(target, "w") as file:
         for name, split in source.splits.items():
+            together = images_together(split.images, IMAGES_PER_CHUNK)
             images = file.create_dataset(
                 f"{name}/images",
                 shape=split.images.shape,
                 dtype=split.images.dtype,
-                chunks=(min(IMAGES_PER_CHUNK, len(split.images)), *split.images.shape[1:]),
+                chunks=(min(together, len(split.images)), *split.images.shape[1:]),
                 compression="lzf",
             )
-            for first in range(0, len(split.images), IMAGES_PER_CHUNK):
-                images[first : first + IMAGES_PER_CHUNK] = split.images[first : first + IMAGES_PER_CHUNK]
+            for first in range(0, len(split.images), together):
+                images[first : first + together] = split.images[first : first + together]
             file.create_dataset(f"{name}/labels", data=split.labels)
             for detail, values in split.details.items():
                 file.create_dataset(f"{name}/{detail}", data=values)
+        if source.classes:
+            file.create_dataset("classes", data=list(source.classes), dtype=h5py.string_dtype())
         file.attrs.update(standardization.as_lists())
         file.attrs.update(source=source.description, sha256=source.sha256, settings=json.dumps(settings))
 
@@ -91,6 +94,17 @@ def read_split(path: Path, name: str, *, lazy: bool = False) -> Split:
         raise UserError(f"{path} is not a dataset of this workflow ({error}); {ADVICE}") from error
     check_split(split, f"{path}, {name} split")
     return split
+
+
+def read_classes(path: Path) -> list[str]:
+    """Return the name of each label of a dataset file, none where the file has no names."""
+    try:
+        with open_hdf5(path) as file:
+            return [str(name) for name in file["classes"].asstr()[:]] if "classes" in file else []
+    except UnsafeError as error:
+        raise UserError(f"{path} {error}; {ADVICE}") from error
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise UserError(f"{path} has no names of classes as one text for each ({error}); {ADVICE}") from error
 
 
 def join_splits(parts: Sequence[Split]) -> Split:

@@ -3,6 +3,9 @@
 import difflib
 import hashlib
 import inspect
+import io
+import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,65 +14,53 @@ from typing import Any
 import numpy as np
 import torchvision
 from numpy.typing import NDArray
-from PIL import Image
-from torchvision.transforms.v2 import functional as F
+from PIL import EpsImagePlugin
 
+from feature_sensitivity.data.class_folders import class_folders
+from feature_sensitivity.data.fitting import Size
+from feature_sensitivity.data.image_files import MODES, as_array, open_image
 from feature_sensitivity.data.lazy_images import LazyImages
 from feature_sensitivity.data.split import Source, Split
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
 
+logger = logging.getLogger(__name__)
+
 BY_FOLDER = "use source: image_folder for it"
 
-MODES = {1: "L", 3: "RGB", 4: "RGBA"}
 
+def split_of(
+    item: Callable[[int], Any],
+    labels: Sequence[int],
+    *,
+    size: Size,
+    n_channels: int,
+    where: str,
+    names: Sequence[Path] | None = None,
+) -> Split:
+    """Return the split of the images ``item(i)``, each a Pillow image, read when they are asked for.
 
-class Fit:
-    """How single images become arrays of one shape; ``resize`` and ``center_crop`` are as in the config."""
-
-    def __init__(self, *, n_channels: int, resize: int | None, center_crop: int | None) -> None:
-        self.n_channels, self.resize, self.center_crop = n_channels, resize, center_crop
-
-    def require_channels(self) -> None:
-        """Raise :class:`UserError` when image files never have as many channels."""
-        if self.n_channels not in MODES:
-            raise UserError(
-                f"standardization.mean has {self.n_channels} numbers, but image files have 1, 3 or 4 channels; "
-                "write as many, or use source: hdf5 or npz"
-            )
-
-    def __call__(self, image: Any) -> NDArray[np.uint8]:
-        """Return an image as uint8 [channels, height, width]: the shorter side is resized, then the center cut out."""
-        if image.mode.startswith(("I", "F")):
-            raise UserError(
-                f"has more than 8 bits per channel (mode {image.mode}); write 8-bit files, or use source: hdf5 or npz"
-            )
-        image = image.convert(MODES[self.n_channels])
-        if self.resize is not None:
-            image = F.resize(image, [self.resize])
-        if self.center_crop is not None:
-            image = F.center_crop(image, [self.center_crop])
-        array = np.asarray(image)
-        return np.moveaxis(array.reshape(*array.shape[:2], -1), 2, 0)
-
-
-def split_of(item: Callable[[int], Any], labels: Sequence[int], fit: Fit, where: str) -> Split:
-    """Return the split of the images ``item(i)``, each a PIL image, read when they are asked for.
-
-    ``where`` names them in the message of the :class:`UserError` that is raised when there are none, and on reading one
-    that is damaged or of another size than the first.
+    ``where``, or ``names``, one for each image, say which image is at fault in the message of the :class:`UserError`
+    that is raised when there are none, and on reading one that is damaged or of another size than the first.
     """
     if not len(labels):
         raise UserError(f"{where} has no images; correct the path")
-    fit.require_channels()
+    if n_channels not in MODES:
+        raise UserError(
+            f"standardization.mean has {n_channels} numbers, but image files have 1, 3 or 4 channels; "
+            "write as many, or use source: hdf5 or npz"
+        )
+
+    def name(place: int) -> str:
+        return f"{where}: image {place}" if names is None else str(names[place])
 
     def read_one(place: int) -> NDArray[np.uint8]:
         try:
-            return fit(item(place))
+            return as_array(item(place), size, n_channels)
         except UserError as error:
-            raise UserError(f"{where}: image {place} {error}") from error
-        except (OSError, Image.DecompressionBombError) as error:
-            raise UserError(f"{where}: image {place} cannot be read ({error}); replace or remove it") from error
+            raise UserError(f"{name(place)} {error}") from error
+        except Exception as error:  # damage makes Pillow raise nearly anything
+            raise UserError(f"{name(place)} cannot be read ({error}); replace or remove it") from error
 
     shape = read_one(0).shape
 
@@ -79,7 +70,7 @@ def split_of(item: Callable[[int], Any], labels: Sequence[int], fit: Fit, where:
             image = read_one(place)
             if image.shape != shape:
                 raise UserError(
-                    f"{where}: image {place} has {image.shape[1]} x {image.shape[2]} pixels, the first one "
+                    f"{name(place)} has {image.shape[1]} x {image.shape[2]} pixels, the first one "
                     f"{shape[1]} x {shape[2]}; write resize and center_crop, which make all of one size"
                 )
             rows[row] = image
@@ -89,44 +80,36 @@ def split_of(item: Callable[[int], Any], labels: Sequence[int], fit: Fit, where:
     return Split(images, np.asarray(labels, np.int64))
 
 
-def _opened(path: str) -> Image.Image:
-    """Return an image with the channels that its file has, where torchvision would make it RGB."""
-    with Image.open(path) as image:
-        image.load()
-    return image
+def load_image_folder(
+    paths: Mapping[str, Path], *, size: Size, n_channels: int, outputs: Mapping[str, int] | None = None
+) -> Source:
+    """Read folders with one folder of image files for each class; labels as of :func:`.class_folders`.
+
+    Raises :class:`UserError` when a folder is missing or has no images, or the splits have other classes.
+    """
+    splits: dict[str, Split] = {}
+    classes, digest = [""], hashlib.sha256()
+    for name, path in paths.items():
+        files, labels, found = class_folders(path, outputs)
+        if splits and outputs is None and found != classes:
+            raise UserError(f"{path} has other classes than {next(iter(paths.values()))}; both need the same folders")
+        classes = max(classes, found, key=len)
+        read = partial(_opened, files)
+        splits[name] = split_of(read, labels, size=size, n_channels=n_channels, where=str(path), names=files)
+        for file in files:
+            digest.update(os.fsencode(file.relative_to(path)) + f" {sha256_of_file(file)}\n".encode())
+    return Source(splits, ", ".join(path.name for path in paths.values()), digest.hexdigest(), tuple(classes))
+
+
+def _opened(files: Sequence[Path], place: int) -> Any:
+    return open_image(files[place])
 
 
 def _first(data: Any, place: int) -> Any:
     return data[place][0]
 
 
-def _column(data: Any, name: str, place: int) -> Any:
-    return data[place][name]
-
-
-def load_image_folder(paths: Mapping[str, Path], fit: Fit) -> Source:
-    """Read folders with one folder of image files for each class, whose sorted names give the labels.
-
-    Raises :class:`UserError` when a folder is missing or has no images, or the splits have other classes.
-    """
-    splits, classes, digest = {}, None, hashlib.sha256()
-    for name, path in paths.items():
-        try:
-            folder = torchvision.datasets.ImageFolder(str(path), loader=_opened)
-        except (OSError, RuntimeError) as error:
-            raise UserError(
-                f"{path} is not a folder with a folder of images for each class ({error}); correct it"
-            ) from error
-        if classes is not None and folder.classes != classes:
-            raise UserError(f"{path} has other classes than {next(iter(paths.values()))}; both need the same folders")
-        classes = folder.classes
-        splits[name] = split_of(partial(_first, folder), folder.targets, fit, str(path))
-        for file, _ in folder.samples:
-            digest.update(f"{Path(file).relative_to(path)} {sha256_of_file(Path(file))}\n".encode())
-    return Source(splits, ", ".join(path.name for path in paths.values()), digest.hexdigest())
-
-
-def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Source:
+def load_torchvision(name: str, root: Path, *, download: bool, size: Size, n_channels: int) -> Source:
     """Read a dataset of torchvision by its name, such as ``CIFAR100``, from the folder where torchvision keeps it.
 
     Where it has no split ``test``, its ``val`` holds the test images. Raises :class:`UserError` when there is none of
@@ -148,7 +131,10 @@ def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Sour
     else:
         raise UserError(f"torchvision's {name} has no training and test images; {BY_FOLDER}")
     make_here = partial(make, str(root), **({"download": download} if "download" in parameters else {}))
-    splits, digest = {}, hashlib.sha256()
+    EpsImagePlugin.gs_binary = False  # torchvision opens images of any format, and EPS would start Ghostscript
+    splits: dict[str, Split] = {}
+    classes: tuple[str, ...] = ()
+    digest = hashlib.sha256()
     for split, choices in options.items():
         data = _first_that_exists(make_here, choices, f"torchvision's {name}", root)
         try:
@@ -156,9 +142,11 @@ def load_torchvision(name: str, root: Path, *, download: bool, fit: Fit) -> Sour
             labels = labels or [int(data[i][1]) for i in range(len(data))]
         except (TypeError, ValueError, RuntimeError) as error:
             raise UserError(f"torchvision's {name} has no whole number as each image's label; {BY_FOLDER}") from error
-        splits[split] = split_of(partial(_first, data), labels, fit, f"torchvision's {name}, {split}")
+        read, where = partial(_first, data), f"torchvision's {name}, {split}"
+        splits[split] = split_of(read, labels, size=size, n_channels=n_channels, where=where)
+        classes = tuple(map(str, getattr(data, "classes", ())))
         digest.update(repr(labels).encode())
-    return Source(splits, f"torchvision's {name}", digest.hexdigest())
+    return Source(splits, f"torchvision's {name}", digest.hexdigest(), classes)
 
 
 def _first_that_exists(make: Callable[..., Any], choices: Sequence[Mapping[str, Any]], name: str, root: Path) -> Any:
@@ -175,8 +163,11 @@ def _first_that_exists(make: Callable[..., Any], choices: Sequence[Mapping[str, 
     raise UserError(f"{name} cannot be read as training and test images ({refused}); {BY_FOLDER}")
 
 
-def load_hugging_face(path: Path, *, image: str, label: str, fit: Fit) -> Source:
-    """Read a dataset that ``save_to_disk`` wrote, with these columns; its splits are ``train`` and ``test``.
+def load_hugging_face(path: Path, *, image: str, label: str, size: Size, n_channels: int) -> Source:
+    """Read a dataset that ``save_to_disk`` wrote, with these columns.
+
+    Its split ``train`` is ours, and ``test``, or else ``validation``, holds the test images. A single split is what it
+    is named, and test images without such a name.
 
     Raises :class:`UserError` where the library ``datasets`` is not installed.
     """
@@ -186,17 +177,38 @@ def load_hugging_face(path: Path, *, image: str, label: str, fit: Fit) -> Source
         raise UserError(
             f"{path} is a dataset of Hugging Face, which takes the library datasets; install it, or use another source"
         ) from error
+    splits: dict[str, Split] = {}
+    classes: tuple[str, ...] = ()
+    digest = hashlib.sha256()
     try:
-        found = datasets.load_from_disk(str(path))
-        parts = {name: found[name] for name in ("train", "test") if name in found}
-        labels = {name: part[label] for name, part in parts.items()}
-        splits = {
-            name: split_of(partial(_column, part, image), labels[name], fit, f"{path}, {name}")
-            for name, part in parts.items()
-        }
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        for name, part in _splits_of(datasets.load_from_disk(str(path)), path).items():
+            labels = part[label]
+            # Undecoded, so that Pillow is not given formats that run programs.
+            pictures = part.cast_column(image, datasets.Image(decode=False))
+            read, where = partial(_from_row, pictures, image), f"{path}, {name}"
+            splits[name] = split_of(read, labels, size=size, n_channels=n_channels, where=where)
+            classes = tuple(getattr(part.features[label], "names", None) or ())
+            digest.update(part._fingerprint.encode())
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UserError(
             f"{path} is not a dataset with the columns {image} and {label} ({error}); write those that it has"
         ) from error
-    digest = "".join(part._fingerprint for part in parts.values())
-    return Source(splits, f"{path.name} (Hugging Face)", hashlib.sha256(digest.encode()).hexdigest())
+    return Source(splits, f"{path.name} (Hugging Face)", digest.hexdigest(), classes)
+
+
+def _splits_of(found: Any, path: Path) -> dict[str, Any]:
+    """Return training and test images of a dataset that is one split or several by name."""
+    if not isinstance(found, Mapping):
+        name = "train" if str(found.split) == "train" else "test"
+        logger.info("%s is a single split, %s, read as %s images", path, found.split or "without a name", name)
+        return {name: found}
+    test = next((name for name in ("test", "validation", "valid", "val") if name in found), None)
+    splits = ({"train": found["train"]} if "train" in found else {}) | ({"test": found[test]} if test else {})
+    if not splits:
+        raise UserError(f"{path} has the splits {', '.join(found)}, expected train, test or validation; rename them")
+    return splits
+
+
+def _from_row(data: Any, column: str, place: int) -> Any:
+    content = data[place][column]
+    return open_image(io.BytesIO(content["bytes"]) if content["bytes"] is not None else Path(content["path"]))

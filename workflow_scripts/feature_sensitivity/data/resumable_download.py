@@ -77,7 +77,9 @@ def _transfer(url: str, archive: Path, stall_seconds: float) -> Path:
             _receive(response, part, first, total)
             return part
     if not start:
-        raise UnusableError(f"the server answers {response.status_code} with a part of the file to who asks for all")
+        raise UnusableError(
+            f"the server answers {response.status_code} with a part of the file, although all of it was asked for"
+        )
     logger.info("%s: the file there is not the one that %s is a part of; starting over", url, old)
     if old:
         old.unlink()

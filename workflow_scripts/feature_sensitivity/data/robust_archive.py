@@ -72,8 +72,8 @@ def _read_folder(path: Path) -> Source:
 
 
 def _read_archive(path: Path) -> Source:
-    if not path.exists():
-        raise UserError(f"{path} does not exist; correct the path")
+    if not path.is_file():
+        raise UserError(f"{path} does not exist or is not a file; correct the path")
     try:
         with tarfile.open(path) as archive:
             files = {

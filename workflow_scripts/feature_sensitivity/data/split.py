@@ -1,6 +1,6 @@
 """Images with labels, and where they came from."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,8 +31,12 @@ class Split:
 
 @dataclass(frozen=True)
 class Source:
-    """Splits by name, a phrase that says where they come from, and the SHA-256 of what was read."""
+    """Splits by name, a phrase that says where they come from, and the SHA-256 of what was read.
+
+    ``classes``: the name of each label where the source has names, empty for a label without one.
+    """
 
     splits: Mapping[str, Split]
     description: str
     sha256: str
+    classes: Sequence[str] = ()

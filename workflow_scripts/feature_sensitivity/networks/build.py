@@ -2,34 +2,17 @@
 
 import difflib
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from feature_sensitivity.config.models import TAKES_WIDTH
-from feature_sensitivity.networks import robustbench
-from feature_sensitivity.networks.architectures.preactresnet18 import PreActResNet18
-from feature_sensitivity.networks.architectures.resnet18 import ResNet18
-from feature_sensitivity.networks.architectures.resnet50 import ResNet50
-from feature_sensitivity.networks.architectures.wideresnet import WideResNet
+from feature_sensitivity.config.architectures import BUILT_IN, built_in, with_width
+from feature_sensitivity.networks import architectures, robustbench
 from feature_sensitivity.networks.libraries import near_names, not_installed
 from feature_sensitivity.networks.user_code import network_of_function
 from feature_sensitivity.runtime.errors import UserError
-
-BUILT_IN: Mapping[str, type[nn.Module]] = {
-    "resnet18": ResNet18,
-    "resnet50": ResNet50,
-    "preactresnet18": PreActResNet18,
-}
-WIDERESNET = re.compile(r"wideresnet-(\d+)-(\d+)")
-
-
-def is_built_in(name: str) -> bool:
-    """Return whether a network of this name is built in."""
-    return name in BUILT_IN or WIDERESNET.fullmatch(name) is not None
 
 
 def build(architecture: Mapping[str, Any]) -> nn.Module:
@@ -39,8 +22,9 @@ def build(architecture: Mapping[str, Any]) -> nn.Module:
     """
     arguments = dict(architecture)
     name = str(arguments.pop("name"))
-    if is_built_in(name):
-        return _with_arguments(name, _built_in(name), arguments)
+    if entry := built_in(name):
+        network = getattr(architectures, entry.network)
+        return _with_arguments(name, partial(network, **entry.sizes_in(name) or {}), arguments)
     source, _, rest = name.partition(":")
     match source:
         case "torchvision":
@@ -51,7 +35,7 @@ def build(architecture: Mapping[str, Any]) -> nn.Module:
             return robustbench.without_weights(rest, arguments)
     if ":" in name:
         return network_of_function(name, arguments)
-    known = [*BUILT_IN, "wideresnet-28-10"]
+    known = [entry.name for entry in BUILT_IN]
     near = difflib.get_close_matches(name, known, n=1) or known
     raise UserError(
         f"architecture is {name!r}; write {', '.join(near)}, torchvision:NAME, timm:NAME, robustbench:NAME, "
@@ -66,29 +50,21 @@ def with_sizes(architecture: Mapping[str, Any], *, width: int, in_channels: int,
     """
     name = str(architecture["name"])
     sizes: dict[str, Any] = {}
-    if is_built_in(name):
-        sizes = {
-            "in_channels": in_channels,
-            "n_classes": n_classes,
-            **({"width": width} if name in TAKES_WIDTH else {}),
-        }
+    if built_in(name):
+        sizes = {"in_channels": in_channels, "n_classes": n_classes}
     elif name.startswith("torchvision:"):
         sizes = {"num_classes": n_classes}
     elif name.startswith("timm:"):
         sizes = {"num_classes": n_classes, "in_chans": in_channels}
-    return {**sizes, **architecture}
+    return {**sizes, **with_width(architecture, width)}
 
 
 def built_in_arguments(name: str, weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """Return the arguments of a built-in network that has these weights; KeyError or ValueError if none has."""
-    network: Any = WideResNet if WIDERESNET.fullmatch(name) else BUILT_IN[name]
-    return network.arguments_from(weights)
-
-
-def _built_in(name: str) -> Callable[..., nn.Module]:
-    if size := WIDERESNET.fullmatch(name):
-        return partial(WideResNet, depth=int(size[1]), widening=int(size[2]))
-    return BUILT_IN[name]
+    entry = built_in(name)
+    if entry is None:
+        raise KeyError(name)
+    return getattr(architectures, entry.network).arguments_from(weights)
 
 
 def _with_arguments(name: str, function: Callable[..., nn.Module], arguments: Mapping[str, Any]) -> nn.Module:

@@ -77,8 +77,3 @@ def require_last_layer(network: Classifier) -> nn.Linear:
     if layer.bias is None:
         layer.bias = nn.Parameter(layer.weight.new_zeros(layer.out_features))
     return layer
-
-
-def first_not_finite(network: nn.Module) -> str | None:
-    """Return the name of the first tensor of a network that holds numbers that are not finite."""
-    return next((name for name, tensor in network.state_dict().items() if not tensor.isfinite().all()), None)

@@ -1,5 +1,6 @@
 """Weights of a network that was trained elsewhere, put into a network of that architecture."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,8 +9,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from feature_sensitivity.networks.build import BUILT_IN, build, built_in_arguments, is_built_in
-from feature_sensitivity.networks.classifier import first_not_finite
+from feature_sensitivity.config.architectures import BUILT_IN, built_in
+from feature_sensitivity.networks.build import build, built_in_arguments
 from feature_sensitivity.networks.normalization import is_normalization
 from feature_sensitivity.runtime.errors import UserError
 
@@ -78,10 +79,18 @@ def network_with(
     return network.eval(), description, match.left_out
 
 
-def require_finite(network: nn.Module, path: Path) -> None:
-    """Raise :class:`UserError`, naming ``path``, when a weight is not a finite number."""
-    if broken := first_not_finite(network):
-        raise UserError(f"{path} holds numbers that are not finite, in {broken}; write other weights")
+def require_finite(network: nn.Module, path: str | Path, *, advice: str = "write other weights") -> None:
+    """Raise :class:`UserError`, naming ``path``, when a weight is not a finite number.
+
+    In a buffer, minus infinity is one: masks of attention hold it.
+    """
+    weights = {name for name, _ in network.named_parameters()}
+    for name, tensor in network.state_dict().items():
+        if not isinstance(tensor, Tensor):
+            continue  # what a module keeps as its extra state
+        known = tensor.isfinite() if name in weights else tensor.isfinite() | (tensor == -math.inf)
+        if not known.all():
+            raise UserError(f"{path} holds numbers that are not finite, in {name}; {advice}")
 
 
 def _network_for(
@@ -89,7 +98,7 @@ def _network_for(
 ) -> tuple[dict[str, Any], nn.Module]:
     """Return the description and the network; sizes that the architecture leaves open are read off the weights."""
     name = str(architecture["name"])
-    if is_built_in(name):
+    if built_in(name):
         try:
             description = {"name": name, **built_in_arguments(name, _named_as_built_in(tensors)), **architecture}
         except (KeyError, ValueError, TypeError, IndexError) as error:
@@ -205,14 +214,15 @@ def _n_classes(tensors: Mapping[str, Tensor], network: nn.Module) -> int | None:
 
 def _advice(tensors: Mapping[str, Tensor], path: Path, *, beside: str = "") -> str:
     """Return which built-in architecture the weights would fit, or where to read more."""
-    fitting = [name for name in _candidates(tensors) if name != beside and _fits(tensors, name)]
+    fitting = [name for name in candidates(tensors) if name != beside and _fits(tensors, name)]
     if fitting:
         return f"; it fits architecture: {fitting[0]}"
     return "; docs/your-own-network.md says how to name another architecture"
 
 
-def _candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
-    yield from BUILT_IN
+def candidates(tensors: Mapping[str, Tensor]) -> Iterator[str]:
+    """Yield the names of built-in networks, and of the wide one that these weights would fit."""
+    yield from (entry.name for entry in BUILT_IN if entry.takes_width)
     named = _named_as_built_in(tensors)
     n_blocks = sum(name.startswith("block1.layer.") and name.endswith(".conv1.weight") for name in named)
     first = named.get("block1.layer.0.conv1.weight")

@@ -5,6 +5,7 @@ A document is a sequence of blocks. A plain string is a paragraph; in paragraphs
 HTML, but offers CSV for download only.
 """
 
+import base64
 import html
 import re
 from collections.abc import Sequence
@@ -51,12 +52,37 @@ class Note:
 
 @dataclass(frozen=True)
 class Bullets:
-    """A list of sentences."""
+    """A list of sentences; ``signs``: the sign before each, and the class of its style."""
 
     items: Sequence[str]
+    signs: Sequence[tuple[str, str]] = ()
 
 
-Block = str | Heading | Note | Bullets | pd.DataFrame
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file with its caption: Markdown links to it, ``width`` pixels wide; HTML holds its ``content``."""
+
+    path: Path
+    caption: str
+    width: int | None = None
+    content: bytes = b""
+
+
+@dataclass(frozen=True)
+class Code:
+    """Lines in YAML."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """Markdown by a person or from another page, which stays as it is."""
+
+    text: str
+
+
+Block = str | Heading | Note | Bullets | Picture | Code | Written | pd.DataFrame
 """A table is a data frame of text."""
 
 
@@ -75,8 +101,12 @@ def as_markdown(document: Document) -> str:
 
 def as_html(document: Document) -> str:
     """Return the document as a self-contained page."""
-    title, body = html.escape(document.title), "".join(map(_html, document.blocks))
-    return page(title, f"<h1>{title}</h1>{body}")
+    return page(html.escape(document.title), body(document))
+
+
+def body(document: Document) -> str:
+    """Return the HTML of the document within a page."""
+    return f"<h1>{html.escape(document.title)}</h1>" + "".join(map(_html, document.blocks))
 
 
 def page(title: str, body: str, *, style: str = "") -> str:
@@ -106,6 +136,12 @@ def _markdown(block: Block) -> str:
             return f"## {escaped(text)}"
         case Bullets(items):
             return "\n".join(f"- {escaped(item)}" for item in items)
+        case Picture(path=path, caption=caption, width=width):
+            return f'<img src="{path.as_posix()}" width="{width}" alt="{html.escape(caption)}">'
+        case Code(text):
+            return f"```yaml\n{text}```"
+        case Written(text):
+            return text
         case Note(text) | str(text):
             return escaped(text)
 
@@ -115,9 +151,18 @@ def _html(block: Block) -> str:
         case pd.DataFrame():
             return block.map(inline).rename(columns=inline).to_html(index=False, border=0, escape=False)
         case Heading(text):
-            return f"<h2>{html.escape(text)}</h2>"
-        case Bullets(items):
-            return "<ul>" + "".join(f"<li>{inline(item)}</li>" for item in items) + "</ul>"
+            return f"<h2>{html.escape(text, quote=False)}</h2>"
+        case Bullets(items, signs):
+            shown = [f'<span class="sign {style}" aria-hidden=true>{sign}</span>' for sign, style in signs]
+            before = shown or [""] * len(items)
+            return "<ul>" + "".join(f"<li>{a}{inline(b)}</li>" for a, b in zip(before, items, strict=True)) + "</ul>"
+        case Picture(caption=caption, content=content):
+            # In lines, as the text of a report may not have long ones; browsers ignore the breaks.
+            data, text = base64.encodebytes(content).decode(), html.escape(caption)
+            image = f'<img alt="{text}" src="data:image/png;base64,{data}">'
+            return f"<figure>{image}\n<figcaption>{text}</figcaption></figure>\n"
+        case Code(text) | Written(text):
+            return f"<pre>{html.escape(text)}</pre>"
         case Note(text):
             return f"<p class=note>{inline(text)}</p>"
         case str():
@@ -132,7 +177,9 @@ def _text(block: Block) -> str:
             return "\n".join(f"- {item}" for item in items)
         case Heading(text):
             return f"{text}:"
-        case Note(text) | str(text):
+        case Picture(path=path, caption=caption):
+            return f"{caption}: {path}"
+        case Note(text) | Code(text) | Written(text) | str(text):
             return text
 
 

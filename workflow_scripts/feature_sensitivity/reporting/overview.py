@@ -1,16 +1,14 @@
 """A run at a glance, as one page of HTML: the question, the paper's two figures, a verdict on each claim, links."""
 
-import base64
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, NOT_REPRODUCED, REPRODUCED, UNDECIDED
-from feature_sensitivity.reporting.documents import inline, page
+from feature_sensitivity.reporting.documents import Bullets, Document, Heading, Picture, body, inline, page
 from feature_sensitivity.reporting.style import read_png
 
 TITLE = "How robust are the features that deep networks learn?"
@@ -43,7 +41,6 @@ STYLE = """
 .glance .sign { display: inline-block; width: 1.4em; height: 1.4em; line-height: 1.4em; margin-right: 0.4em; }
 .glance .sign { text-indent: 0; text-align: center; border-radius: 0.7em; color: #fff; font-weight: bold; }
 .glance .yes { background: #0072B2; } .glance .no { background: #B34A00; } .glance .open { background: #666; }
-.glance .verdict { color: #555; }
 """
 """Also within the report of a run, whose own style would otherwise hold."""
 
@@ -57,30 +54,21 @@ def overview_page(claims: pd.DataFrame, *, figures: Sequence[Path], measured: st
         measured: says which models were measured on which images.
         links: the text of each link to its target, relative to the page.
     """
-    shown = "".join(_figure(path, caption) for path, caption in zip(figures, CAPTIONS, strict=True))
-    verdicts = "\n".join(_verdict(row) for row in claims.to_dict("records"))
     counts = Counter(claims.verdict)
     tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SIGNS if counts[verdict])
+    verdicts = [f"**{row.claim}** {row.sentence} ({row.verdict})" for row in claims.itertuples()]
+    document = Document(
+        TITLE,
+        [
+            f"{QUESTION} {measured}",
+            *(Picture(path, text, content=read_png(path)) for path, text in zip(figures, CAPTIONS, strict=True)),
+            Heading(f"The paper's claims: {tally}"),
+            Bullets(verdicts, signs=[SIGNS[verdict] for verdict in claims.verdict]),
+        ],
+    )
     more = "".join(f'<li><a href="{html.escape(target)}">{inline(text)}</a></li>' for text, target in links.items())
     return page(
         html.escape(TITLE),
-        f"<main><style>{STYLE}</style>\n<div class=glance>\n<h1>{html.escape(TITLE)}</h1>\n"
-        f"<p>{inline(QUESTION)} {inline(measured)}</p>\n{shown}\n"
-        f"<h2>The paper's claims: {tally}</h2>\n<ul>\n{verdicts}\n</ul>\n</div></main>\n"
+        f"<main><style>{STYLE}</style>\n<div class=glance>\n{body(document)}\n</div></main>\n"
         f"<h2>More</h2><ul>{more}</ul>",
-    )
-
-
-def _figure(path: Path, caption: str) -> str:
-    # In lines, as the text of a report may not have long ones; browsers ignore the breaks.
-    data = base64.encodebytes(read_png(path)).decode()
-    alt = html.escape(caption)
-    return f'<figure><img alt="{alt}" src="data:image/png;base64,{data}">\n<figcaption>{alt}</figcaption></figure>\n'
-
-
-def _verdict(row: Mapping[Any, Any]) -> str:
-    sign, style = SIGNS[row["verdict"]]
-    return (
-        f'<li><span class="sign {style}" aria-hidden=true>{sign}</span><strong>{html.escape(row["claim"])}</strong> '
-        f"{inline(row['sentence'])} <span class=verdict>{row['verdict']}</span></li>"
     )

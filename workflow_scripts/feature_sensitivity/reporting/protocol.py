@@ -16,7 +16,7 @@ from feature_sensitivity.config.protocols import PROTOCOLS
 Settings = Mapping[str, Any]
 
 INTERVALS = "95 % Wilson intervals"
-"""Of the accuracies of a single network."""
+"""The intervals of the accuracies of a single network."""
 
 
 def joined(*parts: str) -> str:

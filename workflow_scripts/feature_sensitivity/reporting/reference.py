@@ -7,7 +7,16 @@ import numpy as np
 import pandas as pd
 
 from feature_sensitivity.config.units import exact, in_both_units
-from feature_sensitivity.reporting.documents import escaped, markdown_table
+from feature_sensitivity.reporting.documents import (
+    Block,
+    Code,
+    Document,
+    Heading,
+    Picture,
+    Written,
+    as_markdown,
+    escaped,
+)
 from feature_sensitivity.reporting.interpretation import Interpretation, Published
 from feature_sensitivity.reporting.summary import accuracy_text
 from feature_sensitivity.runtime.console import logger
@@ -18,18 +27,11 @@ GENERATED = (
 )
 
 
-class Figure(NamedTuple):
-    """Where a figure is, seen from the page, and how wide it is shown, in pixels."""
-
-    path: str
-    width: int
-
-
 class Section(NamedTuple):
-    """A page of the run, in Markdown, and the figures that stand with it, by caption."""
+    """A page of the run, in Markdown, and the pictures that stand with it."""
 
     page: str
-    figures: Mapping[str, Figure]
+    pictures: Sequence[Picture]
 
 
 def reference_page(
@@ -57,44 +59,38 @@ def reference_page(
         costs: as of ``analysis.benchmark_table.costs_by_rule``, if they were measured.
         interpretation: by a person.
     """
-    parts = [f"# {title}", *interpretation.introduction, GENERATED, _table(facts)]
-    parts += ["What differs from the paper's protocol in `config.yaml`:", f"```yaml\n{changed}```"]
-    parts += [*_included(opening), "## Verdicts", *_verdicts(claims, interpretation.claims)]
+    blocks: list[Block] = [*map(Written, interpretation.introduction), Written(GENERATED)]
+    blocks.append(pd.DataFrame({"": list(facts), "of this run": list(facts.values())}))
+    blocks += ["What differs from the paper's protocol in `config.yaml`:", Code(changed), *_included(opening)]
+    blocks += [Heading("Verdicts"), claims[["claim", "sentence", "verdict"]], _rules(claims, interpretation.claims)]
     if interpretation.published:
-        parts += ["## Beside the literature", _beside_literature(summary, interpretation.published)]
+        literature = pd.DataFrame(_literature_rows(summary, interpretation.published))
+        blocks += [
+            Heading("Beside the literature"),
+            Written(literature.to_markdown(index=False, disable_numparse=True)),
+        ]
     for section in sections:
-        parts += _included(section)
+        blocks += _included(section)
     if costs is not None:
-        parts += ["## What each rule took", _costs(costs)]
-    return "\n\n".join(parts) + "\n"
+        blocks += [Heading("What each rule took"), _costs(costs)]
+    return as_markdown(Document(title, blocks))
 
 
-def _included(section: Section) -> list[str]:
-    """Return the parts of a section: its page, each heading a level lower, and its figures."""
+def _included(section: Section) -> list[Block]:
+    """Return the blocks of a section: its page, each heading a level lower, and its pictures."""
     lines = section.page.rstrip().splitlines()
     page = "\n".join(f"#{line}" if line.startswith("#") else line for line in lines)
-    images = (
-        f'<img src="{path}" width="{width}" alt="{caption}">' for caption, (path, width) in section.figures.items()
-    )
-    return [page, *images]
+    return [Written(page), *section.pictures]
 
 
-def _table(facts: Mapping[str, str]) -> str:
-    return pd.DataFrame({"": list(facts), "of this run": list(facts.values())}).to_markdown(index=False)
-
-
-def _verdicts(claims: pd.DataFrame, sentences: Mapping[str, str]) -> list[str]:
-    """Return the verdicts in one table, then the rule behind each, and what it means in this run."""
+def _rules(claims: pd.DataFrame, sentences: Mapping[str, str]) -> Written:
+    """Return the rule behind each verdict, and what it means in this run."""
     rules = [
         f"- **{name}, {verdict}.** *Rule:* {escaped(rule)}"
         + (f" *Interpretation:* {sentences[name]}" if name in sentences else "")
         for name, verdict, rule in zip(claims.claim, claims.verdict, claims.rule, strict=True)
     ]
-    return [markdown_table(claims[["claim", "sentence", "verdict"]]), "\n".join(rules)]
-
-
-def _beside_literature(summary: pd.DataFrame, published: Sequence[Published]) -> str:
-    return pd.DataFrame(_literature_rows(summary, published)).to_markdown(index=False, disable_numparse=True)
+    return Written("\n".join(rules))
 
 
 def _literature_rows(summary: pd.DataFrame, published: Sequence[Published]) -> Iterator[dict[str, str]]:
@@ -115,11 +111,11 @@ def _literature_rows(summary: pd.DataFrame, published: Sequence[Published]) -> I
             }
 
 
-def _costs(costs: pd.DataFrame) -> str:
+def _costs(costs: pd.DataFrame) -> pd.DataFrame:
     total = costs[["jobs", "minutes in all", "CPU minutes in all"]].sum()
     table = pd.concat([costs, pd.DataFrame([{"rule": "all", **total}])], ignore_index=True)
     numbers = table.drop(columns=["rule", "jobs"])
     shown = numbers.map(lambda value: f"{value:.1f}" if np.isfinite(value) else "-")
     shown.insert(0, "rule", table.rule)
     shown.insert(1, "jobs", table.jobs.astype(int).astype(str))
-    return shown.to_markdown(index=False, disable_numparse=True)
+    return shown

@@ -13,6 +13,7 @@ from feature_sensitivity.config.costs import (
     measure_sensitivity,
     seconds,
 )
+from feature_sensitivity.config.network_costs import PassCost
 from feature_sensitivity.studies.registry import PLANS, variants
 
 
@@ -34,15 +35,24 @@ COSTS: Mapping[str, Cost] = {
 }
 
 
-def job_flop(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any]) -> float:
+def job_flop(
+    rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any], pass_costs: Mapping[str, PassCost]
+) -> float:
     """Return the floating-point operations of one job; 0 for rules that compute little.
 
     A workflow that takes this one as a module may put something before the names of its rules.
     """
     known = [name for name in COSTS if f"_{rule}".endswith(f"_{name}")]
-    return COSTS[known[0]](Job(wildcards=wildcards, config=config)) if known else 0.0
+    return COSTS[known[0]](Job(wildcards, config, pass_costs)) if known else 0.0
 
 
-def job_seconds(rule: str, wildcards: Mapping[str, str], config: Mapping[str, Any], machine: Machine) -> float:
+def job_seconds(
+    rule: str,
+    wildcards: Mapping[str, str],
+    config: Mapping[str, Any],
+    pass_costs: Mapping[str, PassCost],
+    machine: Machine,
+) -> float:
     """Return roughly how long one job takes."""
-    return seconds(Job(wildcards=wildcards, config=config), job_flop(rule, wildcards, config), machine)
+    flop = job_flop(rule, wildcards, config, pass_costs)
+    return seconds(Job(wildcards, config, pass_costs), flop, machine)

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from feature_sensitivity.config.costs import Job
-from feature_sensitivity.config.epsilon_spelling import epsilons_of_studies
+from feature_sensitivity.config.epsilons import epsilons_of_studies, left_over
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.size_faults import split_sizes, too_many
-from feature_sensitivity.config.unit_faults import left_over
 from feature_sensitivity.config.units import UNIT_TITLES, exact
 from feature_sensitivity.reporting.protocol import accuracy_sentence, sensitivity_sentence, setting_text
 
@@ -58,6 +57,21 @@ class Variant:
         return {**config, "epsilons": self.epsilons, **sections}
 
 
+def accuracy_of(config: Config) -> AccuracySettings:
+    """Return how the run measures accuracies."""
+    return AccuracySettings.from_config(config["accuracy"], seed=config["seeds"][0])
+
+
+def sensitivity_of(config: Config, model: str = "") -> SensitivitySettings:
+    """Return how the run measures sensitivities, those of a model if one is named."""
+    return SensitivitySettings.from_config(sensitivity_settings_of(config, model), seed=config["seeds"][0])
+
+
+def both_attacks(config: Config) -> str:
+    """Return the sentences on the attacks of the run, on the classifier and on features."""
+    return f"{accuracy_sentence(accuracy_of(config))} {sensitivity_sentence(sensitivity_of(config))}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyPlan:
     """A study, as far as it is known before any job.
@@ -88,7 +102,7 @@ class StudyPlan:
     trains_on: str | None = None
     test_images: Sequence[str] = ()
     faults: Callable[[Config], Iterable[str]] = lambda config: ()
-    attacks: Callable[[Config], str] = lambda config: both_attacks(config)
+    attacks: Callable[[Config], str] = both_attacks
     variants: Callable[[Config], Mapping[str, Variant]] = lambda config: {}
     in_parts: bool = False
     inputs: Callable[[Config], Mapping[str, str]] = lambda config: {}
@@ -96,16 +110,8 @@ class StudyPlan:
     cost: Callable[[Job], float] = lambda job: 0.0
     behind_a_claim: bool = False
 
-    def own(self, config: Config) -> Config:
-        """Return the study's settings."""
-        found: Config = config["studies"].get(self.name, {})
-        return found
-
-    def own_epsilons(self, config: Config) -> Sequence[str]:
-        """Return the epsilons among the study's settings."""
-        return [epsilon for epsilons in self._epsilons_by_key(config).values() for epsilon in epsilons]
-
-    def _epsilons_by_key(self, config: Config) -> dict[str, Sequence[str]]:
+    def own_epsilons(self, config: Config) -> dict[str, list[str]]:
+        """Return the epsilons among the study's settings, by dotted key."""
         found = epsilons_of_studies(config)
         return {key: epsilons for key, epsilons in found.items() if key.startswith(f"studies.{self.name}.")}
 
@@ -122,7 +128,7 @@ class StudyPlan:
                 f"{' and '.join(missing)}; define it, {OR_OTHERS}"
             )
         yield from self.faults(config)
-        for key, epsilons in self._epsilons_by_key(config).items():
+        for key, epsilons in self.own_epsilons(config).items():
             yield from left_over(config, key, epsilons)
         _, n_test = split_sizes(config["datasets"][config["evaluation_dataset"]])
         for name in self.test_images:
@@ -130,7 +136,8 @@ class StudyPlan:
 
     def protocol(self, config: Config) -> str:
         """Return the sentences that state the study's settings and the attacks that it rests on."""
-        own = ", ".join(f"{key} {setting_text(value)}" for key, value in self.own(config).items())
+        settings = config["studies"].get(self.name, {})
+        own = ", ".join(f"{key} {setting_text(value)}" for key, value in settings.items())
         studied = f"Study: {own}. " if own else ""
         unit = UNIT_TITLES[config["epsilon_unit"]]
         return f"{studied}{self.attacks(config)} Seed {config['seeds'][0]}. Intervals at 95 %. Epsilon in {unit}."
@@ -145,21 +152,6 @@ def own_files(config: Config, *, epsilons: Sequence[str] | None = None, accuracy
     """Return the run's own measurements, by default at its own epsilons."""
     chosen = config["epsilons"] if epsilons is None else epsilons
     return Variant(epsilons=chosen, accuracy={} if accuracy else None, sensitivity={})
-
-
-def accuracy_of(config: Config) -> AccuracySettings:
-    """Return how the run measures accuracies."""
-    return AccuracySettings.from_config(config["accuracy"], seed=config["seeds"][0])
-
-
-def sensitivity_of(config: Config, model: str = "") -> SensitivitySettings:
-    """Return how the run measures sensitivities, those of a model if one is named."""
-    return SensitivitySettings.from_config(sensitivity_settings_of(config, model), seed=config["seeds"][0])
-
-
-def both_attacks(config: Config) -> str:
-    """Return the sentences on the attacks of the run, on the classifier and on features."""
-    return f"{accuracy_sentence(accuracy_of(config))} {sensitivity_sentence(sensitivity_of(config))}"
 
 
 def layer_faults(study: str, config: Config, models: Iterable[str]) -> Iterator[str]:

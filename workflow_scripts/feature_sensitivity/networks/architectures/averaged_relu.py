@@ -1,5 +1,8 @@
 """Networks whose features are averages of the outputs of a last ReLU, with a linear layer on top."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -13,6 +16,12 @@ class AveragedReLU(Classifier):
     has_surrogate = True
     feature_minimum = 0.0
     fc: nn.Linear
+
+    @staticmethod
+    def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+        """Read width and the numbers of input channels and classes off the first and the last layer."""
+        width, in_channels = weights["conv1.weight"].shape[:2]
+        return {"in_channels": in_channels, "n_classes": len(weights["fc.weight"]), "width": width}
 
     def last_map(self, x: Tensor) -> Tensor:
         """Return the input of the last ReLU, [n, n_features, height, width]."""

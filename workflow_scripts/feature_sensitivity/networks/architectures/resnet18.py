@@ -1,6 +1,5 @@
 """ResNet18 for small images (He et al. 2016)."""
 
-from collections.abc import Mapping
 from functools import cache
 from itertools import product
 from typing import Any, cast
@@ -66,12 +65,6 @@ class ResNet18(AveragedReLU):
 
     computes_one_channel = True
     """Whether a folded copy computes only the attacked channel of the last convolution."""
-
-    @staticmethod
-    def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, int]:
-        """Read width and the numbers of input channels and classes off the first and the last layer."""
-        width, in_channels = weights["conv1.weight"].shape[:2]
-        return {"in_channels": in_channels, "n_classes": len(weights["fc.weight"]), "width": width}
 
     def __init__(self, *, in_channels: int, n_classes: int, width: int = 64) -> None:
         super().__init__()

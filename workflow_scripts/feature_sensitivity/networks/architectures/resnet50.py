@@ -1,7 +1,6 @@
 """ResNet50 for small images (He et al. 2016)."""
 
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import cast
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -59,12 +58,6 @@ class ResNet50(AveragedReLU):
         self.layer1, self.layer2, self.layer3, self.layer4 = groups
         self.fc = nn.Linear(channels, n_classes)
         initialize(self)
-
-    @staticmethod
-    def arguments_from(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-        """Read width and the numbers of input channels and classes off the first and the last layer."""
-        width, in_channels = weights["conv1.weight"].shape[:2]
-        return {"in_channels": in_channels, "n_classes": len(weights["fc.weight"]), "width": width}
 
     def last_map(self, x: Tensor) -> Tensor:
         """Return the input of the last ReLU."""

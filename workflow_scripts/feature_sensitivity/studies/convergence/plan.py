@@ -32,7 +32,7 @@ OF_SENSITIVITY = (
     "batch_size",
     "seed",
 )
-"""Of the settings of sensitivities, those that the study takes; attacks, images and features are its own."""
+"""The settings of sensitivities that the study takes; its attacks, images and features are its own."""
 
 
 def rows(scope: Scope) -> Iterator[Row]:
