@@ -94,6 +94,6 @@ def test_who_standardizes_is_tried_and_logged(
             output=tmp_path / "model.pt",
         )
     assert said(caplog.text), caplog.text
-    model = load_checkpoint(tmp_path / "model.pt")
+    model = load_checkpoint(tmp_path / "model.pt", architecture=f"{code}:made")
     assert model.standardization == (standardization or Standardization.identity(3))
     assert model.network(torch.rand(2, 3, 8, 8)).shape == (2, 2)
