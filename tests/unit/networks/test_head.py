@@ -109,6 +109,24 @@ class TwoHeads(Small):
         return (self.fc(h) + self.other(h**2)) / 2
 
 
+class OnTheSame(Small):
+    """Two layers on the same features."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x)
+        return (self.fc(h) + self.other(h)) / 2
+
+
+class OneForEachClass(Small):
+    def __init__(self) -> None:
+        super().__init__()
+        self.heads = nn.ModuleList(nn.Linear(8, 1) for _ in range(4))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.body(x)
+        return torch.cat([head(h) for head in self.heads], dim=1)
+
+
 class Scaled(Small):
     """A linear layer of its own, and a scale behind it."""
 
@@ -155,7 +173,7 @@ def x() -> Tensor:
 
 
 HEADS = (Small, Auxiliary, Excited, LogSoftmax, Softmax, Sigmoid, PerPosition, WithNorm, OneByOne, TwoViews, TwoHeads,
-         Scaled, Untrained, Shared)  # fmt: skip
+         OnTheSame, OneForEachClass, Scaled, Untrained, Shared)  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", HEADS)

@@ -230,7 +230,14 @@ class _Search:
         if len(held) == 1 and (found := self._own_weights(held[0], features[0], scores.detach())):
             return Head((sources[0],), linear=found[0], weight=found[1], bias=found[2])
         parts = _jacobians(scores, leaves, sources, features)
-        averaged = len({call.module for call in held}) == 1 < len(held) and all(
+        # Several layers on the same values are one with the sum of their weights.
+        kept: dict[int, Tensor] = {}
+        for index, part in enumerate(parts):
+            same = next((other for other in kept if torch.equal(features[other], features[index])), index)
+            kept[same] = kept[same] + part if same in kept else part
+        parts, features = list(kept.values()), [features[index] for index in kept]
+        sources = [sources[index] for index in kept]
+        averaged = len({source.place.module for source in sources}) == 1 < len(sources) and all(
             torch.allclose(part, parts[0], rtol=TOLERANCE, atol=1e-6) for part in parts
         )
         weight = sum(parts[1:], parts[0]) if averaged else torch.cat(parts, dim=1)
