@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from feature_sensitivity.library import measure, wrap
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.measured import measured
 
@@ -166,3 +167,18 @@ def test_latents_of_a_sparse_autoencoder_that_are_off_have_a_direction(x: Tensor
     (gradient,) = torch.autograd.grad(values[tuple(off)], points)
     assert gradient[off[0]].abs().max() > 0
     assert torch.equal(values, classifier.features(x))
+
+
+def test_the_attack_switches_on_more_latents_than_random_corners(x: Tensor):
+    torch.manual_seed(0)
+    network = SparseAutoencoder()
+    nn.init.normal_(network.encoder.weight)
+    model = wrap(network, x, layer="code")
+    found = measure(model, x, epsilon="16/255", protocol="fast", device="cpu")
+    generator = torch.Generator().manual_seed(0)
+    corners = [torch.randn(x.shape, generator=generator).sign() for _ in range(300)]
+    with torch.no_grad():
+        random = torch.stack([model.network.features(x + 16 / 255 * corner) for corner in corners]).amax(0)
+    off = torch.from_numpy(found.clean.values) == 0
+    by_attack = int(((torch.from_numpy(found.maximum.values) > 0) & off).sum())
+    assert by_attack > int(((random > 0) & off).sum()) > 0

@@ -1,6 +1,6 @@
 """A pass of a network on images that it may refuse, and why it does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -24,9 +24,11 @@ def forward(network: nn.Module, example: Tensor) -> Tensor:
         raise UserError(_why(network, example, error)) from error
     if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(example):
         shape = f"a tensor {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
+        has_logits = hasattr(logits, "logits") or (isinstance(logits, Mapping) and "logits" in logits)
+        advice = ", as a module around it does that returns its .logits" if has_logits else ""
         raise UserError(
             f"for {len(example)} images of {size} the network returns {shape}; it must return logits, "
-            "[n_images, n_classes]"
+            f"[n_images, n_classes]{advice}"
         )
     return logits
 
