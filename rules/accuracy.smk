@@ -6,6 +6,9 @@ rule measure_accuracy:
         accuracy="<results>/accuracy/{model}.csv",
         checks="<results>/accuracy/{model}.checks.csv",
         images="<results>/accuracy/{model}.correct.h5",
+        made_from=made_from(
+            "<results>/accuracy/{model}.csv", "<results>/accuracy/{model}.checks.csv"
+        ),
     log:
         "<logs>/measure_accuracy/{model}.log",
     benchmark:

@@ -41,9 +41,10 @@ whole_config = copy.deepcopy(protocol_config)
 update_config(whole_config, config)
 config.update(whole_config)
 # So a config on top can leave models out.
-config["models"] = {
-    model: entry for model, entry in config["models"].items() if entry is not None
-}
+if isinstance(config["models"], dict):
+    config["models"] = {
+        model: entry for model, entry in config["models"].items() if entry is not None
+    }
 
 # What follows relies on a configuration without faults.
 stop_at_config_faults()

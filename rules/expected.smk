@@ -1,4 +1,4 @@
-"""What results and the files they rest on have to say of themselves, which every job checks."""
+"""The settings that results and the files they rest on must record, which every job checks."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -8,7 +8,6 @@ from feature_sensitivity.config.models import architecture_of
 from feature_sensitivity.config.replicates import model_of
 from feature_sensitivity.config.replicates import seed_of
 from feature_sensitivity.config.training import TrainingSettings
-from feature_sensitivity.config.used_datasets import used_datasets
 from feature_sensitivity.config.user_code import sha256_of_code
 
 
@@ -36,14 +35,27 @@ def expected_attacked(models):
     }
 
 
+def expected_of_run():
+    """Return the settings of the run that its tables must record."""
+    return {
+        "sensitivity": expected_sensitivity(REPLICATES, EPSILONS)["settings"],
+        "accuracy": accuracy_settings().as_parameters(),
+    }
+
+
+def expected_histories():
+    """Return the name and the settings that the history of each training must record."""
+    return {name: {"model": name, **checkpoint_identity(name)} for name in TRAINED}
+
+
 def dataset_identity(dataset):
-    """Return what the configuration says of a dataset, as its file keeps it."""
+    """Return the settings that the file of a dataset must record."""
     entry = {"name": dataset, **config["datasets"][dataset]}
     return {**entry, "standardization": config["standardization"]}
 
 
 def checkpoint_identity(replicate):
-    """Return what the file of a model has to say of itself."""
+    """Return the settings that the file of a model must record."""
     settings = model_settings(replicate)
     architecture = architecture_of(config, model_of(replicate))
     found = {"dataset": settings["dataset"], "architecture": architecture}
@@ -63,17 +75,29 @@ def checkpoint_identity(replicate):
     return {**found, "architecture": architecture, "training": asdict(training)}
 
 
+# By the name of an input, the settings that its file must record.
+EXPECTED_OF_INPUT = {
+    "model": lambda wildcards: checkpoint_identity(wildcards.model),
+    "normal": lambda wildcards: checkpoint_identity("normal"),
+    "adversarial": lambda wildcards: checkpoint_identity("adversarial"),
+    "teacher": lambda wildcards: checkpoint_identity(
+        dataset_settings(wildcards)["teacher"]
+    ),
+    "dataset": lambda wildcards: dataset_identity(
+        wildcards.get("dataset")
+        or model_settings(wildcards.get("model", "normal"))["dataset"]
+    ),
+    "original": lambda wildcards: dataset_identity(
+        dataset_settings(wildcards)["original"]
+    ),
+    "evaluation": lambda wildcards: dataset_identity(EVALUATION_DATA),
+}
+
+
 def expected_of_inputs(wildcards, input):
-    """Return what the datasets and models among a job's inputs have to say of themselves, by path."""
-    identities = {
-        **{
-            results() / f"data/{name}.h5": dataset_identity
-            for name in used_datasets(config)
-        },
-        **{results() / f"models/{name}.pt": checkpoint_identity for name in REPLICATES},
-    }
+    """Return the settings that the datasets and models among a job's inputs must record, by the input's name."""
     return {
-        path: identities[Path(path)](Path(path).stem)
-        for path in input
-        if Path(path) in identities
+        name: EXPECTED_OF_INPUT[name](wildcards)
+        for name, _ in input.items()
+        if name in EXPECTED_OF_INPUT
     }

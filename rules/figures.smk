@@ -12,6 +12,8 @@ DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASU
 rule plot_accuracy:
     input:
         accuracy=ACCURACIES,
+        made_from=made_from(*ACCURACIES),
+        models=CHECKPOINTS,
     output:
         report(
             "<results>/figures/figure1_accuracy.svg",
@@ -113,6 +115,7 @@ rule plot_quantiles:
 rule plot_tradeoff:
     input:
         summary="<results>/summary.csv",
+        made_from=made_from("<results>/summary.csv"),
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
     output:
@@ -148,6 +151,7 @@ rule plot_tradeoff:
 rule plot_learning:
     input:
         histories=HISTORIES,
+        made_from=made_from(*HISTORIES),
     output:
         report(
             "<results>/figures/learning_curves.svg",
@@ -167,9 +171,7 @@ rule plot_learning:
         runtime=10,
     params:
         code=code_of("plot_learning"),
-        replicates=TRAINED,
-        epochs=config["training"]["epochs"],
-        adversarial=ADVERSARIAL,
+        expected=expected_histories(),
         protocol=protocol.training(config["training"], config["adversarial_training"]),
         seeds=protocol.spread("lines and bands", several_seeds()) or f"seed {SEED}",
     message:
@@ -182,6 +184,7 @@ rule plot_measures:
     input:
         counts="<results>/feature_counts.csv",
         features="<results>/features.csv",
+        made_from=made_from("<results>/feature_counts.csv", "<results>/features.csv"),
     output:
         report(
             "<results>/figures/useful_features.svg",
@@ -218,6 +221,7 @@ rule plot_measures:
         drawn=DRAWN,
         models=MODELS,
         measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
+        expected={"sensitivity": expected_of_run()["sensitivity"]},
         protocols={
             "features": sensitivity_settings().attack_sentence(),
             "class": attack_on_the_class(MODELS[0]).sentence(),

@@ -75,6 +75,7 @@ CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
 FIRST_CHECKPOINTS = expand("<results>/models/{model}.pt", model=MODELS)
 HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
 ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
+CHECKS = expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES)
 SENSITIVITIES = expand(
     "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=in_file_names(EPSILONS)
 )
@@ -84,6 +85,11 @@ FIRST_ACCURACIES = expand("<results>/accuracy/{model}.csv", model=MODELS)
 FIRST_SENSITIVITIES = expand(
     "<results>/sens/{model}_{eps}.h5", model=MODELS, eps=in_file_names(EPSILONS)
 )
+
+
+def made_from(*tables):
+    """Return the files beside tables that record what these were made from."""
+    return [f"{table}.json" for table in tables]
 
 
 def local_copy(wildcards):

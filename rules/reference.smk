@@ -36,6 +36,7 @@ rule write_reference:
         sensitivity=SENSITIVITIES,
         summary="<results>/summary.csv",
         claims="<results>/claims.csv",
+        made_from=made_from("<results>/summary.csv", "<results>/claims.csv"),
         pages=list(REFERENCE_FIGURES),
         figures=DRAWN_IN_REFERENCE,
         interpretation=[config["interpretation"]] if config["interpretation"] else [],
@@ -57,6 +58,7 @@ rule write_reference:
     params:
         code=code_of("write_reference"),
         title="Reference run",
+        expected=expected_of_run(),
         # Called for the job, since Snakemake takes the {seed} in the path of weights for a wildcard of its own.
         changed=lambda wildcards: changed_in_protocol(),
         captions=[list(of_page) for of_page in REFERENCE_FIGURES.values()],

@@ -20,6 +20,7 @@ rule derive_measures:
     output:
         features="<results>/features.csv",
         counts="<results>/feature_counts.csv",
+        made_from=made_from("<results>/features.csv", "<results>/feature_counts.csv"),
         markdown="<results>/feature_counts.md",
         page=report(
             "<results>/feature_counts.html",
@@ -53,12 +54,14 @@ rule derive_measures:
 rule summarize_results:
     input:
         accuracy=ACCURACIES,
-        checks=expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES),
+        checks=CHECKS,
         histories=HISTORIES,
+        made_from=made_from(*ACCURACIES, *CHECKS, *HISTORIES),
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
     output:
         csv="<results>/summary.csv",
+        made_from=made_from("<results>/summary.csv"),
         markdown="<results>/summary.md",
         page=report(
             "<results>/summary.html",
@@ -80,9 +83,7 @@ rule summarize_results:
         code=code_of("summarize_results"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
-        trained=TRAINED,
-        epochs=config["training"]["epochs"],
-        adversarial=ADVERSARIAL,
+        histories=expected_histories(),
         derivation=derivation_settings(),
         accuracy_protocol=accuracy_settings().sentence(),
         sensitivity_protocol=sensitivity_settings().sentence(),
@@ -99,9 +100,13 @@ rule judge_claims:
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
+        made_from=made_from(
+            *ACCURACIES, "<results>/feature_counts.csv", *table_behind_a_claim()
+        ),
         refits=table_behind_a_claim(),
     output:
         csv="<results>/claims.csv",
+        made_from=made_from("<results>/claims.csv"),
         markdown="<results>/claims.md",
         page=report(
             "<results>/claims.html",
@@ -134,6 +139,7 @@ rule judge_claims:
 rule draw_explorer:
     input:
         features="<results>/features.csv",
+        made_from=made_from("<results>/features.csv"),
         sensitivity=SENSITIVITIES,
         models=CHECKPOINTS,
         extremal=expand("<results>/extremal/{model}.h5", model=REPLICATES),
@@ -166,6 +172,7 @@ rule draw_explorer:
 rule write_overview:
     input:
         claims="<results>/claims.csv",
+        made_from=made_from("<results>/claims.csv"),
         figure1="<results>/figures/figure1_accuracy.png",
         figure2="<results>/figures/figure2_sensitivity.png",
     output:
@@ -186,6 +193,7 @@ rule write_overview:
         runtime=10,
     params:
         code=code_of("write_overview"),
+        expected=expected_of_run(),
         measured=protocol.measured(config),
         links=OVERVIEW_LINKS,
     message:

@@ -47,7 +47,10 @@ def files_of_variants(wildcards):
             f"{folder if variant.folder else '<results>/sens'}/{model}_{eps}.h5"
             for model, eps in product(models, in_file_names(variant.epsilons))
         ]
-    return found
+    tables = [
+        path for paths in found.values() for path in paths if path.endswith(".csv")
+    ]
+    return {**found, "made_from": made_from(*tables)}
 
 
 def inputs_of_study(wildcards):
@@ -107,6 +110,9 @@ use rule measure_accuracy as measure_accuracy_of_variant with:
         accuracy=f"{VARIANT}/{{model}}.csv",
         checks=f"{VARIANT}/{{model}}.checks.csv",
         images=f"{VARIANT}/{{model}}.correct.h5",
+        made_from=made_from(
+            f"{VARIANT}/{{model}}.csv", f"{VARIANT}/{{model}}.checks.csv"
+        ),
     log:
         "<logs>/measure_accuracy_of_variant/{variant}/{model}.log",
     benchmark:
@@ -158,6 +164,10 @@ use rule measure_sensitivity as measure_sensitivity_of_variant with:
 use rule plot_accuracy as plot_accuracy_of_variant with:
     input:
         accuracy=expand(f"{VARIANT}/{{model}}.csv", model=MODELS, allow_missing=True),
+        made_from=expand(
+            f"{VARIANT}/{{model}}.csv.json", model=MODELS, allow_missing=True
+        ),
+        models=FIRST_CHECKPOINTS,
     output:
         report(
             f"{VARIANT}/figure1_accuracy.svg",
@@ -233,6 +243,7 @@ rule compare_study:
         ),
     output:
         "<results>/studies/{study}.csv",
+        made_from("<results>/studies/{study}.csv"),
     log:
         "<logs>/compare_study/{study}.log",
     benchmark:
@@ -262,6 +273,7 @@ rule measure_study:
         unpack(inputs_of_study),
     output:
         "<results>/studies/{study}/{model}_{eps}.csv",
+        made_from("<results>/studies/{study}/{model}_{eps}.csv"),
     log:
         "<logs>/measure_study/{study}/{model}_{eps}.log",
     benchmark:
@@ -291,6 +303,7 @@ rule measure_study:
 use rule measure_study as measure_whole_study with:
     output:
         "<results>/studies/{study}.csv",
+        made_from("<results>/studies/{study}.csv"),
     log:
         "<logs>/measure_whole_study/{study}.log",
     benchmark:
@@ -313,6 +326,8 @@ use rule measure_study as measure_whole_study with:
 rule report_study:
     input:
         tables=tables_of_study,
+        made_from=lambda wildcards: made_from(*tables_of_study(wildcards)),
+        models=FIRST_CHECKPOINTS,
     output:
         page=report(
             "<results>/studies/{study}.html",

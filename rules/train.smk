@@ -6,6 +6,7 @@ rule train_model:
     output:
         model="<results>/models/{model}.pt",
         history="<results>/models/{model}.history.csv",
+        made_from=made_from("<results>/models/{model}.history.csv"),
     log:
         "<logs>/train_model/{model}.log",
     benchmark:

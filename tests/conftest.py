@@ -1,6 +1,8 @@
 """Fixtures that several test files share, and the order of the files."""
 
+import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,18 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
-from snakemake_runs import TINY, copy_workflow, run_snakemake
+from snakemake_runs import TINY, copy_of, copy_workflow, run_snakemake
 
-SLOW_FILES = ("test_slurm.py", "test_finished_run.py", "test_faults.py", "test_conda.py")
+SLOW_FILES = (
+    "test_studies_run.py",
+    "test_conda.py",
+    "test_finished_run.py",
+    "test_slurm.py",
+    "test_module.py",
+    "test_faults.py",
+    "test_tampering.py",
+    "test_reruns.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -28,11 +39,27 @@ def workflow(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def finished_workflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy in which the tiny configuration has run to the end; tests that change it copy it first."""
-    folder = copy_workflow(tmp_path_factory.mktemp("finished") / "workflow")
-    run_snakemake(folder, *TINY, "all")
-    return folder
+def finished_workflow(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """A copy in which the tiny configuration has run to the end; tests that change it copy it first.
+
+    It runs once for all processes of the tests, each of which has a copy.
+    """
+    own = tmp_path_factory.mktemp("finished")
+    shared = own if worker_id == "master" else own.parent.parent / "finished"
+    shared.mkdir(exist_ok=True)
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "done").exists():
+            shutil.rmtree(shared / "workflow", ignore_errors=True)
+            run_snakemake(copy_workflow(shared / "workflow"), *TINY, "all")
+            (shared / "done").touch()
+    return copy_of(shared / "workflow", own / "copy")
+
+
+@pytest.fixture
+def edited(finished_workflow: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, free to be edited."""
+    return copy_of(finished_workflow, tmp_path / "edited")
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def _network(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"check_features {snakemake.wildcards.model}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         check_features(
             name=snakemake.wildcards.model,
             entry=snakemake.params.entry,

@@ -8,13 +8,15 @@ from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.identity import derived_from
 from feature_sensitivity.studies.variant_files import VariantFiles
 
 
 def compare_study(study: str, *, variants: Mapping[str, VariantFiles], csv: Path) -> None:
     """Write the table that the study's ``compare`` returns for these measurements, by label, to ``csv``."""
     comparison = import_module(f"feature_sensitivity.studies.{study}.measurement")
-    write_table(csv, comparison.compare(variants))
+    inputs = [files for variant in variants.values() for files in (variant.accuracy, variant.sensitivity) if files]
+    write_table(csv, comparison.compare(variants), made_from=derived_from(*inputs))
 
 
 if "snakemake" in globals():
@@ -24,7 +26,10 @@ if "snakemake" in globals():
             variants={
                 label: VariantFiles(
                     accuracy=AccuracyFiles.of_rule(
-                        snakemake.input[f"{label}_accuracy"], snakemake.input[f"{label}_checks"], **expected["accuracy"]
+                        snakemake.input[f"{label}_accuracy"],
+                        snakemake.input.models,
+                        snakemake.input[f"{label}_checks"],
+                        **expected["accuracy"],
                     )
                     if expected["accuracy"]
                     else None,

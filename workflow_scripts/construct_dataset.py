@@ -62,7 +62,7 @@ if "snakemake" in globals():
     with job(
         Path(snakemake.log[0]), f"construct_dataset {snakemake.wildcards.dataset}, part {snakemake.wildcards.part}"
     ):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         construct_dataset(
             original=Path(snakemake.input.original),
             teacher=Path(snakemake.input.teacher),

@@ -19,6 +19,7 @@ from feature_sensitivity.reporting.feature_counts import counts_document
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample
 from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.identity import derived_from
 
 
 def derive_measures(
@@ -38,8 +39,8 @@ def derive_measures(
     """Write the measures of every feature, and how many features are useful and robust, as CSV, Markdown and HTML.
 
     Args:
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
-        attacked: the same of the features at attacked images.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
+        attacked: the same for the features at attacked images.
         measures: names of measures, as in the config.
         features: a row for each replicate, epsilon, feature and measure.
         counts: a row for each model and epsilon.
@@ -78,8 +79,10 @@ def derive_measures(
     counted = counts_over_seeds(pd.DataFrame(rows))
     note = joined(protocol, sensitivity_sample(list(files.values())), spread)
     document = counts_document(counted, note=note)
-    write_table(features, table[["model", "epsilon", "epsilon_255", "feature", "measure", "value"]])
-    write_table(counts, counted)
+    made_from = derived_from(sensitivity, attacked)
+    columns = ["model", "epsilon", "epsilon_255", "feature", "measure", "value"]
+    write_table(features, table[columns], made_from={**made_from, "measures": measures})
+    write_table(counts, counted, made_from=made_from)
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
 

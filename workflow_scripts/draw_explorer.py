@@ -13,6 +13,7 @@ from feature_sensitivity.reporting.explorer.page import explorer_page
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import sensitivity_sample
 from feature_sensitivity.runtime.console import job
+from feature_sensitivity.runtime.identity import derived_from
 
 
 def draw_explorer(
@@ -33,7 +34,10 @@ def draw_explorer(
         for model, path in extremal.items()
     }
     data = explorer_data(
-        read_features(features, measured), measured=measured, extremal=images, epsilons=epsilon_titles(measured)
+        read_features(features, measured, expected=derived_from(sensitivity)),
+        measured=measured,
+        extremal=images,
+        epsilons=epsilon_titles(measured),
     )
     write_text(page, explorer_page(data, note=joined(protocol, sensitivity_sample(list(measured.values())))))
 

@@ -39,9 +39,7 @@ def load_source(source: Mapping[str, Any], downloads: Path, *, n_channels: int) 
         case "npz":
             return load_npz(paths, size)
         case "image_folder":
-            # YAML reads folders that are named by numbers as numbers.
-            outputs = {str(name): output for name, output in source["classes"].items()} if "classes" in source else None
-            return load_image_folder(paths, outputs=outputs, **fit)
+            return load_image_folder(paths, outputs=source.get("classes"), **fit)
         case "torchvision" if path:
             return load_torchvision(source["name"], path, download=source.get("download", False), **fit)
         case "hugging_face" if path:

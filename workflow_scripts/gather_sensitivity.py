@@ -7,15 +7,15 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.netcdf import ADVICE
 from feature_sensitivity.evaluation.sensitivity_file import load_sensitivity, write_sensitivity
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import ADVICE, CONTENT
 
 OF_IMAGES = ["clean", "maximum", "minimum", "label", "image_index"]
 OF_ALL = ["weight", "feature_index"]
-MAY_DIFFER = ("batch_size", "device")
-"""Attributes of where a shard was measured."""
+MAY_DIFFER = ("batch_size", "device", CONTENT)
+"""Attributes of where a shard was measured, and of its own images."""
 
 
 def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from feature_sensitivity.config.user_code import sha256_of_code
-from feature_sensitivity.data.dataset_file import read_split
+from feature_sensitivity.data.dataset_file import read_split, require_outputs
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization, to_unit_range
@@ -22,6 +22,7 @@ from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.provenance import versions
 
 TESTED_IMAGES = 1000
@@ -75,6 +76,7 @@ def import_model(
             f"{source} holds a network for {n_outputs} classes, but the test images have {classes}; "
             "write other weights for this model, or another evaluation_dataset"
         )
+    require_outputs(evaluation, n_outputs)
     normalization = found.as_lists() if found else None
     shape = list(sample.images.shape[1:])
     classifier = classifier_of(network, shape, normalization)
@@ -90,6 +92,7 @@ def import_model(
         "pass_cost": pass_cost(network, shape),
         "normalization": normalization,
         "dataset": dataset_name,
+        EVALUATION: split.identity,
         "weights": {"file": str(weights), "sha256": weights_sha256} if weights else None,
         "versions": versions(cpu),
     }
@@ -140,7 +143,7 @@ def _compare_standardization(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"import_model {snakemake.wildcards.model}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         import_model(
             weights=Path(snakemake.params.weights) if snakemake.params.weights else None,
             weights_sha256=snakemake.params.sha256,

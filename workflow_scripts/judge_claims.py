@@ -14,6 +14,7 @@ from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.claims import claims_document, claims_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.identity import derived_from
 
 
 def judge_claims(
@@ -32,8 +33,8 @@ def judge_claims(
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
     Args:
-        accuracy: the accuracy tables of every replicate, and what each has to say of itself.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        accuracy: the accuracy tables of every replicate, and the settings that each must record.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
         page: the same as HTML.
@@ -49,14 +50,21 @@ def judge_claims(
         definition=definition,
         normalization=normalization,
     )
-    counts = read_counts(feature_counts, sensitivity.paths.keys())
+    counts = read_counts(feature_counts, expected=derived_from(sensitivity))
     shares = {(row["model"], number(row["epsilon"])): robust_share(row) for row in counts.to_dict("records")}
     of_run = {key: shares[key[0], number(key[1])] for key in run.movement}
-    judgements = judge(replace(run, robust_share=of_run, refits=read_refits(refits) if refits else None))
+    judgements = judge(
+        replace(
+            run,
+            robust_share=of_run,
+            refits=read_refits(refits, sensitivity.identity()["checkpoints"]) if refits else None,
+        )
+    )
     for judgement in judgements:
         logger.info("%s %s", judgement.claim.name, judgement.verdict)
     document = claims_document(judgements, seeds=seeds)
-    write_table(csv, claims_table(judgements))
+    tables = [feature_counts, *([refits] if refits else [])]
+    write_table(csv, claims_table(judgements), made_from=derived_from(accuracy, sensitivity, tables=tables))
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
 
@@ -64,7 +72,9 @@ def judge_claims(
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
         judge_claims(
-            accuracy=AccuracyFiles.of_rule(snakemake.input.accuracy, **snakemake.params.accuracy),
+            accuracy=AccuracyFiles.of_rule(
+                snakemake.input.accuracy, snakemake.input.models, **snakemake.params.accuracy
+            ),
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
             ),

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.accuracy_interval import accuracy_columns
+from feature_sensitivity.analysis.accuracy_tables import accuracy_identity
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
 from feature_sensitivity.config.measurement import AccuracySettings
@@ -22,7 +23,7 @@ from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
-from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.provenance import version_attributes
 
 
@@ -63,6 +64,8 @@ def measure_accuracy(
         "standardization": model.standardization,
         "device": device,
     }
+    identity = accuracy_identity(name, checkpoint, epsilons=epsilons, settings=settings)
+    made_from = {**identity, EVALUATION: split.identity}
     rows, correct_at = [], []
     for epsilon in ["0", *epsilons]:
         at_epsilon = settings.at(epsilon)
@@ -108,21 +111,18 @@ def measure_accuracy(
             label=split.labels[chosen],
             image_index=chosen,
             attributes={
-                "model": name,
-                **settings.attributes(),
-                "epsilons": ", ".join(["0", *epsilons]),
-                "checkpoint_sha256": sha256_of_file(checkpoint),
+                **made_from,
                 **version_attributes(device),
             },
         ),
     )
-    write_table(accuracy, pd.DataFrame(rows))
-    write_table(checks, pd.DataFrame(checked))
+    write_table(accuracy, pd.DataFrame(rows), made_from=made_from)
+    write_table(checks, pd.DataFrame(checked), made_from=made_from)
 
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_accuracy {snakemake.wildcards.model}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         measure_accuracy(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

@@ -17,6 +17,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.runtime.provenance import version_attributes
 
@@ -81,6 +82,7 @@ def measure_attacked_features(
             **attacked_attributes(epsilons=epsilons, attack=attack, features=chosen),
             "batch_size": measured.batch_size,
             "checkpoint_sha256": sha256_of_file(checkpoint),
+            EVALUATION: split.identity,
             **version_attributes(device),
         },
     )
@@ -90,7 +92,7 @@ def measure_attacked_features(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_attacked_features {snakemake.wildcards.model}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         measure_attacked_features(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

@@ -24,6 +24,7 @@ from feature_sensitivity.networks.pixel_inputs import with_inputs_in
 from feature_sensitivity.runtime.console import job, logger
 from feature_sensitivity.runtime.devices import best_device
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.partial_results import delete_partial_results
 from feature_sensitivity.runtime.provenance import version_attributes
 
@@ -105,6 +106,7 @@ def measure_sensitivity(
             "batch_size": extrema.batch_size,
             **feature_attributes(model.network),
             "checkpoint_sha256": sha256_of_file(checkpoint),
+            EVALUATION: split.identity,
             **version_attributes(device),
         },
     )
@@ -113,7 +115,7 @@ def measure_sensitivity(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"measure_sensitivity {Path(snakemake.output[0]).stem}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         measure_sensitivity(
             name=snakemake.wildcards.model,
             checkpoint=Path(snakemake.input.model),

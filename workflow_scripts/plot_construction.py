@@ -41,8 +41,8 @@ def plot_construction(*, constructed: Path, original: Path, svg: Path, name: str
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"plot_construction {snakemake.wildcards.dataset}"):
-        for path, settings in snakemake.params.expected.items():
-            check_dataset(Path(path), settings)
+        for name, settings in snakemake.params.expected.items():
+            check_dataset(Path(snakemake.input[name]), settings)
         plot_construction(
             constructed=Path(snakemake.input.dataset),
             original=Path(snakemake.input.original),

@@ -1,7 +1,8 @@
 """Draw the learning curves."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from feature_sensitivity.analysis.history_tables import read_history
 from feature_sensitivity.reporting.figures.learning import learning_figure
@@ -13,22 +14,18 @@ SHOWN = "loss and training accuracy on the images as trained on, attacked in adv
 
 
 def plot_learning(
-    *, histories: Mapping[str, Path], epochs: int, adversarial: Collection[str], svg: Path, protocol: str, seeds: str
+    *, histories: Mapping[str, Path], expected: Mapping[str, Mapping[str, Any]], svg: Path, protocol: str, seeds: str
 ) -> None:
     """Draw loss and accuracy against epoch; write ``svg`` and a PNG beside it.
 
     Args:
         histories: replicate to its ``results/models/{model}.history.csv``.
-        epochs: of each training.
-        adversarial: the replicates whose training was adversarial.
+        expected: replicate to the settings that its history must record.
         svg: the file to write.
         protocol: states the training.
         seeds: the seed, or what shows the spread over several.
     """
-    tables = {
-        name: read_history(path, model=name, epochs=epochs, adversarial=name in adversarial)
-        for name, path in histories.items()
-    }
+    tables = {name: read_history(path, expected=expected[name]) for name, path in histories.items()}
     caption = joined(protocol, SHOWN, "test accuracy without attack", seeds)
     save_figure(learning_figure(tables, caption=caption), svg)
 
@@ -36,10 +33,9 @@ def plot_learning(
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_learning"):
         plot_learning(
-            histories=dict(zip(snakemake.params.replicates, map(Path, snakemake.input.histories), strict=True)),
+            histories=dict(zip(snakemake.params.expected, map(Path, snakemake.input.histories), strict=True)),
             svg=Path(snakemake.output[0]),
-            epochs=snakemake.params.epochs,
-            adversarial=snakemake.params.adversarial,
+            expected=snakemake.params.expected,
             protocol=snakemake.params.protocol,
             seeds=snakemake.params.seeds,
         )

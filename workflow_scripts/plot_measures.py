@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -35,6 +36,7 @@ def plot_measures(
     measure_svgs: Mapping[str, Path],
     models: Sequence[str],
     measurements: Keys,
+    expected: Mapping[str, Any],
     protocols: Mapping[str, str],
     spread: str,
     pooled: str,
@@ -48,11 +50,12 @@ def plot_measures(
         measure_svgs: the figure of each measure, by the measure's name.
         models: in the order of their rows.
         measurements: (replicate, epsilon as spelled in the config) of the run.
+        expected: settings of the run, which both tables must record.
         protocols: ``features`` and ``class`` to what states the attack on each.
         spread: says what counts are over seeds; empty for one seed.
         pooled: says that boxes are of the features of all seeds; empty for one seed.
     """
-    counted = read_counts(counts, measurements)
+    counted = read_counts(counts, expected=expected)
     titles = epsilon_titles(counted, measurements)
     sample = counts_sample(counted)
     caption = joined(
@@ -66,7 +69,7 @@ def plot_measures(
     save_figure(figure, counts_svg, counted)
     if not measure_svgs:
         return
-    table = read_features(features, measurements)
+    table = read_features(features, measurements, expected=expected)
     table["model"] = table.model.map(model_of)
     for measure, svg in measure_svgs.items():
         of_class = f"classifier: {protocols['class']}" if measure == "used_share" else ""
@@ -103,6 +106,7 @@ if "snakemake" in globals():
             measure_svgs=dict(zip(snakemake.params.drawn, measure_svgs, strict=True)),
             models=snakemake.params.models,
             measurements=[tuple(key) for key in snakemake.params.measurements],
+            expected=snakemake.params.expected,
             protocols=snakemake.params.protocols,
             spread=snakemake.params.spread,
             pooled=snakemake.params.pooled,

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from feature_sensitivity.analysis.tables import read_table
-from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.config.units import exact
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.figures.tradeoff import tradeoff_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import accuracy_sample, sensitivity_sample
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.console import job
-from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import derived_from
 
 
 def plot_tradeoff(
@@ -37,11 +35,7 @@ def plot_tradeoff(
         bars: says what the error bars are.
     """
     texts, numbers = ("model",), ("epsilon", "n_images", "accuracy", "ci_low", "ci_high", "seed")
-    table = read_table(summary, texts=texts, numbers=numbers)
-    expected = {(model_of(model), float(exact(epsilon))) for model, epsilon in sensitivity.paths}
-    found = {(row.model, row.epsilon) for row in table.itertuples() if row.epsilon > 0}
-    if found != expected or "sensitivity_mean" not in table or table[table.epsilon > 0].sensitivity_mean.isna().any():
-        raise UserError(f"{summary} is not the summary of this run; delete it and run the same command again")
+    table = read_table(summary, texts=texts, numbers=numbers, expected=derived_from(sensitivity))
     caption = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(table), bars)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(sensitivity.read().values())))}"

@@ -10,6 +10,8 @@ from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
 from feature_sensitivity.reporting.style import empty_figure, save_figure
 from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import recorded_in, require_identity
 from feature_sensitivity.studies.plan import Row
 from feature_sensitivity.studies.study import NOTHING, Study, check_rows
 
@@ -23,6 +25,7 @@ def report_study(
     page: Path,
     svg: Path,
     models: Sequence[str],
+    checkpoints: Mapping[str, str],
     protocol: str,
 ) -> None:
     """Write what a study found as Markdown, as an HTML page and as a figure, with a PNG beside ``svg``.
@@ -35,11 +38,14 @@ def report_study(
         page: the same as HTML.
         svg: the figure.
         models: in the order of their colours.
+        checkpoints: model to the hash of its file; the tables must rest on these networks.
         protocol: states the settings of the study and of the protocol that it starts from.
     """
     study: Study = import_module(f"feature_sensitivity.studies.{name}.report").STUDY
     frames = []
     for path, rows in tables.items():
+        recorded = recorded_in(path).get("checkpoints", {})
+        require_identity(path, recorded, {model: checkpoints.get(model) for model in recorded})
         frame = read_table(
             path, texts=study.texts, numbers=study.numbers, finite=False, may_be_empty=study.may_be_empty
         )
@@ -68,5 +74,6 @@ if "snakemake" in globals():
             page=Path(snakemake.output.page),
             svg=Path(snakemake.output.svg),
             models=snakemake.params.models,
+            checkpoints={Path(path).stem: sha256_of_file(Path(path)) for path in snakemake.input.models},
             protocol=snakemake.params.protocol,
         )

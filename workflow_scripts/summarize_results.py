@@ -1,7 +1,8 @@
 """Write the summary: one row for each model and epsilon."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -19,14 +20,14 @@ from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import accuracy_sample, sensitivity_sample
 from feature_sensitivity.reporting.summary import summary_document
 from feature_sensitivity.runtime.console import job, logger
+from feature_sensitivity.runtime.identity import derived_from
 
 
 def summarize_results(
     *,
     accuracy: AccuracyFiles,
     histories: Mapping[str, Path],
-    epochs: int,
-    adversarial: Collection[str],
+    of_training: Mapping[str, Mapping[str, Any]],
     sensitivity: SensitivityFiles,
     csv: Path,
     markdown: Path,
@@ -41,11 +42,10 @@ def summarize_results(
     """Write the summary as CSV, as Markdown, as an HTML page and as text for the terminal; log what is odd.
 
     Args:
-        accuracy: the accuracy tables of every replicate with their checks, and what each has to say of itself.
+        accuracy: the accuracy tables of every replicate with their checks, and the settings that each must record.
         histories: replicate to its ``results/models/{model}.history.csv``, for those that were trained here.
-        epochs: of each training.
-        adversarial: the replicates whose training was adversarial.
-        sensitivity: the files of every replicate and epsilon, and what each has to say of itself.
+        of_training: replicate to the settings that its history must record.
+        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         csv: the summary with every number.
         markdown: its main columns, the settings, and what is odd.
         page: the same as HTML.
@@ -57,10 +57,7 @@ def summarize_results(
         spread: says what the intervals, or the spread over seeds, are.
     """
     accuracies, check_tables = accuracy.read(), accuracy.read_checks()
-    trained = {
-        name: read_history(path, model=name, epochs=epochs, adversarial=name in adversarial)
-        for name, path in histories.items()
-    }
+    trained = {name: read_history(path, expected=of_training[name]) for name, path in histories.items()}
     files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
     summary = summarize(pd.concat(accuracies.values(), ignore_index=True), files)
     warnings = []
@@ -80,7 +77,7 @@ def summarize_results(
     )
     checked = pd.concat(check_tables.values(), ignore_index=True)
     document = summary_document(summary, checked, note=note, warnings=warnings)
-    write_table(csv, summary)
+    write_table(csv, summary, made_from=derived_from(accuracy, sensitivity))
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
     write_text(text, as_text(document))
@@ -94,11 +91,10 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "summarize_results"):
         summarize_results(
             accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy, snakemake.input.checks, **snakemake.params.accuracy
+                snakemake.input.accuracy, snakemake.input.models, snakemake.input.checks, **snakemake.params.accuracy
             ),
-            histories=dict(zip(snakemake.params.trained, map(Path, snakemake.input.histories), strict=True)),
-            epochs=snakemake.params.epochs,
-            adversarial=snakemake.params.adversarial,
+            histories=dict(zip(snakemake.params.histories, map(Path, snakemake.input.histories), strict=True)),
+            of_training=snakemake.params.histories,
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
             ),

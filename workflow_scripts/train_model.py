@@ -19,6 +19,7 @@ from feature_sensitivity.networks.normalization import standardization_for
 from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.devices import best_device
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.provenance import versions
 from feature_sensitivity.training.train import train
 
@@ -83,18 +84,20 @@ def train_model(
         "input_shape": list(train_split.images.shape[1:]),
         "pass_cost": pass_cost(trained, train_split.images.shape[1:]),
         "dataset": dataset_name,
+        "dataset_sha256": train_split.identity,
+        EVALUATION: test_split.identity,
         "training": asdict(settings),
         "seed": settings.seed,
         "versions": versions(device),
     }
-    write_table(history, table.assign(model=name))
+    write_table(history, table.assign(model=name), made_from={"model": name, **metadata})
     save_checkpoint(model, trained, constants, metadata)
     partial_result.unlink()
 
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), f"train_model {snakemake.wildcards.model}"):
-        check_files(snakemake.params.expected)
+        check_files(dict(snakemake.input.items()), snakemake.params.expected)
         train_model(
             name=snakemake.wildcards.model,
             dataset=Path(snakemake.input.dataset),

@@ -2,30 +2,36 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from feature_sensitivity.analysis.tables import ADVICE, read_table
+from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.reporting.documents import write_text
-from feature_sensitivity.reporting.overview import SIGNS, overview_page
+from feature_sensitivity.reporting.overview import overview_page
 from feature_sensitivity.runtime.console import job
-from feature_sensitivity.runtime.errors import UserError
 
 
 def write_overview(
-    *, claims: Path, figure1: Path, figure2: Path, page: Path, measured: str, links: Mapping[str, str]
+    *,
+    claims: Path,
+    expected: Mapping[str, Any],
+    figure1: Path,
+    figure2: Path,
+    page: Path,
+    measured: str,
+    links: Mapping[str, str],
 ) -> None:
     """Write the question, both figures and the verdicts as one self-contained page, with links to the rest.
 
     Args:
         claims: ``results/claims.csv``.
+        expected: settings of the run, which the claims must record.
         figure1: accuracy against epsilon, as PNG.
         figure2: histograms of sensitivities, as PNG.
         page: the file to write.
         measured: says which models were measured on which images.
         links: the text of each link to the file to which it leads, relative to the page.
     """
-    table = read_table(claims, texts=("claim", "sentence", "verdict"), numbers=())
-    if not table.verdict.isin([*SIGNS]).all():
-        raise UserError(f"{claims} has a verdict that is none of {', '.join(SIGNS)}; {ADVICE}")
+    table = read_table(claims, texts=("claim", "sentence", "verdict"), numbers=(), expected=expected)
     write_text(page, overview_page(table, figures=(figure1, figure2), measured=measured, links=links))
 
 
@@ -33,6 +39,7 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "write_overview"):
         write_overview(
             claims=Path(snakemake.input.claims),
+            expected=snakemake.params.expected,
             figure1=Path(snakemake.input.figure1),
             figure2=Path(snakemake.input.figure2),
             page=Path(snakemake.output[0]),

@@ -1,9 +1,10 @@
 """Write the page that reports a whole run, with its figures beside it."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -43,6 +44,7 @@ def write_reference(
     sensitivity: Sequence[Path],
     summary: Path,
     claims: Path,
+    expected: Mapping[str, Any],
     pages: Sequence[Path],
     captions: Sequence[Sequence[str]],
     figures: Sequence[Path],
@@ -59,6 +61,7 @@ def write_reference(
         sensitivity: the sensitivity files, which tell devices and versions.
         summary: ``results/summary.csv``.
         claims: ``results/claims.csv``.
+        expected: settings of the run, which both tables must record.
         pages: the sections, in Markdown; the first opens the whole, before the verdicts.
         captions: of the figures that stand with each of them.
         figures: PNG files, in the order of their captions; ``copies``: where they go, beside or below the page.
@@ -76,7 +79,7 @@ def write_reference(
     )
     measured = sorted(benchmarks.rglob("*.tsv"))
     texts = ("claim", "sentence", "verdict", "rule")
-    verdicts = read_table(claims, texts=texts, numbers=(), finite=False)
+    verdicts = read_table(claims, texts=texts, numbers=(), finite=False, expected=expected)
     text = reference_page(
         title=title,
         facts={
@@ -86,7 +89,11 @@ def write_reference(
         },
         changed=changed,
         summary=read_table(
-            summary, texts=("model",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), finite=False
+            summary,
+            texts=("model",),
+            numbers=("epsilon", "accuracy", "ci_low", "ci_high"),
+            finite=False,
+            expected=expected,
         ),
         opening=opening,
         claims=verdicts,
@@ -110,6 +117,7 @@ if "snakemake" in globals():
             sensitivity=[Path(path) for path in snakemake.input.sensitivity],
             summary=Path(snakemake.input.summary),
             claims=Path(snakemake.input.claims),
+            expected=snakemake.params.expected,
             pages=[Path(path) for path in snakemake.input.pages],
             captions=snakemake.params.captions,
             figures=[Path(path) for path in snakemake.input.figures],

@@ -19,6 +19,7 @@ from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_A
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import derived_from
 from feature_sensitivity.studies.last_layer_refit.measurement import COLUMNS as REFIT_COLUMNS
 from feature_sensitivity.studies.plan import Scope
 from feature_sensitivity.studies.registry import PLANS
@@ -35,6 +36,7 @@ from report_cases import (
     EPSILONS,
     MODELS,
     N_FEATURES,
+    OF_TRAINING,
     Files,
     make_history,
     text_of,
@@ -82,8 +84,7 @@ def summarize(files: Files, folder: Path) -> Path:
     summarize_results(
         accuracy=files.accuracy,
         histories={"normal": history},
-        epochs=2,
-        adversarial=["adversarial"],
+        of_training={"normal": OF_TRAINING},
         sensitivity=files.sensitivity,
         csv=folder / "summary.csv",
         markdown=folder / "summary.md",
@@ -127,7 +128,9 @@ def test_plot_tradeoff(files: Files, tmp_path: Path):
 def test_plot_learning(tmp_path: Path):
     history = make_history(tmp_path / "normal.history.csv")
     svg = tmp_path / "learning.svg"
-    plot_learning(histories={"normal": history}, epochs=2, adversarial=[], svg=svg, protocol="PROTOCOL", seeds="seed 0")
+    plot_learning(
+        histories={"normal": history}, expected={"normal": OF_TRAINING}, svg=svg, protocol="PROTOCOL", seeds="seed 0"
+    )
     assert "PROTOCOL; loss and training accuracy" in text_of(svg)
 
 
@@ -216,6 +219,7 @@ def draw(files: Files, folder: Path, features: Path, counts: Path, **changes) ->
         "measure_svgs": {name: folder / f"{name}.svg" for name in ("used_share", "linearity")},
         "models": MODELS,
         "measurements": list(files.sensitivity.paths),
+        "expected": derived_from(files.sensitivity),
         "protocols": {"features": "FEATURES", "class": "CLASS"},
         "spread": "SPREAD",
         "pooled": "POOLED",
@@ -238,17 +242,15 @@ def test_plot_measures(files: Files, tmp_path: Path):
 
 def test_tables_of_features_of_another_run_are_not_drawn(files: Files, tmp_path: Path):
     features, counts = derive(files, tmp_path, ["used_share", "linearity"])
-    lacking = tmp_path / "lacking.csv"
-    pd.read_csv(features).query("model != 'normal'").to_csv(lacking, index=False)
-    with pytest.raises(UserError, match="has other models or epsilons than this run"):
-        draw(files, tmp_path, lacking, counts)
-    for edit, message in (
-        (lambda table: table.drop(0), "has other models or epsilons"),
-        (lambda table: table.assign(not_useful=1), "do not add up to n_features"),
-    ):
-        edit(pd.read_csv(counts)).to_csv(lacking, index=False)
-        with pytest.raises(UserError, match=message):
-            draw(files, tmp_path, features, lacking)
+    other = {**derived_from(files.sensitivity), "sensitivity": {"normal": {"steps": 9}}}
+    with pytest.raises(UserError, match=r"sensitivity.normal.steps is 4, expected 9"):
+        draw(files, tmp_path, features, counts, expected=other)
+    for path in (features, counts):
+        content = path.read_text()
+        path.write_text(content.replace("adversarial", "normal"))
+        with pytest.raises(UserError, match=f"{path.name} is not as it was written"):
+            draw(files, tmp_path, features, counts)
+        path.write_text(content)
 
 
 def test_write_overview(tmp_path: Path):
@@ -257,9 +259,9 @@ def test_write_overview(tmp_path: Path):
     verdicts = ["reproduced", "not reproduced", "undecided"]
     sentences = ["`normal` is <best>.", "Two.", "Three."]
     table = pd.DataFrame({"claim": ["A1", "A2", "A3"], "sentence": sentences, "verdict": verdicts})
-    arguments = {"claims": claims, "figure1": png, "figure2": png, "page": page}
+    arguments = {"claims": claims, "expected": {"accuracy": {"steps": 4}}, "figure1": png, "figure2": png, "page": page}
     arguments |= {"measured": "Measured: `normal`.", "links": {"All numbers": "claims.html"}}
-    table.to_csv(claims, index=False)
+    write_table(claims, table, made_from={"accuracy": {"steps": 4}})
     write_overview(**arguments)
     text = page.read_text(encoding="utf-8")
     assert "The paper's claims: 1 reproduced, 1 not reproduced, 1 undecided" in text
@@ -269,10 +271,12 @@ def test_write_overview(tmp_path: Path):
     assert text.count("data:image/png;base64,") == 2
     assert max(map(len, text.splitlines())) < 10_000, "the longest line that the text of a report may have"
     assert '<a href="claims.html">All numbers</a>' in text.partition("</main>")[2], "the report has links of its own"
-    table.assign(verdict="so so").to_csv(claims, index=False)
-    with pytest.raises(UserError, match="has a verdict that is none of reproduced"):
+    with pytest.raises(UserError, match=r"accuracy.steps is 4, expected 9"):
+        write_overview(**{**arguments, "expected": {"accuracy": {"steps": 9}}})
+    table.assign(verdict="reproduced").to_csv(claims, index=False)
+    with pytest.raises(UserError, match=r"claims.csv is not as it was written"):
         write_overview(**arguments)
-    table.to_csv(claims, index=False)
+    write_table(claims, table, made_from={"accuracy": {"steps": 4}})
     for other, message in ((png.read_bytes()[:200], "cannot be read as PNG"), (png.read_bytes(), "is another figure")):
         figure2 = tmp_path / "other.png"
         figure2.write_bytes(other)
@@ -288,7 +292,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
             for head, share in ((NORMAL_AS_TRAINED, 0.1), (ADVERSARIAL_AS_TRAINED, 0.8), ("all", 0.12))
         ]
     )
-    refit.to_csv(tmp_path / "refit.csv", index=False)
+    write_table(tmp_path / "refit.csv", refit, made_from=files.sensitivity.identity())
     for refits, verdict in ((None, "undecided"), (tmp_path / "refit.csv", "reproduced")):
         judge_claims(
             accuracy=files.accuracy,
@@ -314,7 +318,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
 def test_write_reference(files: Files, tmp_path: Path):
     summary, claims, study = summarize(files, tmp_path), tmp_path / "claims.csv", tmp_path / "norms.md"
     verdict = {"claim": ["A1"], "sentence": ["One."], "verdict": ["reproduced"], "rule": ["Above."]}
-    pd.DataFrame(verdict).to_csv(claims, index=False)
+    write_table(claims, pd.DataFrame(verdict), made_from=files.sensitivity.identity())
     study.write_text("# The norm\n\nAnswer.\n")
     figure = tmp_path / "figure1.png"
     save_figure(Figure(), figure.with_suffix(".svg"))
@@ -329,6 +333,7 @@ def test_write_reference(files: Files, tmp_path: Path):
         sensitivity=list(files.sensitivity.paths.values()),
         summary=summary,
         claims=claims,
+        expected=files.sensitivity.identity(),
         pages=[tmp_path / "summary.md", study],
         captions=[["Figure 1"], []],
         figures=[figure],
@@ -352,7 +357,7 @@ def variant(files: Files) -> VariantFiles:
     )
 
 
-def report(study: str, csv: Path, tmp_path: Path, *, settings: dict[str, Any]) -> str:
+def report(study: str, csv: Path, tmp_path: Path, *, checkpoints: dict[str, str], settings: dict[str, Any]) -> str:
     """Report a study of this run with these settings; return its Markdown."""
     plan = PLANS[study]
     config = {"studies": {study: settings}, "accuracy": {"stronger_attack": None}}
@@ -364,6 +369,7 @@ def report(study: str, csv: Path, tmp_path: Path, *, settings: dict[str, Any]) -
         page=tmp_path / f"{study}.html",
         svg=tmp_path / f"{study}.svg",
         models=MODELS,
+        checkpoints=checkpoints,
         protocol="PROTOCOL",
     )
     return (tmp_path / f"{study}.md").read_text(encoding="utf-8")
@@ -385,7 +391,9 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
     table = pd.read_csv(csv)
     assert table.norm.tolist() == ["linf"] * 6 + ["l2"] * 6
     assert table.sensitivity.between(table.sensitivity_low, table.sensitivity_high).all()
-    markdown = report("norms", csv, tmp_path, settings={"epsilons": EPSILONS})
+    markdown = report(
+        "norms", csv, tmp_path, checkpoints=files.sensitivity.identity()["checkpoints"], settings={"epsilons": EPSILONS}
+    )
     assert markdown.startswith(
         "# The norm of the attack\n\nIs the robust dataset's failure a matter of the norm?\n\n**"
     )
@@ -396,12 +404,13 @@ def test_compare_norms_and_report_study(files: Files, tmp_path: Path):
 
 def test_a_study_without_numbers_says_so(tmp_path: Path):
     table = tmp_path / "last_layer_refit.csv"
-    write_table(table, pd.DataFrame(columns=REFIT_COLUMNS))
+    networks = dict.fromkeys(MODELS, "a network")
+    write_table(table, pd.DataFrame(columns=REFIT_COLUMNS), made_from={"checkpoints": networks})
     assert "No numbers: the log of the rule" in report(
-        "last_layer_refit", table, tmp_path, settings={"shares": [10], "epsilon": "0.08"}
+        "last_layer_refit", table, tmp_path, checkpoints=networks, settings={"shares": [10], "epsilon": "0.08"}
     )
     assert "No numbers" in text_of(tmp_path / "last_layer_refit.svg")
-    assert read_refits(table) is None
+    assert read_refits(table, networks) is None
 
 
 def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):
@@ -411,7 +420,9 @@ def test_compare_attacks_and_report_study(files: Files, tmp_path: Path):
     assert set(table.protocol) == {"paper", "fast", "strong"}
     assert (table[table.kind == "mean sensitivity / paper's"].value == 1).all()
     assert len(table[table.kind == "accuracy"]) == 3 * 3 * 3
-    markdown = report("attack_strength", csv, tmp_path, settings={})
+    markdown = report(
+        "attack_strength", csv, tmp_path, checkpoints=files.sensitivity.identity()["checkpoints"], settings={}
+    )
     assert "No claim's verdict depends on the protocol. At epsilon 0.2" in markdown
 
 

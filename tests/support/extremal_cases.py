@@ -27,7 +27,13 @@ def measured(*, n_images: int = 5, n_features: int = 6, n_classes: int = 3) -> l
             feature_index=np.arange(n_features),
             zero_gradient=zeros,
             at_cap=zeros,
-            attributes={"model": "normal", "checkpoint_sha256": "abc", "epsilon": epsilon, "epsilon_255": 50 * epsilon},
+            attributes={
+                "model": "normal",
+                "checkpoint_sha256": "abc",
+                "epsilon": epsilon,
+                "epsilon_255": 50 * epsilon,
+                "content_sha256": f"content {epsilon}",
+            },
         )
         for epsilon in EPSILONS
     ]

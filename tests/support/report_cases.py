@@ -9,13 +9,15 @@ import pandas as pd
 import torch
 
 from feature_sensitivity.analysis.accuracy_interval import wilson_interval
-from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
+from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles, accuracy_identity
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.provenance import version_attributes
 
 MODELS = ["normal", "adversarial", "robust_dataset"]
@@ -25,7 +27,11 @@ ACCURACY = AccuracySettings(steps=4)
 SENSITIVITY = SensitivitySettings(steps=4, images=N_IMAGES)
 
 
-def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
+IMAGES = "images of a dataset"
+"""Their identity in every file."""
+
+
+def make_accuracy(path: Path, checkpoint: Path, model: str, *, norm: str, n_correct: int) -> Path:
     rows = []
     for epsilon in (0.0, 0.04, 0.2):
         n = round(n_correct * (1 - 2 * epsilon))
@@ -34,13 +40,12 @@ def make_accuracy(path: Path, model: str, *, norm: str, n_correct: int) -> Path:
         row |= {"steps": 4 if epsilon else 0}
         row |= {"step_size": epsilon / 8, "n_images": 100, "n_correct": n, "accuracy": n / 100}
         rows.append(row | {"ci_low": interval.low, "ci_high": interval.high, "seed": 0})
-    pd.DataFrame(rows).to_csv(path, index=False)
-    return path
-
-
-def make_checks(path: Path, accuracy: Path) -> Path:
-    rows = pd.read_csv(accuracy).query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
-    rows.to_csv(path, index=False)
+    table = pd.DataFrame(rows)
+    identity = accuracy_identity(model, checkpoint, epsilons=EPSILONS, settings=replace(ACCURACY, norm=norm))
+    made_from = {**identity, EVALUATION: IMAGES}
+    write_table(path, table, made_from=made_from)
+    checks = table.query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
+    write_table(path.with_suffix(".checks.csv"), checks, made_from=made_from)
     return path
 
 
@@ -63,6 +68,7 @@ def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, 
             **replace(SENSITIVITY, norm=norm, epsilon=epsilon).attributes(),
             "epsilon_255": 50 * float(epsilon),
             "checkpoint_sha256": sha256_of_file(checkpoint),
+            EVALUATION: IMAGES,
             **version_attributes(torch.device("cpu")),
         },
     )
@@ -87,6 +93,7 @@ def make_attacked(path: Path, checkpoint: Path, model: str, *, norm: str) -> Pat
             "model": model,
             **attacked_attributes(epsilons=EPSILONS, attack=attack, features=features),
             "checkpoint_sha256": sha256_of_file(checkpoint),
+            EVALUATION: IMAGES,
         },
     )
     write_attacked(path, file)
@@ -102,12 +109,13 @@ class Files:
         for model, path in checkpoints.items():
             path.write_text(f"weights of {model}")
         paths = {
-            model: make_accuracy(folder / f"{model}.csv", model, norm=norm, n_correct=n)
+            model: make_accuracy(folder / f"{model}.csv", checkpoints[model], model, norm=norm, n_correct=n)
             for model, n in zip(MODELS, (90, 80, 70), strict=True)
         }
         self.accuracy = AccuracyFiles(
             paths=paths,
-            checks={model: make_checks(folder / f"{model}.checks.csv", path) for model, path in paths.items()},
+            checks={model: path.with_suffix(".checks.csv") for model, path in paths.items()},
+            checkpoints=checkpoints,
             epsilons=EPSILONS,
             settings=replace(ACCURACY, norm=norm),
         )
@@ -135,10 +143,11 @@ class Files:
 
 HISTORY = {"epoch": [1, 2], "learning_rate": [0.1, 0.1], "train_loss": [2.0, 1.0], "train_accuracy": [0.4, 0.5]}
 HISTORY |= {"test_accuracy": [0.3, 0.9], "seconds": [1.0, 1.0], "model": "normal"}
+OF_TRAINING = {"model": "normal", "training": {"epochs": 2}}
 
 
 def make_history(path: Path, **columns: list) -> Path:
-    pd.DataFrame({**HISTORY, **columns}).to_csv(path, index=False)
+    write_table(path, pd.DataFrame({**HISTORY, **columns}), made_from=OF_TRAINING)
     return path
 
 

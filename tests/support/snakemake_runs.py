@@ -14,6 +14,7 @@ PARTS = ("Snakefile", "config.yaml", "rules", "workflow_scripts", "envs", "profi
 TINY = ("--profile", "profiles/demo", "--configfile", "profiles/demo/config.yaml", "tests/config_tiny.yaml", "--")
 """Arguments of the tiny run; its targets follow."""
 
+PACKAGE = "workflow_scripts/feature_sensitivity"
 
 HANGS_AFTER = 1800
 """Seconds after which a run is taken to hang, so that a test says which one it was."""
@@ -29,6 +30,17 @@ def copy_workflow(folder: Path) -> Path:
         else:
             shutil.copy2(source, target)
     return folder
+
+
+def copy_of(folder: Path, target: Path) -> Path:
+    """Return a copy of a folder in which Snakemake has run, with its results and their times."""
+    shutil.copytree(folder, target, symlinks=True)
+    return target
+
+
+def append_comment(path: Path) -> None:
+    """Edit a source file without a change of what it does."""
+    path.write_text(path.read_text() + "\n# edited\n")
 
 
 def run_snakemake(folder: Path, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:

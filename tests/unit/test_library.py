@@ -8,11 +8,13 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+import xarray as xr
 
 from extrema_cases import measure as measure_directly
 from extrema_cases import settings
@@ -21,6 +23,7 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.library import UserError, feature_table, load_checkpoint, load_network, measure, wrap
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.runtime.devices import make_exact
 from other_networks import DenseGELU
 from snakemake_runs import ROOT
 
@@ -135,6 +138,131 @@ def test_a_wrong_argument_is_a_sentence(sentence: str, network: Classifier, imag
     call = {"model": wrap(network, images, **CONSTANTS), "images": images, "epsilon": "8/255", "device": "cpu"}
     with pytest.raises(UserError, match=sentence):
         measure(**{**call, **BAD_CALLS[sentence]})
+
+
+HOSTILE_CALLS = {
+    "epsilon is '8/255/2'": {"epsilon": "8/255/2"},
+    "epsilon is '1e999999999'": {"epsilon": "1e999999999"},
+    "epsilon is True": {"epsilon": True},
+    "epsilon is 1e\\+39; write a number from": {"epsilon": 1e39, "norm": "l2"},
+    "epsilon is nan": {"epsilon": float("nan")},
+    "clip_to_pixel_box is 'no'; write True or False": {"clip_to_pixel_box": "no"},
+    "name is None; write a text": {"name": None},
+    "seed is True": {"seed": True},
+    "protocol is \\[\\]": {"protocol": []},
+    "norm is array": {"norm": np.zeros(2)},
+    "device is 0.5; write one such as cpu": {"device": 0.5},
+    "unfinished_folder is ''; write a path": {"unfinished_folder": ""},
+    "labels is a masked array": {"labels": np.ma.masked_equal([0, 1, 2], 1)},
+    "labels must be 3 whole numbers": {"labels": np.array([0, 1, 2**64 - 1], np.uint64)},
+    "images are uint16 from 0 to 0": {"images": np.zeros((1, 3, 8, 8), np.uint16)},
+    "images are no numbers of one shape, but complex64": {"images": np.zeros((1, 3, 8, 8), np.complex64)},
+    "images is a masked array": {"images": np.ma.masked_less(np.ones((1, 3, 8, 8)), 2)},
+    "images is a tensor that is sparse": {"images": torch.zeros(1, 3, 8, 8).to_sparse()},
+    "images is a tensor that is sparse, nested": {"images": torch.nested.nested_tensor([torch.zeros(3, 8, 8)])},
+    "quantized or without numbers": {"images": torch.zeros(1, 3, 8, 8, device="meta")},
+    r"images have the shape \[1, 3, 0, 8\]": {"images": np.zeros((1, 3, 0, 8))},
+    "images are no numbers of one shape, but object": {"images": np.array([[[["a"]]]], object)},
+}
+
+
+@pytest.mark.parametrize("sentence", HOSTILE_CALLS)
+def test_an_argument_that_means_something_else_is_refused(sentence: str, network: Classifier, images: np.ndarray):
+    call = {"model": wrap(network, images, **CONSTANTS), "images": images, "epsilon": "8/255", "device": "cpu"}
+    with pytest.raises(UserError, match=sentence):
+        measure(**{**call, **HOSTILE_CALLS[sentence]})
+
+
+OTHER_CALLS = {
+    "layer is 0; write a text": lambda network, x: wrap(network, x, layer=0),
+    "positions is 3; write 'mean'": lambda network, x: wrap(network, x, positions=3),
+    "mean or std are no numbers": lambda network, x: wrap(network, x, mean=[[1], [1, 2]], std=[1, 1, 1]),
+    "which float32 cannot use": lambda network, x: wrap(network, x, mean=[0] * 3, std=[1e-300] * 3),
+    "architecture is 3; write its name": lambda network, x: load_network(3, None, x),
+    "the name of the architecture is None": lambda network, x: load_network({"name": None}, None, x),
+    "weights is 3; write a path": lambda network, x: load_network("resnet18", 3, x),
+    "path is None; write a path": lambda network, x: load_checkpoint(None),
+    "extrema is a NoneType; give the result of measure": lambda network, x: feature_table(None),
+    "extrema lacks the variables": lambda network, x: feature_table(xr.Dataset()),
+}
+
+
+@pytest.mark.parametrize("sentence", OTHER_CALLS)
+def test_an_argument_of_another_type_is_a_sentence(sentence: str, network: Classifier, images: np.ndarray):
+    with pytest.raises(UserError, match=sentence):
+        OTHER_CALLS[sentence](network, images)
+
+
+def test_weights_that_are_not_finite_are_told(network: Classifier, images: np.ndarray):
+    network.fc.weight.data[0, 0] = torch.nan
+    with pytest.raises(UserError, match=r"network holds numbers that are not finite, in fc\.weight"):
+        wrap(network, images)
+
+
+def test_the_byte_order_and_the_shape_of_images_change_nothing(images: np.ndarray):
+    net = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(3, 2))
+    pixels = images / np.float32(255)
+    call = {"epsilon": "8/255", "device": "cpu", "batch_size": 4, "protocol": "fast"}
+    swapped = measure(wrap(net, pixels), pixels.astype(">f4"), **call)
+    assert swapped.identical(measure(wrap(net, pixels), pixels, **call))
+    long = np.full((1, 3, 1, 65000), 0.5)
+    assert np.isfinite(measure(wrap(net, long), long, **call).sensitivity).all()
+
+
+def _state() -> list[object]:
+    backends = torch.backends
+    owners = (backends, backends.cudnn, backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul)
+    return [
+        torch.get_float32_matmul_precision(),
+        *(owner.fp32_precision for owner in owners),
+        *(backends.cudnn.benchmark, backends.cudnn.deterministic, backends.mha.get_fastpath_enabled()),
+        *(backends.cuda.flash_sdp_enabled(), torch.get_default_dtype(), torch.get_num_threads()),
+        *(torch.is_grad_enabled(), torch.is_autocast_enabled("cpu"), torch.random.get_rng_state().tolist()),
+    ]
+
+
+@pytest.mark.parametrize("way", ["plain", "medium", "float64", "no_grad", "inference_mode", "autocast", "meta"])
+def test_what_a_notebook_has_set_decides_nothing_and_stays(way: str, network: Classifier, images: np.ndarray):
+    model = wrap(network, images, **CONSTANTS)
+    call = {"epsilon": "8/255", "features": 2, "device": "cpu", "batch_size": 8}
+    expected = measure(model, images, **call)
+    contexts = {
+        "no_grad": torch.no_grad(),
+        "inference_mode": torch.inference_mode(),
+        "autocast": torch.autocast("cpu", torch.bfloat16),
+        "meta": torch.device("meta"),
+    }
+    torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic = True, False
+    torch.backends.mha.set_fastpath_enabled(True)
+    if way == "medium":
+        torch.set_float32_matmul_precision("medium")
+    torch.set_default_dtype(torch.float64 if way == "float64" else torch.float32)
+    try:
+        with contexts.get(way, nullcontext()):
+            before = _state()
+            got = measure(wrap(network, images, **CONSTANTS), images, **call)
+            assert _state() == before
+    finally:
+        torch.set_default_dtype(torch.float32)
+        make_exact()
+    assert got.identical(expected)
+
+
+def test_a_network_stays_as_it_was():
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    net.append(torch.nn.Linear(4, 2)).train()
+    net.shift = torch.zeros(3, 1, 1)
+
+    def described() -> list[object]:
+        tensors = [*net.parameters(), *net.buffers()]
+        hooks = [len(m._forward_hooks) + len(m._forward_pre_hooks) for m in net.modules()]
+        return [[(id(t), t.stride(), t.requires_grad) for t in tensors], hooks, list(vars(net)), repr(net)]
+
+    before = described()
+    for _ in range(2):
+        measure(wrap(net, torch.rand(2, 3, 8, 8)), torch.rand(2, 3, 8, 8), epsilon="1/255", device="cpu")
+    assert described() == before
+    assert not net.training
 
 
 def test_labels_are_checked_before_anything_is_measured(

@@ -1,4 +1,4 @@
-"""What a run leaves, and what a change after it reruns."""
+"""What a run leaves, what is added to it, and what it refuses."""
 
 import json
 import os
@@ -15,8 +15,7 @@ import torch
 from explorer_cases import unpacked
 from faults import run_trials
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity
-from feature_sensitivity.studies.registry import STUDIES
-from snakemake_runs import TINY, planned, run_snakemake
+from snakemake_runs import TINY, copy_of, planned, run_snakemake
 
 pytestmark = pytest.mark.workflow
 
@@ -85,18 +84,28 @@ def test_everything_is_written_below_the_results_folder_of_the_config(finished_w
     assert (finished_workflow / "results/tiny/benchmarks/train_model/normal.tsv").exists()
 
 
-def test_a_second_seed_adds_to_a_finished_run(edited: Path):
-    """The first seed's models stay; the replicates differ from them, and their spread is shown."""
-    results = edited / "results/tiny"
-    first = (results / "models/normal.pt").read_bytes()
-    config = edited / "tests/config_tiny.yaml"
-    config.write_text(config.read_text() + 'seeds: [0, 1]\nepsilons: ["0.08"]\n')
-    plan = planned(edited, *TINY, "all")
-    assert plan["train_model"] == plan["measure_sensitivity"] == 3
+@pytest.fixture(scope="module")
+def replicated(finished_workflow: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The finished run with a second seed, and a network trained elsewhere with the weights of ``normal``."""
+    folder = copy_of(finished_workflow, tmp_path_factory.mktemp("replicated") / "workflow")
+    first = (folder / "results/tiny/models/normal.pt").read_bytes()
+    (folder / "mine.pt").write_bytes(first)
+    config = folder / "tests/config_tiny.yaml"
+    settings = 'models: {mine: {dataset: digits, weights: mine.pt}}\nepsilons: ["0.08"]\nseeds: [0, 1]\n'
+    config.write_text(config.read_text() + settings)
+    plan = planned(folder, *TINY, "all")
+    assert (plan["import_model"], plan["train_model"], plan["measure_sensitivity"]) == (1, 3, 4)
     assert plan["construct_dataset"] == 0
-    assert planned(edited, *TINY, "definitions")["train_model"] == 0, "studies are of the first seed's models"
-    run_snakemake(edited, *TINY, "all")
-    assert (results / "models/normal.pt").read_bytes() == first
+    assert planned(folder, *TINY, "definitions")["train_model"] == 0, "studies are of the first seed's models"
+    run_snakemake(folder, *TINY, "all")
+    assert (folder / "results/tiny/models/normal.pt").read_bytes() == first
+    assert planned(folder, *TINY, "all").total() == 0
+    return folder
+
+
+def test_a_second_seed_adds_to_a_finished_run(replicated: Path):
+    """The replicates differ from the first seed's models, and their spread is shown."""
+    results = replicated / "results/tiny"
     checkpoints = [torch.load(results / f"models/{name}.pt", weights_only=True) for name in ("normal", "normal_seed1")]
     assert [checkpoint["seed"] for checkpoint in checkpoints] == [0, 1]
     weights = [checkpoint["state_dict"]["fc.weight"] for checkpoint in checkpoints]
@@ -104,7 +113,7 @@ def test_a_second_seed_adds_to_a_finished_run(edited: Path):
     files = [read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("normal", "normal_seed1")]
     assert np.array_equal(files[0].image_index, files[1].image_index)
     assert [file.attributes["seed"] for file in files] == [0, 0]
-    summary = pd.read_csv(results / "summary.csv")
+    summary = pd.read_csv(results / "summary.csv").query("model != 'mine'")
     assert len(summary) == 6
     assert (summary.n_seeds == 2).all()
     means = [float(file.sensitivity.mean()) for file in files]
@@ -118,97 +127,9 @@ def test_a_second_seed_adds_to_a_finished_run(edited: Path):
     assert "±" in (results / "summary.txt").read_text()
 
 
-def test_a_few_faults_are_survived(finished_workflow: Path, tmp_path: Path):
-    counts = {"kill": 3, "full disk": 2, "read-only": 1, "two at once": 1, "bad input": 8}
-    if os.geteuid() != 0:
-        del counts["full disk"]  # which needs root
-    rows = run_trials(tmp_path, finished_workflow, counts, command=TINY, targets=["all"])
-    assert [row for row in rows if not row["survived"]] == []
-    assert len(rows) == sum(counts.values())
-
-
-def test_studies_are_targets_of_their_own(finished_workflow: Path):
-    assert "report_study" not in planned(finished_workflow, *TINY, "all")
-    assert planned(finished_workflow, *TINY, "definitions") == {
-        "compare_study": 1,
-        "report_study": 1,
-        "definitions": 1,
-    }
-    plan = planned(finished_workflow, *TINY, "studies")
-    assert plan["report_study"] == 7
-    assert plan["measure_study"] == 24
-    assert plan["measure_sensitivity"] == plan["train_model"] == 0, "they rest on what the run has"
-
-
-def test_claim_s6_rests_on_the_last_layer_refit(finished_workflow: Path):
-    claims = pd.read_csv(finished_workflow / "results/tiny/claims.csv").set_index("claim")
-    assert "% least sensitive" in claims.numbers["S6"]
-
-
-OF_EVERY_PROTOCOL = ("convergence", "attack_strength")
-
-
-def test_the_studies_run_and_are_reported(edited: Path):
-    """Every study from a finished run, which it leaves as it is; the report has a page for each."""
-    others = [study for study in STUDIES if study not in OF_EVERY_PROTOCOL]
-    run_snakemake(edited, *TINY, *others)
-    # They measure everything under every protocol: one epsilon is enough.
-    run_snakemake(edited, *TINY[:-1], "--config", 'epsilons=["0.08"]', "--", *OF_EVERY_PROTOCOL)
-    for study in STUDIES:
-        for suffix in (".md", ".html", ".svg", ".png"):
-            assert (edited / f"results/tiny/studies/{study}{suffix}").stat().st_size > 300
-    for protocol in ("paper", "fast", "strong"):
-        for figure in ("figure1_accuracy.png", "figure2_sensitivity.png"):
-            assert (edited / f"results/tiny/studies/attack_strength/{protocol}/{figure}").stat().st_size > 1000
-    assert pd.concat(map(pd.read_csv, edited.glob("results/tiny/studies/error_bounds/*.csv"))).violations.ge(0).all()
-    assert planned(edited, *TINY, "all") == {}, "the plan does not depend on what is there besides"
-    (edited / "words.toml").write_text('introduction = ["Small."]\n')
-    words, only = ("--config", "interpretation=words.toml"), ("--allowed-rules", "write_reference")
-    run_snakemake(edited, *TINY[:-1], *words, *only, "--", "results/tiny/reference/reference.md")
-    assert "\n\nSmall.\n\n" in (edited / "results/tiny/reference/reference.md").read_text()
-    run_snakemake(edited, *TINY[:-1], "--report", "report.html", "--", "all", *others)
-    report = (edited / "report.html").read_text()
-    assert "The paper's claims: " in report, "what the report opens with"
-    for category in (
-        "0 At a glance",
-        "1 Models",
-        "2 Accuracy",
-        "3 Sensitivity of features",
-        "5 Claims",
-        "6 Open questions",
-    ):
-        assert category in report
-
-
-def test_nothing_is_left_to_do_after_a_run(finished_workflow: Path):
-    assert planned(finished_workflow, *TINY, "all") == {}
-
-
-@pytest.fixture
-def edited(finished_workflow: Path, tmp_path: Path) -> Path:
-    """A copy of the finished run, free to be edited."""
-    folder = tmp_path / "edited"
-    shutil.copytree(finished_workflow, folder, symlinks=True)
-    return folder
-
-
-def append_comment(path: Path) -> None:
-    path.write_text(path.read_text() + "\n# edited\n")
-
-
-PACKAGE = "workflow_scripts/feature_sensitivity"
-
-
-def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
-    """Its weights are those of ``normal``, so all that is measured of it must be equal. It has no replicates."""
-    results = edited / "results/tiny"
-    shutil.copy(results / "models/normal.pt", edited / "mine.pt")
-    config = edited / "tests/config_tiny.yaml"
-    settings = 'models: {mine: {dataset: digits, weights: mine.pt}}\nepsilons: ["0.08"]\nseeds: [0, 1]\n'
-    config.write_text(config.read_text() + settings)
-    plan = planned(edited, *TINY, "all")
-    assert (plan["import_model"], plan["train_model"], plan["measure_sensitivity"]) == (1, 3, 4)
-    run_snakemake(edited, *TINY, "all")
+def test_a_network_trained_elsewhere_is_measured_as_the_others(replicated: Path, tmp_path: Path):
+    """All that is measured of it equals what is measured of ``normal``. It has no replicates."""
+    results = replicated / "results/tiny"
     mine, normal = (read_sensitivity(results / f"sens/{name}_0.08.h5") for name in ("mine", "normal"))
     assert np.array_equal(mine.maximum, normal.maximum)
     accuracies = [pd.read_csv(results / f"accuracy/{name}.csv").n_correct for name in ("mine", "normal")]
@@ -218,10 +139,24 @@ def test_a_network_trained_elsewhere_is_measured_as_the_others(edited: Path):
     rows = [line for line in (results / "summary.md").read_text().splitlines() if line.startswith("| mine")]
     assert len(rows) == 2
     assert not any("nan" in row or "±" in row for row in rows)
-    assert planned(edited, *TINY, "all").total() == 0
+    edited = copy_of(replicated, tmp_path / "edited")
     shutil.copy2(results / "models/adversarial.pt", edited / "mine.pt")
     os.utime(edited / "mine.pt", (0, 0))
     assert planned(edited, *TINY, "all")["import_model"] == 1, "another network, though its file is older"
+
+
+def test_a_few_faults_are_survived(finished_workflow: Path, tmp_path: Path):
+    counts = {"kill": 3, "full disk": 2, "read-only": 1, "two at once": 1, "bad input": 8}
+    if os.geteuid() != 0:
+        del counts["full disk"]  # which needs root
+    rows = run_trials(tmp_path, finished_workflow, counts, command=TINY, targets=["all"])
+    assert [row for row in rows if not row["survived"]] == []
+    assert len(rows) == sum(counts.values())
+
+
+def test_claim_s6_rests_on_the_last_layer_refit(finished_workflow: Path):
+    claims = pd.read_csv(finished_workflow / "results/tiny/claims.csv").set_index("claim")
+    assert "% least sensitive" in claims.numbers["S6"]
 
 
 def test_shards_and_a_target_relative_error_through_the_workflow(edited: Path):
@@ -242,88 +177,6 @@ def test_shards_and_a_target_relative_error_through_the_workflow(edited: Path):
         assert not list(edited.glob("results/tiny/unfinished/**/*.*"))
 
 
-def test_editing_the_figures_reruns_the_figures_only(edited: Path):
-    append_comment(edited / PACKAGE / "reporting/style.py")
-    figures = {
-        f"plot_{name}"
-        for name in ("accuracy", "sensitivity", "learning", "quantiles", "tradeoff", "construction", "measures")
-    } | {"plot_extremal_images"}
-    assert set(planned(edited, *TINY, "all")) == {*figures, "draw_explorer", "write_overview", "all"}
-
-
-def test_editing_the_attack_reruns_all_that_use_it(edited: Path):
-    append_comment(edited / PACKAGE / "attacks/pgd.py")
-    plan = planned(edited, *TINY, "all")
-    assert plan["train_model"] == 3
-    assert plan["construct_dataset"] == 1
-    assert plan["measure_accuracy"] == 3
-    assert plan["measure_sensitivity"] == 12
-    assert plan["measure_attacked_features"] == 3
-    assert plan["fetch_dataset"] == 0
-
-
-def test_another_definition_reruns_no_attack(edited: Path):
-    config = edited / "tests/config_tiny.yaml"
-    config.write_text(config.read_text().replace("sensitivity: {", "sensitivity: {definition: range, "))
-    plan = planned(edited, *TINY, "all")
-    assert plan["measure_sensitivity"] == plan["measure_attacked_features"] == 0
-    assert plan["plot_sensitivity"] == plan["summarize_results"] == plan["derive_measures"] == 1
-    figure = "results/tiny/figures/accuracy_against_sensitivity.svg"
-    run_snakemake(edited, *TINY, figure)
-    words = re.sub(r"<[^>]*>", " ", (edited / figure).read_text()).split()
-    assert words[words.index("definition") + 1] == "range,"
-
-
-def test_more_images_for_accuracies_repeat_nothing_else_that_is_measured(edited: Path):
-    config = edited / "tests/config_tiny.yaml"
-    config.write_text(config.read_text().replace("accuracy: {images: 60", "accuracy: {images: 70"))
-    assert {*planned(edited, *TINY, "all")} & MEASURING == {"measure_accuracy"}
-
-
-MEASURING = {"train_model", "construct_dataset", "measure_accuracy", "measure_sensitivity", "measure_attacked_features"}
-
-
-def test_editing_the_figure_of_a_study_reruns_the_report_of_studies_only(edited: Path):
-    run_snakemake(edited, *TINY, "definitions")
-    for file in ("table", "figure", "report"):
-        path = edited / PACKAGE / f"studies/definitions/{file}.py"
-        if path.exists():
-            append_comment(path)
-    assert planned(edited, *TINY, "all", "definitions") == {"report_study": 1, "definitions": 1}
-
-
-def test_other_measures_derive_only(edited: Path):
-    config = edited / "tests/config_tiny.yaml"
-    config.write_text(f"{config.read_text()}\nmeasures: [usefulness, linearity]\n")
-    rules = {"derive_measures", "plot_measures", "draw_explorer", "judge_claims", "write_overview", "all"}
-    assert set(planned(edited, *TINY, "all")) == rules
-    run_snakemake(edited, *TINY, "results/tiny/figures/useful_features.svg")
-    assert {*pd.read_csv(edited / "results/tiny/features.csv").measure} == {"usefulness", "linearity"}
-
-
-def test_another_weight_normalization_measures_nothing(edited: Path):
-    path = edited / PACKAGE / "evaluation/sensitivity.py"
-    new = 'WEIGHT_NORMALIZATIONS = {**WEIGHT_NORMALIZATIONS, "first": lambda weight: weight[0]}'
-    path.write_text(f"{path.read_text()}\n{new}\n")
-    plan = planned(edited, *TINY, "all")
-    assert plan.keys().isdisjoint(MEASURING)
-    assert plan["plot_sensitivity"] == plan["summarize_results"] == 1
-
-
-def test_another_threshold_of_robust_overfitting_trains_nothing(edited: Path):
-    path = edited / PACKAGE / "evaluation/robust_overfitting.py"
-    path.write_text(f"{path.read_text()}\nFALL = 0.5\n")
-    assert set(planned(edited, *TINY, "all")) == {"summarize_results", "plot_tradeoff", "all"}
-
-
-def test_rewording_an_error_of_the_check_of_a_split_reruns_nothing(edited: Path):
-    path = edited / PACKAGE / "data/split_check.py"
-    text = path.read_text()
-    assert "the smallest label is" in text
-    path.write_text(text.replace("the smallest label is", "there is a label"))
-    assert planned(edited, *TINY, "all") == {}
-
-
 def test_the_summary_is_shown_only_by_a_run_that_made_or_checked_it(edited: Path):
     assert "sensitivity mean" not in run_snakemake(edited, *TINY, "benchmarks").stdout
     (edited / "results/tiny/claims.md").unlink()
@@ -337,13 +190,13 @@ def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
             "sens/adversarial_0.04.h5",
             "sens/normal_0.04.h5",
             "figures/figure2_sensitivity.svg",
-            "normal_0.04.h5 is of another measurement than this run's: model is adv",
+            "normal_0.04.h5 is not the one that this run describes: model is adv",
         ),
         (
             "models/adversarial.pt",
             "models/robust_dataset.pt",
             "accuracy/robust_dataset.csv",
-            "robust_dataset.pt is not the one that the configuration describes",
+            "robust_dataset.pt is not the one that this run describes",
         ),
     ):
         shutil.copy(results / source, results / target)
@@ -351,38 +204,6 @@ def test_a_swapped_result_is_refused_in_one_sentence(edited: Path):
         assert done.returncode != 0
         assert sentence in done.stdout
         assert "Traceback" not in done.stdout
-
-
-def test_editing_a_script_reruns_its_rule(edited: Path):
-    append_comment(edited / "workflow_scripts/judge_claims.py")
-    assert set(planned(edited, *TINY, "all")) == {"judge_claims", "write_overview", "all"}
-
-
-def test_editing_what_a_job_prints_reruns_nothing(edited: Path):
-    append_comment(edited / PACKAGE / "runtime/console.py")
-    assert planned(edited, *TINY, "all") == {}
-
-
-def test_a_fresh_clone_beside_old_results_reruns_nothing(edited: Path):
-    for path in (edited / "workflow_scripts").rglob("*.py"):
-        path.touch()
-    assert planned(edited, *TINY, "all") == {}
-
-
-def test_a_rule_names_what_its_script_imports(finished_workflow: Path):
-    target = "results/tiny/sens/normal_0.04.h5"
-    summary = run_snakemake(finished_workflow, "--detailed-summary", *TINY, target).stdout
-    line = next(line for line in summary.splitlines() if line.startswith(f"{target}\t"))
-    for module in (
-        "attacks/pgd",
-        "attacks/random_starts",
-        "evaluation/feature_extrema",
-        "evaluation/sensitivity_file",
-        "networks/architectures/resnet18",
-    ):
-        assert f"{PACKAGE}/{module}.py" in line
-    assert "workflow_scripts/measure_sensitivity.py" in line
-    assert "reporting/" not in line
 
 
 def test_the_target_prints_the_table_and_runs_nothing_else(finished_workflow: Path):

@@ -6,28 +6,26 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.analysis.feature_tables import read_counts, read_features
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.runtime.errors import UserError
 
 
 def write(path: Path, epsilons: list[str]) -> Path:
     row = {"model": "mine", "epsilon_255": 8.0, "feature": 0, "measure": "linearity", "value": 1.0}
-    pd.DataFrame([{**row, "epsilon": epsilon} for epsilon in epsilons]).to_csv(path, index=False)
+    write_table(path, pd.DataFrame([{**row, "epsilon": epsilon} for epsilon in epsilons]), made_from={"of": "run"})
     return path
 
 
 @pytest.mark.parametrize("epsilons", [["8/255", "2/255"], ["0.040", "0.2"], ["1", "4"], ["1/2", "0.08"]])
 def test_epsilons_come_back_as_the_config_spells_them(tmp_path: Path, epsilons: list[str]):
     path = write(tmp_path / "features.csv", epsilons)
-    assert read_features(path, [("mine", epsilon) for epsilon in epsilons]).epsilon.tolist() == epsilons
+    assert read_features(path, [("mine", epsilon) for epsilon in epsilons], expected={}).epsilon.tolist() == epsilons
 
 
-@pytest.mark.parametrize(
-    ("written", "message"),
-    [(["8/255", "4/255"], "has other models or epsilons"), (["big"], "epsilon holds something else than numbers")],
-)
-def test_epsilons_of_another_run(tmp_path: Path, written: list[str], message: str):
-    with pytest.raises(UserError, match=message):
-        read_features(write(tmp_path / "features.csv", written), [("mine", "8/255")])
+def test_features_of_another_run(tmp_path: Path):
+    path = write(tmp_path / "features.csv", ["8/255"])
+    with pytest.raises(UserError, match="of is run, expected other"):
+        read_features(path, [("mine", "8/255")], expected={"of": "other"})
 
 
 def test_counts_are_of_models_and_not_of_replicates(tmp_path: Path):
@@ -44,5 +42,5 @@ def test_counts_are_of_models_and_not_of_replicates(tmp_path: Path):
         **ranges,
     }
     path = tmp_path / "counts.csv"
-    pd.DataFrame([row]).to_csv(path, index=False)
-    assert len(read_counts(path, [("mine", "8/255"), ("mine_seed1", "8/255")])) == 1
+    write_table(path, pd.DataFrame([row]), made_from={"of": "run"})
+    assert len(read_counts(path, expected={"of": "run"})) == 1

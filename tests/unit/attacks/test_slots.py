@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from feature_sensitivity.attacks import run_rows as driver
-from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_all_cores, batch_for_each_core
-from feature_sensitivity.attacks.run_rows import run_rows
+from feature_sensitivity.attacks.run_rows import RowWorkers, batch_for_all_cores, batch_for_each_core, run_rows
 from feature_sensitivity.attacks.slots import RowQueue, RowStates, RowTask, Slots, row_indices, steps_between_refills
 from feature_sensitivity.runtime import devices, partial_results
 from feature_sensitivity.runtime.batch_size import BatchSize

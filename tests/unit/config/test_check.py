@@ -33,6 +33,52 @@ WRONG = {
     "unknown section": ({"colour": 1}, ["unknown key 'colour'"]),
     "epsilon is no number": ({"epsilons": ["0.04", "big"]}, ["epsilons.1 is 'big'; write", "in quotes"]),
     "epsilon without quotes": ({"epsilons": [0.04]}, ["epsilons.0 is 0.04", "here '0.04'"]),
+    "models are null": ({"models": None}, ["models is null; write models by name"]),
+    "models are a text": ({"models": "abc"}, ["models is 'abc'; write models by name"]),
+    "models are a number": (
+        {"models": 3},
+        ["models is 3; write models by name, in the order in which tables and figures show them"],
+    ),
+    "models are a list": ({"models": ["a"]}, ["models is [a]; write models by name"]),
+    "a model has a number for a name": (
+        {"models": {1: {"dataset": "cifar10", "training": "normal"}}},
+        ["models: 1 is no name; write a name of lowercase letters"],
+    ),
+    "a folder has a number for a name": (
+        {"datasets": {"mine": {"source": "image_folder", "test": "x", "classes": {0: 5}}}},
+        ['datasets.mine.classes: 0 is no text; write it in quotes, "0"'],
+    ),
+    "a folder has no output": (
+        {"datasets": {"mine": {"source": "image_folder", "test": "x", "classes": {"cat": -1}}}},
+        ["datasets.mine.classes.cat is -1; write 0 or more"],
+    ),
+    "an interpolation of another name": (
+        {"datasets": {"mine": {"source": "npz", "test": "x", "interpolation": "cubic"}}},
+        ["datasets.mine.interpolation is 'cubic'; write one of bilinear, bicubic, nearest"],
+    ),
+    "a number of thousands of digits": (
+        {"sensitivity": {"images": 16**5000}, "seeds": [-(16**5000)]},
+        ["sensitivity.images is a number of 6021 digits; write a smaller one", "seeds.0 is a number of 6021 digits"],
+    ),
+    "an exponent that no float has": (
+        {"sensitivity": {"relative_step_size": "1e999999999"}, "epsilons": ["1e999999999"]},
+        ["sensitivity.relative_step_size is '1e999999999'; write a positive number", "epsilons.0 is '1e999999999'"],
+    ),
+    "patterns in paths": (
+        {
+            "pathvars": {"results": "res{x}"},
+            "interpretation": "a>b.md",
+            "datasets": {"cifar10": {"path": "data\n"}},
+            "models": {"normal": {"weights": "w<x>_{seed}.pt", "architecture": "{a}.py:network"}},
+        },
+        [
+            "pathvars.results has '{', which Snakemake reads as part of a pattern; write a path without it",
+            "interpretation has '>', which",
+            "datasets.cifar10.path has '\\n', which is no character to print",
+            "models.normal.weights has '<', which",
+            "the architecture of models.normal has '{', which",
+        ],
+    ),
     "negative epsilon": ({"epsilons": ["-0.1"]}, ["epsilons.0 is '-0.1'"]),
     "one number spelled twice": ({"epsilons": ["0.08", "0.080"]}, ["'0.080' and '0.08', the same number; keep one"]),
     "one number as a fraction and as a decimal": (
@@ -137,7 +183,7 @@ WRONG = {
     "a fraction of 5,000 digits": ({"accuracy": {"relative_step_size": "1/" + "8" * 5000}}, ["a fraction such as 1/8"]),
     "a newline at the end of a name": (
         {"models": {"normal\n": {"dataset": "cifar10", "training": "normal"}}},
-        ["'normal\\n'; write a name of lowercase letters"],
+        ["'normal\\n' is no name; write a name of lowercase letters"],
     ),
     "a newline at the end of an epsilon": ({"epsilons": ["0.04\n"]}, ["epsilons.0 is '0.04\\n'; write"]),
     "a whole number with a point": ({"accuracy": {"steps": 8.0}}, ["accuracy.steps is 8.0; write 8"]),

@@ -51,3 +51,11 @@ def test_step_sizes_are_exact():
     assert step_length("5/14", "0.08") == pytest.approx(0.4 / 14)
     assert step_length(0.25, 0.2) == 0.05
     assert step_length("1/8", "8/255") == 1 / 255
+
+
+@pytest.mark.parametrize(
+    "text", ["1e999999999", "1e-999999999", "1/1e99999", "8/255/2", "8/0.5/2", "1e1_0000", "", "/", "8/", "nan", "inf"]
+)
+def test_what_no_float_can_hold_is_refused_at_once(text: str):
+    with pytest.raises(ValueError, match=r"Invalid literal|no decimal"):
+        exact(text)

@@ -137,3 +137,56 @@ def test_constants_that_standardize_nothing_are_refused(tmp_path: Path):
         del file.attrs["std"]
     with pytest.raises(UserError, match="does not say how its images are standardized"):
         read_standardization(path)
+
+
+def tampered(path: Path, edit) -> None:
+    with h5py.File(path, "r+") as file:
+        edit(file)
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda file: file["train/images"].__setitem__(2, 255 - file["train/images"][2]),
+        lambda file: file["train/labels"].__setitem__(slice(None), file["train/labels"][:][::-1]),
+        lambda file: file["train/digests"].__setitem__((0, 0), file["train/digests"][0, 0] ^ 1),
+        lambda file: file["train"].attrs.__setitem__("identity", "other"),
+        lambda file: file["train"].attrs.__delitem__("identity"),
+        lambda file: file.__delitem__("train/digests"),
+        lambda file: file.attrs.__setitem__("std", [0.3, 0.3, 0.3]),
+        lambda file: file["train"].__setitem__("start_index", np.arange(4)),
+    ],
+)
+@pytest.mark.parametrize("lazy", [False, True])
+def test_a_dataset_that_was_changed_is_refused(tmp_path: Path, edit, lazy: bool):
+    images = np.random.default_rng(0).integers(0, 256, (4, 3, 4, 4)).astype(np.uint8)
+    path = written(tmp_path, images)
+    assert np.array_equal(read_split(path, "train", lazy=lazy).images[:], images)
+    tampered(path, edit)
+    with pytest.raises(UserError, match="delete it and run the same command again"):
+        read_split(path, "train", lazy=lazy).images[:]
+
+
+def test_lazy_reading_checks_the_images_that_it_reads(tmp_path: Path):
+    path = written(tmp_path)
+    split = read_split(path, "train", lazy=True)
+    tampered(path, lambda file: file["train/images"].__setitem__(2, np.ones((3, 4, 4), np.uint8)))
+    assert split.images[np.array([3, 0])].shape == (2, 3, 4, 4)
+    with pytest.raises(UserError, match="is not as it was written"):
+        split.images[np.array([3, 2])]
+
+
+def test_the_identity_of_a_split_is_its_content(tmp_path: Path):
+    def identity(images: np.ndarray, name: str) -> str:
+        (tmp_path / name).mkdir()
+        return read_split(written(tmp_path / name, images), "train").identity
+
+    images = np.zeros((4, 3, 4, 4), np.uint8)
+    first = identity(images, "a")
+    assert first == identity(images, "b") != identity(images + 1, "c")
+
+
+def test_a_file_of_the_user_needs_no_digests(tmp_path: Path):
+    path = written(tmp_path)
+    tampered(path, lambda file: file.__delitem__("train/digests"))
+    assert load_hdf5(path).splits["train"].identity == ""

@@ -23,7 +23,7 @@ def test_what_was_written_is_read(tmp_path: Path):
     for name in ("correct", "label", "image_index"):
         assert np.array_equal(getattr(found, name), getattr(FILE, name))
     assert found.correct.dtype == bool
-    assert found.attributes == FILE.attributes
+    assert FILE.attributes.items() <= found.attributes.items()
 
 
 def test_it_opens_in_h5py(tmp_path: Path):
@@ -32,17 +32,9 @@ def test_it_opens_in_h5py(tmp_path: Path):
         assert file["correct"][:].tolist() == [[1, 1, 0], [1, 0, 0]]
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"image_index": np.array([7, 7, 5])}, "names an image twice"),
-        ({"correct": np.array([[0, 1, 2], [1, 0, 0]])}, "other numbers than 0 and 1"),
-        ({"label": np.array([3, 1])}, "label is int64"),
-    ],
-)
-def test_a_fault_is_named(tmp_path: Path, changes: dict, message: str):
-    with h5py.File(tmp_path / "a.h5", "w") as file:
-        for name in ("correct", "label", "image_index"):
-            file[name] = changes.get(name, getattr(FILE, name)).astype(np.int64)
-    with pytest.raises(UserError, match=message):
+def test_a_change_is_noticed(tmp_path: Path):
+    write_correct(tmp_path / "a.h5", FILE)
+    with h5py.File(tmp_path / "a.h5", "r+") as file:
+        file["correct"][0, 0] = 0
+    with pytest.raises(UserError, match="is not as it was written"):
         read_correct(tmp_path / "a.h5")

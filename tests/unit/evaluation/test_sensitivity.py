@@ -116,7 +116,8 @@ def test_gathered_shards_are_the_whole_file(path: Path, tmp_path: Path):
     for name in DIMENSIONS:
         assert getattr(whole, name).dtype == getattr(gathered, name).dtype
         assert np.array_equal(getattr(whole, name), getattr(gathered, name)), name
-    assert gathered.attributes == {**whole.attributes, "batch_size": 32}
+    same = {**whole.attributes, "batch_size": 32, "content_sha256": gathered.attributes["content_sha256"]}
+    assert gathered.attributes == same
 
 
 def test_a_new_definition_or_normalization_repeats_no_attack():
@@ -153,42 +154,39 @@ def test_what_is_wrong_with_a_file_is_said(path: Path):
 
 
 @pytest.mark.parametrize(
-    ("name", "values", "message"),
+    ("name", "values"),
     [
-        ("maximum", MAXIMUM[:1], "maximum is float32 [1, 2], expected float32 [2, 2]"),
-        ("maximum", MAXIMUM.astype(np.float64), "maximum is float64"),
-        ("clean", np.full((2, 2), np.nan, np.float32), "clean holds 4 values that are not finite"),
-        ("minimum", MAXIMUM + 1, "minimum <= clean <= maximum fails at 4 places"),
+        ("maximum", MAXIMUM[:1]),
+        ("maximum", MAXIMUM.astype(np.float64)),
+        ("maximum", MAXIMUM + np.array([1, 0], np.float32)),
+        ("minimum", MAXIMUM + 1),
+        ("clean", np.full((2, 2), np.nan, np.float32)),
+        ("clean", CLEAN[0]),
+        ("sensitivity", np.ones(2, np.float32)),
+        ("weight", np.float32(3)),
+        ("label", np.array([0, -1])),
+        ("image_index", np.int64(3)),
+        ("image_index", np.array([4, 4])),
+        ("zero_gradient", np.array([0.5, 1.5], np.float32)),
     ],
 )
-def test_a_wrong_member_is_named(path: Path, name: str, values: np.ndarray, message: str):
+def test_a_member_that_was_changed_is_noticed(path: Path, name: str, values: np.ndarray):
     replace_member(path, name, values)
-    with pytest.raises(UserError) as caught:
+    with pytest.raises(UserError, match=r"normal_0.08.h5 is not as it was written"):
         read_sensitivity(path)
-    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("epsilon", 0.1), ("model", "other"), ("checkpoint_sha256", "0" * 64)])
+def test_an_attribute_that_was_changed_is_noticed(path: Path, name: str, value: float | str):
+    with h5py.File(path, "r+") as file:
+        file.attrs[name] = value
+    with pytest.raises(UserError, match=r"normal_0.08.h5 is not as it was written"):
+        read_sensitivity(path)
 
 
 def test_a_truncated_file_is_named(path: Path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match="cannot be read as HDF5"):
-        read_sensitivity(path)
-
-
-@pytest.mark.parametrize(
-    ("name", "values", "message"),
-    [
-        ("image_index", np.int64(3), "image_index is an array of 0 dimensions, expected 1"),
-        ("weight", np.float32(3), "weight is an array of 0 dimensions, expected 2"),
-        ("clean", CLEAN[0], "clean is an array of 1 dimensions, expected 2"),
-        ("label", np.array([0, 2]), "label goes beyond the 2 classes of weight"),
-        ("label", np.array([0, -1]), "label goes beyond the 2 classes of weight"),
-        ("image_index", np.array([4, 4]), "image_index names an image twice"),
-        ("zero_gradient", np.array([0.5, 1.5], np.float32), "zero_gradient is not a share of images"),
-    ],
-)
-def test_a_member_of_another_kind_is_named(path: Path, name: str, values: np.ndarray, message: str):
-    replace_member(path, name, values)
-    with pytest.raises(UserError, match=message):
         read_sensitivity(path)
 
 

@@ -23,16 +23,20 @@ def dataset(tmp_path: Path) -> Path:
 
 
 def test_a_dataset_as_the_configuration_describes_it(dataset: Path):
-    check_files({str(dataset): SETTINGS})
+    check_files({"dataset": str(dataset)}, {"dataset": SETTINGS})
 
 
 @pytest.mark.parametrize(
     ("change", "fault"),
-    [({"name": "robust"}, "name differs"), ({"size": 16, "name": "other"}, "name, size differ"), ({"new": 1}, "new")],
+    [
+        ({"name": "robust"}, "name is digits, expected robust"),
+        ({"size": 16, "name": "other"}, "name is digits, expected other, size is 8, expected 16"),
+        ({"new": 1}, "new is not given"),
+    ],
 )
 def test_another_dataset_is_refused(dataset: Path, change: dict, fault: str):
-    with pytest.raises(UserError, match=f"data.h5 is not the one that the configuration describes: its {fault}"):
-        check_files({str(dataset): {**SETTINGS, **change}})
+    with pytest.raises(UserError, match=f"data.h5 is not the one that this run describes: {fault}"):
+        check_files({"dataset": str(dataset)}, {"dataset": {**SETTINGS, **change}})
 
 
 @pytest.mark.parametrize("settings", [None, "{", json.dumps([1])])
@@ -42,7 +46,7 @@ def test_a_dataset_that_does_not_say_what_it_is(dataset: Path, settings: str | N
         if settings:
             file.attrs["settings"] = settings
     with pytest.raises(UserError, match="delete it and run the same command again"):
-        check_files({str(dataset): SETTINGS})
+        check_files({"dataset": str(dataset)}, {"dataset": SETTINGS})
 
 
 def test_a_checkpoint_is_known_by_its_training(tmp_path: Path):
@@ -51,10 +55,27 @@ def test_a_checkpoint_is_known_by_its_training(tmp_path: Path):
     path = tmp_path / "normal.pt"
     torch.save(content, path)
     expected = {"architecture": {"name": "resnet18", "width": 4}, "dataset": "d", "training": training}
-    check_files({str(path): expected})
-    for changed in ({"dataset": "e"}, {"architecture": {"width": 8}}, {"training": {**training, "attack": None}}):
-        with pytest.raises(UserError, match=f"its {next(iter(changed))} differs"):
-            check_files({str(path): {**expected, **changed}})
+    check_files({"model": str(path)}, {"model": expected})
+    for changed in ({"dataset": "e"}, {"architecture": {"width": 8}}, {"training": {**training, "epochs": 3}}):
+        with pytest.raises(UserError, match=next(iter(changed))):
+            check_files({"model": str(path)}, {"model": {**expected, **changed}})
     torch.save([1], path)
-    with pytest.raises(UserError, match="its architecture, dataset, training differ"):
-        check_files({str(path): expected})
+    with pytest.raises(UserError, match="architecture is not given"):
+        check_files({"model": str(path)}, {"model": expected})
+
+
+def test_a_model_belongs_to_the_images_that_measure_it(dataset: Path, tmp_path: Path):
+    """Other images under the same name, with the same settings."""
+    with h5py.File(dataset) as file:
+        identity = file["train"].attrs["identity"]
+    source = Source({"test": Split(np.zeros((2, 1, 4, 4), np.uint8), np.array([0, 1]))}, "mine", "")
+    evaluation = tmp_path / "evaluation.h5"
+    write_dataset(evaluation, source, Standardization((0.3,), (0.2,)), settings=SETTINGS)
+    torch.save({"dataset": "digits", "evaluation_sha256": identity}, tmp_path / "normal.pt")
+    inputs = {"model": str(tmp_path / "normal.pt"), "evaluation": str(evaluation)}
+    expected = {"model": {"dataset": "digits"}, "evaluation": SETTINGS}
+    check_files(inputs, expected)
+    source = Source({"test": Split(np.ones((2, 1, 4, 4), np.uint8), np.array([0, 1]))}, "mine", "")
+    write_dataset(evaluation, source, Standardization((0.3,), (0.2,)), settings=SETTINGS)
+    with pytest.raises(UserError, match=r"normal.pt is not the one that this run describes: evaluation_sha256 is"):
+        check_files(inputs, expected)

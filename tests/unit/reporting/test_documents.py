@@ -1,5 +1,6 @@
 """The same text and tables as Markdown, as HTML and for a terminal."""
 
+import random
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_files_are_utf_8(tmp_path: Path):
     assert (tmp_path / "a.md").read_bytes() == b"\xc2\xb1"
 
 
+PARTS = [*"<>[]()!*_`|\\#-+=~&;:.1ab \n\t", "<b>", "](x)", "&lt;", "**", "```", "---", "\N{NO-BREAK SPACE}"]
+
+
+def random_texts(n: int) -> list[str]:
+    """Texts of characters that mean something in Markdown."""
+    rng = random.Random(0)
+    texts = ("".join(rng.choices(PARTS, k=rng.randint(1, 12))) for _ in range(n))
+    return [text for text in dict.fromkeys(texts) if text.strip() and text != "b"]
+
+
 HOSTILE = (
     "<img src=x onerror=\"alert('run')\">",
     "</td></table><script>alert('run')</script>",
@@ -65,6 +76,7 @@ HOSTILE = (
     "[a]: http://127.0.0.1",
     "*a* _b_ ~~c~~ &lt;b&gt;",
     "# heading",
+    "heading #",
     "- item",
     "1. item",
     "> quotation",
@@ -72,6 +84,11 @@ HOSTILE = (
     "one\n\n# two",
     "`",
     "\\`<b>\\`",
+    "`<b>``` ``<b>`",
+    "**``<b>**```",
+    "---",
+    "****",
+    *random_texts(300),
 )
 
 
@@ -91,9 +108,10 @@ def test_markdown_shows_text_as_it_is(text: str):
     of_table += [*["tr_open", *["td_open", "inline"] * 2]] * 2
     assert kinds == [*(kind for line in lines for kind in (f"{line}_open", "inline")), *of_list, *of_table]
     inline = [token.children or [] for token in tokens if token.type == "inline"]
-    assert {child.type for children in inline for child in children} <= {"text", "text_special", "code_inline"}
+    own = {"text", "text_special", "code_inline", "strong_open", "strong_close"}
+    assert {child.type for children in inline for child in children} <= own
     texts = ["".join(child.content for child in children) for children in inline]
-    if "`" not in text[:-1]:
+    if "`" not in text[:-1] and "**" not in text:
         assert texts == [*[shown] * 5, "last", shown, "b", shown, "x", "0.1", shown]
 
 
@@ -106,5 +124,5 @@ def test_html_shows_text_as_it_is(text: str):
             tags.add(tag)
 
     Tags().feed(as_html(document(text)))
-    body = {"h1", "p", "h2", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "code"}
+    body = {"strong", "h1", "p", "h2", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "code"}
     assert tags <= body | {"html", "head", "meta", "title", "style", "body"}

@@ -1,5 +1,7 @@
 """What can be checked of pictures and of the contact sheet of extremal images without looking at them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,12 @@ def test_each_picture_stands_over_its_number(shape: tuple, features: tuple, n_mo
     for value in (images.clean[1, 0], images.maximum[1, 1, 0], images.minimum[1, 1, 0]):
         assert f"{value:.3g}" in texts
     assert texts.count("\N{MULTIPLICATION SIGN} 2.5") == len(features) * 2 * 2, "0.2 of the range fills half of it"
+
+
+def test_images_stand_under_the_names_of_their_classes():
+    images = replace(extremal_images(), classes=["$x", "golden_retriever_puppy"])
+    figure = extremal_figure(images, place=1, sensitivity=[0.5] * 3, title="normal", caption="settings")
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert {"$x", "golden_retr…"} <= set(texts)
+    assert not any(text.startswith("class ") for text in texts)
+    figure.draw_without_rendering()

@@ -18,8 +18,7 @@ from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
 from feature_sensitivity.training.adversary import attackable, attacked_images
-from feature_sensitivity.training.learning_rate import learning_rate_schedule
-from feature_sensitivity.training.trainer import Trainer, random_crops
+from feature_sensitivity.training.trainer import Trainer, learning_rate_schedule, random_crops
 from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run, weights
 
 

@@ -1,37 +1,36 @@
-"""The tables of measures and counts of features, read and compared with what the run expects."""
+"""The tables of measures and counts of features."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from feature_sensitivity.analysis.feature_counts import KINDS
-from feature_sensitivity.analysis.tables import ADVICE, read_table
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.config.units import exact
-from feature_sensitivity.runtime.errors import UserError
 
 Keys = Collection[tuple[str, str]]
 """(replicate, epsilon as spelled in the config) of every measurement of a run."""
 
 
-def read_features(path: Path, measurements: Keys) -> pd.DataFrame:
+def read_features(path: Path, measurements: Keys, *, expected: Mapping[str, Any]) -> pd.DataFrame:
     """Return the measures of every feature, with ``epsilon`` as spelled in the config.
+
+    ``expected``: settings and hashes of files that the table must record.
 
     Raises :class:`UserError` when the table is damaged or of another run.
     """
     table = read_table(
-        path, texts=("model", "measure", "epsilon"), numbers=("epsilon_255", "feature", "value"), finite=False
+        path,
+        texts=("model", "measure", "epsilon"),
+        numbers=("epsilon_255", "feature", "value"),
+        finite=False,
+        expected=expected,
     )
     # A table without fractions gives numbers back, in another spelling.
     spelled = {number(epsilon): epsilon for _, epsilon in measurements}
-    try:
-        table["epsilon"] = table.epsilon.map({text: spelled.get(number(text)) for text in table.epsilon.unique()})
-    except (ValueError, ZeroDivisionError) as error:
-        raise UserError(f"{path}: epsilon holds something else than numbers; {ADVICE}") from error
-    if {*table[["model", "epsilon"]].drop_duplicates().itertuples(index=False, name=None)} != {*measurements}:
-        raise UserError(f"{path} has other models or epsilons than this run; {ADVICE}")
-    return table
+    return table.assign(epsilon=table.epsilon.map({text: spelled.get(number(text)) for text in table.epsilon.unique()}))
 
 
 def number(epsilon: str | float) -> float:
@@ -39,15 +38,9 @@ def number(epsilon: str | float) -> float:
     return float(exact(epsilon))
 
 
-def read_counts(path: Path, measurements: Keys) -> pd.DataFrame:
+def read_counts(path: Path, *, expected: Mapping[str, Any]) -> pd.DataFrame:
     """Return the counts of features; raise :class:`UserError` when the table is damaged or of another run."""
     counts = [f"{kind}{end}" for kind in KINDS for end in ("", "_low", "_high")]
     sample = ("n_images", "n_features", "seed")
-    table = read_table(path, texts=("model",), numbers=("epsilon", "epsilon_255", *sample, *counts))
-    expected = {(model_of(model), number(epsilon)) for model, epsilon in measurements}
-    if {(row["model"], row["epsilon"]) for row in table.to_dict("records")} != expected:
-        raise UserError(f"{path} has other models or epsilons than this run; {ADVICE}")
-    kinds = table[[*KINDS]]
-    if (kinds < 0).any(axis=None) or ((kinds.sum(axis=1) - table.n_features).abs() > 1e-6).any():
-        raise UserError(f"{path}: the kinds of features do not add up to n_features; {ADVICE}")
-    return table
+    numbers = ("epsilon", "epsilon_255", *sample, *counts)
+    return read_table(path, texts=("model",), numbers=numbers, expected=expected)

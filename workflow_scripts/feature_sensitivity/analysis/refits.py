@@ -6,9 +6,10 @@ from pathlib import Path
 
 from feature_sensitivity.analysis.accuracy_interval import accuracy_estimate
 from feature_sensitivity.analysis.estimates import Estimate
-from feature_sensitivity.analysis.tables import ADVICE, read_table
+from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.config.models import ADVERSARIAL, NORMAL
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import ADVICE
 
 NORMAL_AS_TRAINED, ADVERSARIAL_AS_TRAINED = f"{NORMAL} as trained", f"{ADVERSARIAL} as trained"
 """The rows of the table that have the models' own linear layers; every other row has a fitted one."""
@@ -30,9 +31,14 @@ class Refits:
     refitted: Mapping[str, Estimate]
 
 
-def read_refits(path: Path) -> Refits | None:
-    """Return the accuracies that a table holds, None if it has no rows, or raise :class:`UserError`."""
-    table = read_table(path, texts=("head",), numbers=("epsilon", "accuracy", "ci_low", "ci_high"), may_be_empty=True)
+def read_refits(path: Path, checkpoints: Mapping[str, str]) -> Refits | None:
+    """Return the accuracies that a table holds, None if it has no rows.
+
+    ``checkpoints``: model to the hash of its file. Raises :class:`UserError` when the table is damaged or of others.
+    """
+    expected = {"checkpoints": {model: checkpoints[model] for model in (NORMAL, ADVERSARIAL)}}
+    numbers = ("epsilon", "accuracy", "ci_low", "ci_high")
+    table = read_table(path, texts=("head",), numbers=numbers, may_be_empty=True, expected=expected)
     if table.empty:
         return None
     accuracy = {row["head"]: accuracy_estimate(row) for row in table[table.epsilon > 0].to_dict("records")}

@@ -5,7 +5,6 @@ Tensors are [n, ...]: a perturbation, or a gradient, for each of n rows.
 
 from collections.abc import Sequence
 from math import inf, prod
-from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -13,65 +12,42 @@ from torch import Tensor
 from feature_sensitivity.runtime.errors import UserError
 
 
-class Norm(Protocol):
-    """A norm; ``order`` is its p."""
+class Linf:
+    """The largest absolute value; ``order`` is the p of the norm."""
 
-    order: float
+    order: float = inf
 
     def project(self, perturbation: Tensor, epsilon: float) -> Tensor:
         """Return the nearest perturbations in the ball of radius ``epsilon``."""
+        return perturbation.clamp(-epsilon, epsilon)
 
     def unit_direction(self, gradient: Tensor) -> Tensor:
         """Return the step of length 1 that follows each row's gradient best; 0 where that is 0."""
+        return gradient.sign()
 
     def dual(self, gradient: Tensor) -> Tensor:
         """Return the dual norm of each row, [n].
 
         A linear function with this gradient grows by at most epsilon times it in the ball of radius epsilon (Hoelder).
         """
-
-    def uniform(self, shape: Sequence[int], epsilon: float, generator: torch.Generator) -> Tensor:
-        """Return perturbations of this shape, on the generator's device, uniform in the ball of radius ``epsilon``."""
-
-    def n_numbers(self, n_values: int) -> int:
-        """Return how many random numbers :meth:`uniform_from` needs for a perturbation of ``n_values`` values."""
-
-    def uniform_from(self, numbers: Tensor, epsilon: float) -> Tensor:
-        """Return perturbations, float32 [n, n_values], uniform in the ball if the numbers are in 0, ..., 2**24 - 1."""
-
-
-class Linf:
-    """The largest absolute value."""
-
-    order: float = inf
-
-    def project(self, perturbation: Tensor, epsilon: float) -> Tensor:
-        """Clip each value."""
-        return perturbation.clamp(-epsilon, epsilon)
-
-    def unit_direction(self, gradient: Tensor) -> Tensor:
-        """Return the signs."""
-        return gradient.sign()
-
-    def dual(self, gradient: Tensor) -> Tensor:
-        """Return the l1 norms."""
         return gradient.flatten(1).abs().sum(dim=1)
 
     def uniform(self, shape: Sequence[int], epsilon: float, generator: torch.Generator) -> Tensor:
-        """Draw each value by itself."""
+        """Return perturbations of this shape, on the generator's device, uniform in the ball of radius ``epsilon``."""
         return (torch.rand(shape, generator=generator, device=generator.device) * 2 - 1) * epsilon
 
     def n_numbers(self, n_values: int) -> int:
-        """Return one for each value."""
+        """Return how many random numbers :meth:`uniform_from` needs for a perturbation of ``n_values`` values."""
         return n_values
 
     def uniform_from(self, numbers: Tensor, epsilon: float) -> Tensor:
-        """Return odd multiples of epsilon / 2**24: before the product by epsilon they are exact in float32."""
+        """Return perturbations, float32 [n, n_values], uniform in the ball if the numbers are in 0, ..., 2**24 - 1."""
+        # Odd multiples of 2**-24 in (-1, 1) are exact in float32.
         return (numbers * 2 + 1 - 2**24).to(torch.float32) * 2.0**-24 * epsilon
 
 
 class L2:
-    """The Euclidean norm."""
+    """The Euclidean norm, with the methods of :class:`Linf`."""
 
     order: float = 2
 
@@ -110,6 +86,8 @@ class L2:
         length = torch.linalg.vector_norm(gaussian, dim=1, keepdim=True)
         return (gaussian / length * radius.pow(1 / n_values) * epsilon).float().to(numbers.device)
 
+
+Norm = Linf | L2
 
 NORMS: dict[str, Norm] = {"linf": Linf(), "l2": L2()}
 """The norms by the names that the config gives them."""

@@ -1,23 +1,47 @@
-"""A task on many rows, from its queue to its results: resumable, and in as much memory as there is."""
+"""A task on many rows, from its queue to its results: resumable, and in as much memory as there is.
+
+One batch of slots works through the rows on a GPU, or one on each core of a CPU. This way no core waits for another
+after every operation, and the activations of its rows stay in its cache.
+"""
 
 import logging
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import TypeVar
+from functools import reduce
+from queue import SimpleQueue
+from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from feature_sensitivity.attacks.row_workers import RowWorkers, batch_for_each_core
-from feature_sensitivity.attacks.slots import Round, RowStates, RowTask
+from feature_sensitivity.attacks.slots import Round, RowQueue, RowStates, RowTask, Slots
 from feature_sensitivity.runtime.batch_size import BatchSize
 from feature_sensitivity.runtime.console import Progress
+from feature_sensitivity.runtime.cpu_workers import one_core_each
+from feature_sensitivity.runtime.devices import computing_on, n_workers
 from feature_sensitivity.runtime.partial_results import PartialResults, Rows
 
 logger = logging.getLogger(__name__)
 
 S = TypeVar("S", bound=RowStates)
+
+ROUNDS_AHEAD = 8
+
+
+def batch_for_each_core(batch_size: int, n_rows: int, device: torch.device) -> list[int]:
+    """Return the sizes of the workers' batches: ``batch_size`` on a GPU and on each core, but no idle workers."""
+    return [batch_size] * max(1, min(n_workers(device), n_rows // batch_size))
+
+
+def batch_for_all_cores(batch_size: int, n_rows: int, device: torch.device) -> list[int]:
+    """Return the sizes of the workers' batches: equal ones on every core, which make up ``batch_size``.
+
+    They do not depend on the number of rows, since rounding may depend on the size of a batch.
+    """
+    n_cores = min(n_workers(device), batch_size)
+    return [-(-batch_size // n_cores)] * n_cores
 
 
 def run_rows(
@@ -40,7 +64,7 @@ def run_rows(
         title: what the progress bar calls it.
         partial_results: what an earlier run finished and began, from which this one continues; where rows are saved
             several times a minute and on an interruption.
-        batch_sizes: how ``batch_size`` is shared by workers, as :func:`row_workers.batch_for_each_core`.
+        batch_sizes: how ``batch_size`` is shared by workers, as :func:`batch_for_each_core`.
     """
     results = _Results(n_rows)
     results.add(partial_results.finished)
@@ -88,6 +112,74 @@ def run_rows(
             record(done)
         save()
     return results.tensors
+
+
+class RowWorkers(Generic[S]):
+    """Workers, each with its own slots, that take from one queue of rows, int64 [n].
+
+    ``resumed``: the states of rows in progress, by row, from which to continue.
+    """
+
+    def __init__(self, task: RowTask[S], rows: Tensor, *, batch_sizes: Sequence[int], resumed: Mapping[int, S]) -> None:
+        self._device = task.device
+        self._queue = RowQueue(rows)
+        self._resumed = dict(resumed)
+        self._rounds: SimpleQueue[Round[S] | None] = SimpleQueue()
+        # Workers wait for a slow reader rather than run ahead of it.
+        self._room = threading.Semaphore(ROUNDS_AHEAD)
+        self._slots = [Slots(task, size) for size in batch_sizes]
+
+    def rounds(self) -> Iterator[Round[S]]:
+        """Yield the workers' rounds as they end; when this generator is closed, they stop at the end of their step."""
+
+        def work(slots: Slots[S]) -> None:
+            try:
+                with computing_on(self._device):
+                    for done in slots.work(self._queue, self._resumed):
+                        while not self._room.acquire(timeout=0.1) and not self._queue.closed:
+                            pass
+                        self._rounds.put(done)
+            except BaseException:
+                self._queue.closed = True
+                raise
+            finally:
+                self._rounds.put(None)
+
+        with one_core_each(len(self._slots)) as pool:
+            workers = [pool.submit(work, slots) for slots in self._slots]
+            try:
+                for _ in workers:
+                    for done in iter(self._rounds.get, None):
+                        self._room.release()
+                        yield done
+            finally:
+                self._queue.closed = True
+        try:
+            while workers:
+                workers.pop().result()
+        finally:
+            workers.clear()  # an error's traceback would keep them, and they keep the tensors of the failed step
+
+    def rounds_left(self) -> Iterator[Round[S]]:
+        """Yield the rounds of stopped workers that :meth:`rounds` has not yielded."""
+        while not self._rounds.empty():
+            done = self._rounds.get()
+            if done is not None:
+                yield done
+
+    def in_progress(self) -> tuple[Tensor, S] | None:
+        """Return the numbers, int64 [n], and the states of the rows in progress; None after a step that failed.
+
+        A row may come twice: as it was resumed, and then as it is.
+        """
+        parts = [(torch.tensor([row], device=self._device), states) for row, states in [*self._resumed.items()]]
+        for slots in self._slots:
+            part = slots.in_progress()
+            if part is None:
+                return None
+            parts.append(part)
+        rows = torch.cat([rows for rows, _ in parts])
+        return rows, reduce(lambda first, second: first.joined(second), [states for _, states in parts])
 
 
 class _Results:

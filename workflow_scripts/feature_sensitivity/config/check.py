@@ -47,6 +47,23 @@ def _sensitivity_faults(config: Config) -> Iterator[str]:
         yield "sensitivity.search_dtype is 'bfloat16', which keeps the best iterate; write iterate: best, or float32"
 
 
+def _path_faults(config: Config) -> Iterator[str]:
+    """Yield one sentence for each path that Snakemake reads as a pattern, or that no terminal shows as it is."""
+    paths = {"interpretation": config["interpretation"]}
+    paths |= {f"pathvars.{name}": path for name, path in config.get("pathvars", {}).items()}
+    for name, dataset in config["datasets"].items():
+        paths |= {f"datasets.{name}.{key}": dataset.get(key) for key in ("path", "train", "test")}
+    for name, model in config["models"].items():
+        paths[f"models.{name}.weights"] = (model.get("weights") or "").replace(SEED, "")
+        paths[f"the architecture of models.{name}"] = architecture_of(config, name)["name"]
+    for key, path in paths.items():
+        for character in sorted(set(path or "")):
+            if character in "{}<>":
+                yield f"{key} has {character!r}, which Snakemake reads as part of a pattern; write a path without it"
+            elif not character.isprintable():
+                yield f"{key} has {character!r}, which is no character to print; write a path without it"
+
+
 def _model_faults(config: Config) -> Iterator[str]:
     for model, settings in config["models"].items():
         if model in READ_AS_NUMBERS:
@@ -135,6 +152,7 @@ def _construction_faults(config: Config, name: str) -> Iterator[str]:
 READ_AS_NUMBERS = ("nan", "null", "inf", "infinity", "true", "false", "none", "na")
 
 CHECKS = (
+    _path_faults,
     _standardization_faults,
     epsilon_faults,
     unit_faults,

@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 from feature_sensitivity.config.attack import Attack, steps_sentence
+from feature_sensitivity.config.units import exact
 
 OUTPUTS = "output of the network"
 """Where features are, in the file of a measurement, if no linear map makes the outputs of their network."""
@@ -87,6 +88,16 @@ class AccuracySettings(MeasurementSettings):
 
     stronger_attack: str | None = None
 
+    def attributes(self) -> dict[str, Any]:
+        """Return all that the files of accuracies must record, except the epsilons."""
+        return {
+            **super().attributes(),
+            "relative_step_size": float(exact(self.relative_step_size)),
+            "iterate": self.iterate,
+            "images": self.images or "all",
+            "stronger_attack": self.stronger_attack or "none",
+        }
+
     def sentence(self) -> str:
         """Return the attack on the classifier, as captions state it."""
         return f"{self._pgd(on=' on the cross-entropy')}, {self._pixel_box()}"
@@ -162,6 +173,8 @@ class SensitivitySettings(MeasurementSettings):
             "search_dtype": self.search_dtype,
             **self.place(),
             "target_relative_error": self.target_relative_error or "off",
+            "images": self.images or "all",
+            "features": self.features or "all",
         }
 
     def sentence(self) -> str:

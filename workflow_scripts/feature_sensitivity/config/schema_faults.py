@@ -11,8 +11,13 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
+LARGEST_BITS = 10_000
+"""Of a whole number that a message can spell; Python stops at 4,300 digits."""
+
 LONGEST_SHOWN = 60
 """Characters of a value that a sentence shows."""
+
+NAME = "a name of lowercase letters, digits and underscores that begins with a letter"
 
 KINDS = {
     "null": "null",
@@ -49,7 +54,19 @@ Validator = extend(  # type: ignore[no-untyped-call]
 
 def schema_faults(config: Mapping[str, Any], schema: Mapping[str, Any]) -> list[str]:
     """Return one sentence for each fault: key, value, and what to write instead."""
-    return [sentence for error in Validator(schema).iter_errors(config) for sentence in _sentences(error)]
+    # Python spells no number of thousands of digits, so that a message about it would be an error of its own.
+    return list(_endless_numbers(config)) or [
+        sentence for error in Validator(schema).iter_errors(config) for sentence in _sentences(error)
+    ]
+
+
+def _endless_numbers(value: Any, key: str = "") -> Iterator[str]:
+    """Yield one sentence for each whole number that no computer has as one."""
+    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
+        yield f"{key} is a number of {math.log10(abs(value)):.0f} digits; write a smaller one"
+    entries = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for name, entry in entries:
+        yield from _endless_numbers(entry, f"{key}.{name}" if key else str(name))
 
 
 def _sentences(error: ValidationError) -> Iterator[str]:
@@ -58,6 +75,10 @@ def _sentences(error: ValidationError) -> Iterator[str]:
             yield from _unknown_keys(error)
         case "required":
             yield from _missing_keys(error)
+        case "type" if "classes" in error.absolute_schema_path and "propertyNames" in error.absolute_schema_path:
+            yield f'{_place(error)}{_shown(error.instance)} is no text; write it in quotes, "{error.instance}"'
+        case "type" | "pattern" if "propertyNames" in error.absolute_schema_path:
+            yield f"{_place(error)}{_shown(error.instance)} is no name; write {NAME}"
         case _:
             yield f"{_key(error) or 'the configuration'} is {_shown(error.instance)}; write {_advice(error)}"
 
@@ -113,7 +134,8 @@ def _advice(error: ValidationError) -> str:
     if error.validator == "maxLength":
         return f"at most {rule} characters"
     if "description" in schema:
-        quoted = f", here {str(value)!r}" if error.validator == "type" and isinstance(value, float | int) else ""
+        is_text = error.validator == "type" and rule == "string" and isinstance(value, float | int)
+        quoted = f", here {str(value)!r}" if is_text else ""
         return schema["description"].rstrip(".").lower() + quoted
     match error.validator:
         case "type":
@@ -131,7 +153,7 @@ def _advice(error: ValidationError) -> str:
         case "uniqueItems":
             return "each only once"
         case "pattern" if "a-z0-9_" in rule:
-            return "a name of lowercase letters, digits and underscores that begins with a letter"
+            return NAME
         case _:
             return f"what matches {rule!r}"
 
@@ -149,7 +171,7 @@ def _number_meant(value: Any, schema: Mapping[str, Any]) -> str:
         number = float(value)
     except ValueError:
         return ""
-    if number.is_integer() and wanted(int(number)):
+    if number.is_integer() and abs(number) < 2**53 and wanted(int(number)):
         spelling = f"{int(number)}"
     elif math.isfinite(number) and wanted(number):
         # YAML 1.1 takes an exponent for one only after a point.

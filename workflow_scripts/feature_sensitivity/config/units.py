@@ -7,6 +7,7 @@ have different std, the other unit is that of their average.
 """
 
 import math
+import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
@@ -22,9 +23,14 @@ COLUMNS = ("epsilon", "epsilon_255", "epsilon_standardized")
 
 
 def exact(epsilon: str | float) -> Fraction:
-    """Return the number that ``"0.08"``, ``"8/255"`` or ``"0.5/255"`` spells."""
-    numerator, _, denominator = str(epsilon).partition("/")
-    return Fraction(numerator) / Fraction(denominator or 1)
+    """Return the number that ``"0.08"``, ``"8/255"`` or ``"0.5/255"`` spells.
+
+    Raises :class:`ValueError` for a text that spells none, or one with an exponent of four digits, which no float has.
+    """
+    numerator, slash, denominator = str(epsilon).partition("/")
+    if "/" in denominator or re.search(r"(?i)e[+-]?[0-9_]{4}", str(epsilon)):
+        raise ValueError(f"{str(epsilon)[:60]!r} is no decimal or fraction that can be computed with")
+    return Fraction(numerator) / Fraction(denominator if slash else 1)
 
 
 def sections_with_unit(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -15,11 +15,10 @@ class LazyImages:
     ``read`` gives those at the places int64 [m], each place only once and in ascending order.
     """
 
-    ndim = 4
-
     def __init__(self, read: Callable[[NDArray[np.int64]], NDArray[Any]], shape: Sequence[int], dtype: Any) -> None:
         self._read = read
         self.shape = tuple(shape)
+        self.ndim = len(self.shape)
         self.dtype = np.dtype(dtype)
 
     def __len__(self) -> int:
@@ -35,12 +34,14 @@ class LazyImages:
         return LazyImages(lambda chosen: self[places[chosen]], (len(places), *self.shape[1:]), self.dtype)
 
 
-def images_in_hdf5(path: Path, name: str) -> LazyImages:
-    """Return the images that an HDF5 file holds under ``name``."""
+def images_in_hdf5(path: Path, name: str, check: Callable[[NDArray[np.int64], NDArray[Any]], None]) -> LazyImages:
+    """Return the images that an HDF5 file holds under ``name``; ``check`` gets what was read, and its places."""
 
     def read(places: NDArray[np.int64]) -> NDArray[Any]:
         with h5py.File(path, "r") as file:
-            return np.asarray(file[name][places])
+            images = np.asarray(file[name][places])
+        check(places, images)
+        return images
 
     with h5py.File(path, "r") as file:
         return LazyImages(read, file[name].shape, file[name].dtype)

@@ -16,12 +16,14 @@ class Split:
 
     Images may be :class:`.lazy_images.LazyImages`, which gives arrays when it is indexed.
 
-    ``details`` are further arrays [n, ...] by name, such as how an image was made.
+    ``details`` are further arrays [n, ...] by name, such as how an image was made. ``identity``: the content hash of a
+    split that was read from a dataset file.
     """
 
     images: NDArray[Any]
     labels: NDArray[np.int64]
     details: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    identity: str = ""
 
     def subset(self, index: NDArray[np.int64]) -> "Split":
         """Return the images with these indices and their labels, without details."""

@@ -19,8 +19,8 @@ LARGEST_IMAGE = 200_000_000
 
 def check_split(split: Split, where: str) -> None:
     """Raise :class:`UserError` unless images and labels have the documented shapes, types and ranges."""
-    images, labels = split.images, split.labels
-    faults = []
+    images, labels, faults = split.images, split.labels, []
+    n_images = images.shape[0] if images.ndim else 0
     if images.ndim != 4 or images.dtype not in TYPES:
         faults.append(
             f"images are {images.dtype} {list(images.shape)}, expected uint8 or float32 [n, channels, height, width]"
@@ -32,12 +32,12 @@ def check_split(split: Split, where: str) -> None:
             f"images are {images.dtype} {list(images.shape)}, {image_bytes(images) / 1e6:,.0f} MB each and more than "
             f"the {LARGEST_IMAGE / 1e6:g} MB that are read"
         )
-    elif labels.ndim == 1 and len(labels) == len(images) and (fault := range_fault(images)):
+    elif labels.shape == (n_images,) and (fault := range_fault(images)):
         faults.append(fault)
     if labels.ndim != 1 or labels.dtype != np.int64:
         faults.append(f"labels are {labels.dtype} {list(labels.shape)}, expected int64 [n]")
-    elif len(labels) != len(images) or len(labels) == 0:
-        faults.append(f"{len(images)} images but {len(labels)} labels")
+    elif len(labels) != n_images or n_images == 0:
+        faults.append(f"{n_images} images but {len(labels)} labels")
     elif labels.min() < 0:
         faults.append(f"the smallest label is {labels.min()}, expected classes 0, 1, ...")
     elif labels.max() >= MOST_CLASSES:

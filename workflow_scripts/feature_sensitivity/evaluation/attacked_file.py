@@ -6,20 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
-from feature_sensitivity.config.units import exact
-from feature_sensitivity.evaluation.netcdf import (
-    ADVICE,
-    infinite_fault,
-    load_netcdf,
-    missing_fault,
-    shape_fault,
-    write_netcdf,
-)
-from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.evaluation.netcdf import load_netcdf, write_netcdf
 
 DIMENSIONS = {
     "clean": ("image", "feature"),
@@ -32,8 +22,6 @@ DIMENSIONS = {
     "image_index": ("image",),
     "feature_index": ("feature",),
 }
-
-INTEGERS = ("clean_prediction", "attacked_prediction", "label", "image_index", "feature_index")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,8 +51,8 @@ def attacked_attributes(
     return {
         **attack.attributes(),
         "epsilons": ", ".join(epsilons),
-        "relative_step_size": float(exact(attack.relative_step_size)),
         **features.place(),
+        "features": features.features or "all",
     }
 
 
@@ -75,30 +63,7 @@ def write_attacked(path: Path, file: AttackedFile) -> None:
 
 
 def read_attacked(path: Path) -> AttackedFile:
-    """Return a checked file: each array there, of the right type and shape, and finite.
-
-    Raises:
-        UserError: names the first fault.
-    """
-    data = load_netcdf(path)
-    if fault := _fault(data):
-        raise UserError(f"{path}{fault}; {ADVICE}")
+    """Return the arrays and attributes; raise :class:`UserError` when a file is damaged or not as it was written."""
+    data = load_netcdf(path, DIMENSIONS)
     arrays: dict[str, Any] = {name: data[name].values for name in DIMENSIONS}
     return AttackedFile(**arrays, attributes=data.attrs)
-
-
-def _fault(data: xr.Dataset) -> str | None:
-    if fault := missing_fault(data, DIMENSIONS):
-        return fault
-    sizes = {"image": data["image_index"].size, "feature": data["feature_index"].size, "epsilon": len(data["attacked"])}
-    if fault := shape_fault(data, DIMENSIONS, sizes=sizes, integers=INTEGERS):
-        return fault
-    for name in DIMENSIONS:
-        if fault := infinite_fault(data, name):
-            return fault
-    for name in ("gradient_norm", "margin"):
-        if (data[name].values < 0).any():
-            return f": {name} is negative somewhere, which it cannot be"
-    if len(np.unique(data["image_index"].values)) < sizes["image"]:
-        return ": image_index names an image twice"
-    return None

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.netcdf import ADVICE, load_netcdf, missing_fault, shape_fault, write_netcdf
-from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.evaluation.netcdf import load_netcdf, write_netcdf
 
 DIMENSIONS = {"correct": ("epsilon", "image"), "label": ("image",), "image_index": ("image",)}
 
@@ -36,17 +35,7 @@ def write_correct(path: Path, file: CorrectFile) -> None:
 
 
 def read_correct(path: Path) -> CorrectFile:
-    """Return a checked file; raise :class:`UserError`, which names the first fault."""
-    data = load_netcdf(path)
-    fault = missing_fault(data, DIMENSIONS)
-    if not fault:
-        sizes = {"image": data["image_index"].size, "epsilon": len(data["correct"])}
-        fault = shape_fault(data, DIMENSIONS, sizes=sizes, integers=list(DIMENSIONS))
-    if not fault and not np.isin(data["correct"].values, (0, 1)).all():
-        fault = ": correct holds other numbers than 0 and 1"
-    if not fault and len(np.unique(data["image_index"].values)) < data["image_index"].size:
-        fault = ": image_index names an image twice"
-    if fault:
-        raise UserError(f"{path}{fault}; {ADVICE}")
+    """Return what was written; raise :class:`UserError` when the file is damaged or not as it was written."""
+    data = load_netcdf(path, DIMENSIONS)
     arrays: dict[str, Any] = {name: data[name].values for name in DIMENSIONS}
     return CorrectFile(**{**arrays, "correct": arrays["correct"].astype(bool)}, attributes=data.attrs)

@@ -1,16 +1,14 @@
-"""What a file of features at attacked images has to say of itself to belong to a run."""
+"""The files of features at attacked images of a run, which must record its settings and its very weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, read_attacked
-from feature_sensitivity.evaluation.expected_sensitivity import difference, other_sample
-from feature_sensitivity.evaluation.netcdf import ADVICE
-from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import sha256_of_file
+from feature_sensitivity.runtime.identity import require_identity, require_same_images
 
 CHANGES_NO_RESULT = True
 
@@ -49,23 +47,18 @@ class AttackedFiles:
         )
 
     def read(self) -> dict[str, AttackedFile]:
-        """Return every file; raise :class:`UserError` when one is damaged or belongs to another run."""
+        """Return every file; raise :class:`UserError` when one is damaged or of another run or model."""
         files = {}
         for model, path in self.paths.items():
             files[model] = file = read_attacked(path)
-            # All the images of the sensitivities, also where those stop at a target error.
-            features = replace(self.sensitivity[model], target_relative_error=None)
+            features = self.sensitivity[model]
             attack = features.attack_on_the_class(self.accuracy)
-            expected = {
-                "model": model,
-                **attacked_attributes(epsilons=self.epsilons, attack=attack, features=features),
-                "checkpoint_sha256": sha256_of_file(self.checkpoints[model]),
-            }
-            sample = other_sample(file.image_index, file.feature_index, features)
-            if fault := difference(file.attributes, expected) or sample or self._other_epsilons(file):
-                raise UserError(f"{path} is of another measurement than this run's: {fault}; {ADVICE}")
+            attributes = attacked_attributes(epsilons=self.epsilons, attack=attack, features=features)
+            sha256 = sha256_of_file(self.checkpoints[model])
+            require_identity(path, file.attributes, {"model": model, **attributes, "checkpoint_sha256": sha256})
+        require_same_images({self.paths[model]: file.attributes for model, file in files.items()})
         return files
 
-    def _other_epsilons(self, file: AttackedFile) -> str | None:
-        n, expected = len(file.attacked), len(self.epsilons)
-        return None if n == expected else f"it has {n} epsilons, expected {expected}"
+    def identity(self) -> dict[str, Any]:
+        """Return what a table derived from these files must record: the settings of the attack on the classifier."""
+        return {"attacked": self.accuracy.as_parameters()}

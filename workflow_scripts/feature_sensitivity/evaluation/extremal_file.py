@@ -1,25 +1,17 @@
 """The file of a model's extremal images, netCDF in HDF5."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import xarray as xr
 from numpy.typing import NDArray
 
 from feature_sensitivity.evaluation.default_definition import Array
-from feature_sensitivity.evaluation.netcdf import (
-    ADVICE,
-    infinite_fault,
-    load_netcdf,
-    missing_fault,
-    shape_fault,
-    write_netcdf,
-)
+from feature_sensitivity.evaluation.netcdf import load_netcdf, write_netcdf
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
-from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import CONTENT, require_identity
 
 PIXELS = ("channel", "height", "width")
 
@@ -36,8 +28,6 @@ DIMENSIONS = {
     "minimizing": ("epsilon", "image", "feature", *PIXELS),
 }
 
-INTEGERS = ("feature_index", "is_most_sensitive", "image_index", "label")
-
 
 @dataclass(frozen=True, kw_only=True)
 class ExtremalImages:
@@ -46,7 +36,7 @@ class ExtremalImages:
     ``image``, ``maximizing`` and ``minimizing`` are float32 pixels, 0 black and 1 white; perturbed ones may go beyond,
     unless the attack was clipped to the pixel box. ``clean``, ``maximum`` and ``minimum`` are the feature's values
     there. ``is_most_sensitive`` is 1 for the most and 0 for the least sensitive features. ``DIMENSIONS`` names the
-    dimensions of each.
+    dimensions of each. ``classes``: the name of each image's class, where the dataset has names.
     """
 
     epsilon: Sequence[float]
@@ -60,47 +50,34 @@ class ExtremalImages:
     image: Array
     maximizing: Array
     minimizing: Array
+    classes: Sequence[str] = ()
 
 
-def write_extremal(path: Path, images: ExtremalImages, *, attributes: Mapping[str, Any]) -> None:
-    """Write the images and ``attributes``, numbers and strings, whole or not at all."""
+def write_extremal(path: Path, images: ExtremalImages, *, measured: Sequence[SensitivityFile]) -> None:
+    """Write the images, and of which measurements they are, one for each epsilon; whole or not at all."""
     arrays = {name: getattr(images, name) for name in DIMENSIONS}
-    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes={**attributes, "epsilons": _as_text(images.epsilon)})
+    classes = {"classes": json.dumps(list(images.classes))} if images.classes else {}
+    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes={**_made_from(measured), **classes})
 
 
 def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> ExtremalImages:
-    """Return a checked file; :class:`UserError` when it is damaged, or does not belong to these measurements.
+    """Return the images of these measurements of a model, one for each epsilon.
 
-    ``measured`` are those of the model, one for each epsilon.
+    Raises :class:`UserError` when the file is damaged, not as it was written, or of other measurements.
     """
-    data = load_netcdf(path)
-    if fault := _fault(data):
-        raise UserError(f"{path}{fault}; {ADVICE}")
+    data = load_netcdf(path, DIMENSIONS)
+    require_identity(path, data.attrs, _made_from(measured))
     epsilons = [float(file.attributes["epsilon"]) for file in measured]
-    if difference := _difference(data, measured[0], epsilons):
-        raise UserError(f"{path} is of another run: {difference}; {ADVICE}")
-    return ExtremalImages(epsilon=epsilons, **{name: data[name].values for name in DIMENSIONS})
+    arrays = {name: data[name].values for name in DIMENSIONS}
+    return ExtremalImages(epsilon=epsilons, classes=json.loads(data.attrs.get("classes", "[]")), **arrays)
 
 
-def _as_text(epsilons: Sequence[float]) -> str:
-    return ", ".join(map(repr, map(float, epsilons)))
-
-
-def _fault(data: xr.Dataset) -> str | None:
-    if fault := missing_fault(data, DIMENSIONS):
-        return fault
-    sizes = dict(zip(DIMENSIONS["maximizing"], data["maximizing"].shape, strict=True))
-    if fault := shape_fault(data, DIMENSIONS, sizes=sizes, integers=INTEGERS):
-        return fault
-    return next((fault for name in DIMENSIONS if (fault := infinite_fault(data, name))), None)
-
-
-def _difference(data: xr.Dataset, measured: SensitivityFile, epsilons: Sequence[float]) -> str | None:
-    expected = {name: measured.attributes[name] for name in ("model", "checkpoint_sha256")}
-    for name, value in {**expected, "epsilons": _as_text(epsilons)}.items():
-        if data.attrs.get(name) != value:
-            return f"{name} is {data.attrs.get(name)}, expected {value}"
-    for name in ("feature_index", "image_index"):
-        if not np.isin(data[name].values, getattr(measured, name)).all():
-            return f"{name} is {data[name].values.tolist()}, which were not all measured"
-    return None
+def _made_from(measured: Sequence[SensitivityFile]) -> dict[str, str]:
+    """Return the model, the epsilons, and the hashes of the network and of the measurements."""
+    first = measured[0].attributes
+    return {
+        "model": first["model"],
+        "checkpoint_sha256": first["checkpoint_sha256"],
+        "epsilons": ", ".join(repr(float(file.attributes["epsilon"])) for file in measured),
+        "sensitivity_sha256": ", ".join(file.attributes[CONTENT] for file in measured),
+    }

@@ -1,13 +1,15 @@
-"""Where a feature attains its extrema: the points behind the numbers of :mod:`.feature_extrema`.
+"""Where a feature attains its extrema, and for which features and images that is kept.
 
 A measurement of all features keeps values only. Since the result of a row depends on nothing but its names (seed,
 image, feature, direction, restart), the attack on a few rows can be run again, and this time its best point is kept.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -16,6 +18,7 @@ from feature_sensitivity.attacks.norms import per_row
 from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.evaluation.default_definition import Array
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureRows, FeatureTask
 from feature_sensitivity.evaluation.preparation import prepare
 from feature_sensitivity.networks.classifier import Classifier
@@ -124,3 +127,28 @@ def find_extremal_points(
         upward=points[:, :, MAXIMIZE].numpy(),
         downward=points[:, :, MINIMIZE].numpy(),
     )
+
+
+def extreme_features(sensitivities: Sequence[Array], n: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the places of the ``n`` most and of the ``n`` least sensitive features, each the most sensitive first.
+
+    One choice serves every epsilon, so that a feature can be followed from one to the next: features are ordered by
+    their mean rank. Those that never move are left out, since there is nothing to see of them, unless no feature moves.
+    Where there are too few for both, the most sensitive ones come first, and no feature is in both.
+
+    Args:
+        sensitivities: for each epsilon, [n_features].
+        n: how many of each.
+    """
+    table = pd.DataFrame(np.stack(sensitivities))
+    moves = (table > 0).any().to_numpy()
+    order = np.argsort(-table.rank(axis=1).mean().to_numpy(), kind="stable")
+    order = order[moves[order]] if moves.any() else order
+    most, rest = order[:n], order[n:]
+    return most, rest[max(len(rest) - n, 0) :]
+
+
+def first_of_each_class(labels: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Return the places of ``n`` images, or of all: the first one of each class in turn, then the second ones."""
+    turn = pd.Series(labels).groupby(labels).cumcount().to_numpy()
+    return np.lexsort((np.arange(len(labels)), turn))[:n]

@@ -1,6 +1,7 @@
-"""Arrays with named dimensions in one file, netCDF in HDF5: written whole, and checked when they are read."""
+"""Arrays with named dimensions in one file, netCDF in HDF5: written whole, with a hash that is checked on reading."""
 
-from collections.abc import Collection, Mapping
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.runtime.files import write_whole
+from feature_sensitivity.runtime.files import sha256_of_parts, write_whole
 from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
-
-ADVICE = "delete it and run the same command again"
+from feature_sensitivity.runtime.identity import ADVICE, CONTENT, require_content
 
 Dimensions = Mapping[str, tuple[str, ...]]
 """The names of an array's dimensions, by the array's name."""
@@ -29,10 +29,11 @@ def as_dataset(
 
 
 def save_dataset(path: Path, data: xr.Dataset) -> None:
-    """Write arrays with named dimensions, whole or not at all."""
+    """Write arrays with named dimensions and the hash of the content, whole or not at all."""
     compressed = {"zlib": True, "shuffle": True}
     encoding = {name: {"_FillValue": None, **(compressed if values.ndim > 1 else {})} for name, values in data.items()}
-    write_whole(path, bytes(data.to_netcdf(engine="h5netcdf", encoding=encoding)))
+    whole = data.assign_attrs({CONTENT: content_sha256(data)})
+    write_whole(path, bytes(whole.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 
 def write_netcdf(
@@ -42,50 +43,37 @@ def write_netcdf(
     save_dataset(path, as_dataset(arrays, dimensions=dimensions, attributes=attributes))
 
 
-def load_netcdf(path: Path) -> xr.Dataset:
-    """Return what a file holds, unchecked; raise :class:`UserError` when it cannot be read."""
+def load_netcdf(path: Path, dimensions: Dimensions) -> xr.Dataset:
+    """Return what :func:`save_dataset` wrote, with the arrays that ``dimensions`` names.
+
+    Raises:
+        UserError: the file cannot be read, lacks an array, or is not as it was written.
+    """
     try:
         with open_hdf5(path):
             pass
-        # Arrays without named dimensions get phony ones here, so that later checks name what is wrong with them.
-        return xr.load_dataset(path, engine="h5netcdf", phony_dims="sort", decode_cf=False)
+        # Arrays without named dimensions get phony ones here, so that the checks below say what is wrong.
+        data = xr.load_dataset(path, engine="h5netcdf", phony_dims="sort", decode_cf=False)
     except UnsafeError as error:
         raise UserError(f"{path} {error}; {ADVICE}") from error
     except MemoryError:
         raise
     except Exception as error:  # whatever a damaged file makes the readers raise
         raise UserError(f"{path} cannot be read as HDF5 ({error}); {ADVICE}") from error
+    if missing := [name for name in dimensions if name not in data]:
+        raise UserError(f"{path} lacks {', '.join(missing)}; {ADVICE}")
+    require_content(path, data.attrs.get(CONTENT), content_sha256(data))
+    return data
 
 
-def missing_fault(data: xr.Dataset, dimensions: Dimensions) -> str | None:
-    """Return which array is not there, or has another number of dimensions, in words that follow the file's path."""
-    missing = [name for name in dimensions if name not in data]
-    if missing:
-        return f" lacks {', '.join(missing)}"
-    for name, expected in dimensions.items():
-        if data[name].ndim != len(expected):
-            return f": {name} is an array of {data[name].ndim} dimensions, expected {len(expected)}"
-    return None
-
-
-def shape_fault(
-    data: xr.Dataset, dimensions: Dimensions, *, sizes: Mapping[str, int], integers: Collection[str]
-) -> str | None:
-    """Return which array has another shape or type than int64, for ``integers``, or float32, for the others."""
-    for name, expected_dimensions in dimensions.items():
-        values = data[name].values
-        shape = [sizes[dimension] for dimension in expected_dimensions]
-        expected = f"{'int64' if name in integers else 'float32'} {shape}"
-        found = f"{values.dtype} {list(values.shape)}"
-        if found != expected:
-            return f": {name} is {found}, expected {expected}"
-    return None
-
-
-def infinite_fault(data: xr.Dataset, name: str) -> str | None:
-    """Return how many numbers of an array are not finite, if any."""
-    n = int(np.sum(~np.isfinite(data[name].values)))
-    return f": {name} holds {n} values that are not finite" if n else None
+def content_sha256(data: xr.Dataset) -> str:
+    """Return the hash of all arrays with their dimensions, and of all attributes but the one that holds the hash."""
+    attributes = {name: np.atleast_1d(value).tolist() for name, value in data.attrs.items() if name != CONTENT}
+    parts = [json.dumps(attributes, sort_keys=True).encode()]
+    for name in sorted(map(str, data.variables)):
+        values = data.variables[name]
+        parts += [f"{name} {values.dims} {values.dtype} {values.shape}".encode(), values.values.tobytes()]
+    return sha256_of_parts(parts)
 
 
 def _as_attribute(value: Any) -> Any:

@@ -18,16 +18,7 @@ from feature_sensitivity.evaluation.default_definition import (
     max_abs_movement,
     max_abs_weight,
 )
-from feature_sensitivity.evaluation.netcdf import (
-    ADVICE,
-    as_dataset,
-    infinite_fault,
-    load_netcdf,
-    missing_fault,
-    save_dataset,
-    shape_fault,
-)
-from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.evaluation.netcdf import as_dataset, load_netcdf, save_dataset
 
 DIMENSIONS = {
     "clean": ("image", "feature"),
@@ -43,8 +34,6 @@ DIMENSIONS = {
     "zero_gradient": ("feature",),
     "at_cap": ("feature",),
 }
-
-INTEGERS = ("image_index", "label", "feature_index")
 
 
 @dataclass(frozen=True)
@@ -124,44 +113,10 @@ def read_sensitivity(path: Path) -> SensitivityFile:
 
 
 def load_sensitivity(path: Path) -> xr.Dataset:
-    """Return a checked sensitivity file: each array there, of the right type and shape, finite, and in order.
-
-    Raises:
-        UserError: names the first fault.
-    """
-    data = load_netcdf(path)
-    if fault := _fault(data):
-        raise UserError(f"{path}{fault}; {ADVICE}")
-    return data
+    """Return a sensitivity file; raise :class:`UserError` when it is damaged or not as it was written."""
+    return load_netcdf(path, DIMENSIONS)
 
 
 def shared_images(files: Iterable[SensitivityFile]) -> NDArray[np.int64]:
     """Return the indices of the images that all files have; files that stopped early have fewer."""
     return reduce(np.intersect1d, [file.image_index for file in files])
-
-
-def _fault(data: xr.Dataset) -> str | None:
-    if fault := missing_fault(data, DIMENSIONS):
-        return fault
-    n_images = data["image_index"].size
-    sizes = {"image": n_images, "feature": data["feature_index"].size, "class": len(data["weight"])}
-    if fault := shape_fault(data, DIMENSIONS, sizes=sizes, integers=INTEGERS):
-        return fault
-    for name in DIMENSIONS:
-        if (fault := infinite_fault(data, name)) and (name != "standard_error" or n_images > 1):
-            return fault
-    labels = data["label"].values
-    # Where no linear layer stands behind the features, weight says nothing of classes.
-    if (labels < 0).any() or (sizes["class"] and (labels >= sizes["class"]).any()):
-        return f": label goes beyond the {sizes['class']} classes of weight"
-    if len(np.unique(data["image_index"].values)) < n_images:
-        return ": image_index names an image twice"
-    for name in ("zero_gradient", "at_cap"):
-        if not ((data[name].values >= 0) & (data[name].values <= 1)).all():
-            return f": {name} is not a share of images"
-    if data.attrs.get("iterate") == "best":
-        minimum, clean, maximum = (data[name].values for name in ("minimum", "clean", "maximum"))
-        disorder = (minimum > clean) | (clean > maximum)
-        if disorder.any():
-            return f": minimum <= clean <= maximum fails at {disorder.sum()} places"
-    return None

@@ -27,13 +27,14 @@ p.note { color: #555; font-size: 13px; }
 """
 
 
-OWN_MARKUP = re.compile(r"(`[^`]*`|\*\*)")
+OWN_MARKUP = re.compile(r"((?<!`)`[^`]+`(?!`)|\*\*(?=[^\s*])|(?<=[^\s*])\*\*)")
+"""Between single backticks `code`, and what begins or ends **strong** text."""
 
-MARKUP = re.compile(r"[\\<*`]|\](?=[(\[:])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|~~")
+MARKUP = re.compile(r"[\\<*`]|\](?=[(\[:])|&(?=#?\w+;)|(?<!\w)_|_(?!\w)|~~|(?<=\s)#(?=#*$)")
 """Characters that begin markup within a line: tags, emphasis, links, entities, strikethrough."""
 
-BLOCK_MARKUP = re.compile(r"^(\d*)((?:#+|[-+.)])(?=\s|$)|>|=+$)")
-"""What makes the line that it begins a heading, a list or a quotation."""
+BLOCK_MARKUP = re.compile(r"^(\d*)((?:#+|[-+.)])(?=\s|$)|>|=+$|-[-\s]+$)")
+"""What makes the line that it begins a heading, a list, a quotation or a rule."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,8 @@ def _markdown(block: Block) -> str:
         case Bullets(items):
             return "\n".join(f"- {escaped(item)}" for item in items)
         case Picture(path=path, caption=caption, width=width):
-            return f'<img src="{path.as_posix()}" width="{width}" alt="{html.escape(caption)}">'
+            alt = html.escape(caption, quote=False).replace('"', "&quot;")
+            return f'<img src="{path.as_posix()}" width="{width}" alt="{alt}">'
         case Code(text):
             return f"```yaml\n{text}```"
         case Written(text):

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from feature_sensitivity.analysis.tables import ADVICE, write_table
+from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.files import whole_file
+from feature_sensitivity.runtime.identity import ADVICE
 
 # Okabe and Ito's (2008) palette, in an order that also differs in lightness, with a marker and a line for each.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

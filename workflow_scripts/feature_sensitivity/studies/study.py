@@ -9,12 +9,12 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.tables import ADVICE
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.documents import Block, Document, Note
 from feature_sensitivity.reporting.epsilon_axes import axis_positions
 from feature_sensitivity.reporting.style import STYLE, add_caption, draw_curve
 from feature_sensitivity.runtime.errors import UserError
+from feature_sensitivity.runtime.identity import ADVICE
 from feature_sensitivity.studies.plan import Row
 
 NOTHING = "No numbers: the log of the rule that measures them says what this run's networks lack for it."

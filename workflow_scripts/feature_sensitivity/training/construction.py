@@ -13,8 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.attacks.row_workers import batch_for_all_cores
-from feature_sensitivity.attacks.run_rows import run_rows
+from feature_sensitivity.attacks.run_rows import batch_for_all_cores, run_rows
 from feature_sensitivity.config.construction import ConstructionSettings
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization

@@ -6,7 +6,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import SGD
+from torch.optim import SGD, Optimizer, lr_scheduler
 
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.split import Split
@@ -21,7 +21,6 @@ from feature_sensitivity.runtime.cpu_workers import Share
 from feature_sensitivity.runtime.devices import default_generator
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training.adversary import attackable, attacked_images
-from feature_sensitivity.training.learning_rate import learning_rate_schedule
 
 
 class Trainer:
@@ -134,6 +133,22 @@ class Trainer:
             flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5
             x = torch.where(flipped[:, None, None, None], x.flip(3), x)
         return x
+
+
+def learning_rate_schedule(
+    optimizer: Optimizer, settings: TrainingSettings, *, batches_per_epoch: int
+) -> lr_scheduler.LRScheduler:
+    """Return the schedule of the settings, advanced after each batch."""
+    total = settings.epochs * batches_per_epoch
+    if settings.schedule == "step":
+        milestones = [batch for batch in (total // 2, total * 3 // 4) if batch > 0]
+        return lr_scheduler.MultiStepLR(optimizer, milestones, gamma=0.1)
+    if settings.schedule == "cosine":
+        return lr_scheduler.CosineAnnealingLR(optimizer, total)
+    if settings.schedule == "one_cycle":
+        # One step more than there are batches: the scheduler is also advanced after the last one.
+        return lr_scheduler.OneCycleLR(optimizer, settings.learning_rate, total + 1, cycle_momentum=False)
+    return lr_scheduler.ConstantLR(optimizer, factor=1.0)
 
 
 def random_crops(images: Tensor, padding: int, generator: torch.Generator) -> Tensor:

@@ -13,6 +13,9 @@ from feature_sensitivity.reporting.style import STYLE, add_caption
 MOST_IMAGES = 2
 """Images of each feature; more would be too small to be seen."""
 
+MOST_LETTERS = 12
+"""Of a class's name above an image."""
+
 TITLES = ("maximum", "perturbation", "minimum", "perturbation")
 """Headings of the pictures that follow the unperturbed image."""
 
@@ -38,6 +41,8 @@ def extremal_figure(
     n_images, n_features = images.clean.shape
     n_shown = min(n_images, MOST_IMAGES)
     most = int(images.is_most_sensitive.sum())
+    named = zip(images.label.tolist(), images.classes or [""] * n_images, strict=True)
+    titles = [_shortened(name) or f"class {label}" for label, name in named][:n_shown]
     headings = [row for row in (0, most) if row < n_features]
     width = LABEL + n_shown * (len(TITLES) + 1 + GAP)
     height = n_features * (1 + LINE) + 2 * LINE * len(headings)
@@ -53,7 +58,7 @@ def extremal_figure(
             if row in headings:
                 kind = "most" if row < most else "least"
                 axes.text(0.1, y + LINE, f"{kind} sensitive", fontsize=8, weight="bold", va="center")
-                _write_titles(axes, images.label[:n_shown].tolist(), y + LINE)
+                _write_titles(axes, titles, y + LINE)
                 y += 2 * LINE
             text = f"feature {images.feature_index[row]}\nsensitivity\n{sensitivity[row]:.3g}"
             axes.text(0.1, y + 0.5, text, va="center")
@@ -78,7 +83,12 @@ def _show(axes: Axes, picture: Picture, x: float, y: float) -> None:
     axes.imshow(picture, extent=(left, left + scale * width, y + scale * height, y), interpolation="none")
 
 
-def _write_titles(axes: Axes, labels: Sequence[int], y: float) -> None:
-    for number, label in enumerate(labels):
-        for column, title in enumerate((f"class {label}", *TITLES)):
-            axes.text(LABEL + number * (len(TITLES) + 1 + GAP) + column + 0.5, y, title, ha="center", va="center")
+def _shortened(name: str) -> str:
+    return name if len(name) <= MOST_LETTERS else f"{name[: MOST_LETTERS - 1]}…"
+
+
+def _write_titles(axes: Axes, classes: Sequence[str], y: float) -> None:
+    for number, name in enumerate(classes):
+        for column, title in enumerate((name, *TITLES)):
+            x = LABEL + number * (len(TITLES) + 1 + GAP) + column + 0.5
+            axes.text(x, y, title, ha="center", va="center", parse_math=False)
