@@ -125,8 +125,9 @@ def load_network(
             ``torchvision:NAME``, ``timm:NAME``, ``robustbench:NAME``, or ``path/file.py:function``, which is run. With
             keyword arguments: ``{"name": "timm:vit_tiny_patch16_224", "img_size": 32}``.
         weights: a .pt, .pth or .safetensors file. None: the function or RobustBench gives them.
-        images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``, ``channels``: as for :func:`wrap`. Constants
-            of a normalization that the file holds are kept in front of the network, which then gets pixels in [0, 1].
+        images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``, ``channels``: as for
+            :func:`wrap`. Constants of a normalization that the file holds are kept in front of the network, which then
+            gets pixels in [0, 1].
 
     Raises:
         UserError: as for :func:`wrap`, or the weights are of another architecture.
