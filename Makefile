@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint lock torture sweep clean
+.PHONY: demo test lint lock torture fuzz sweep clean
 
 demo: .venv/run
 	$(BIN)/snakemake --profile profiles/demo all
@@ -46,6 +46,11 @@ lock:
 TORTURE ?= results/torture
 torture: .venv/run
 	$(BIN)/python tests/support/faults.py $(TORTURE)
+
+# Any input works or is a sentence: so many of each kind, hours for 100,000. What fails is kept in tests/fuzz/failed/.
+FUZZ ?= 100000
+fuzz: .venv/dev
+	FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz
 
 # Hours: every network of torchvision and timm against independent readings of it; a second call goes on.
 SWEEP ?= results/sweep.csv

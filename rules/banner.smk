@@ -1,7 +1,6 @@
 """What a run says at its start and at its end."""
 
 import atexit
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -78,28 +77,6 @@ def print_end_banner():
             say(f"  {results() / name}")
 
 
-NOTHING_IS_LOST = (
-    "Nothing that was finished or saved is lost. After an interruption, the same command continues from there; "
-    "after an error, it does once what the message above names is put right."
-)
-
-
 def print_how_to_continue_at_the_end():
     """Say it as the last line of a run that failed or was interrupted; Snakemake's own lines come first."""
     atexit.register(say, NOTHING_IS_LOST)
-
-
-def report_uncaught(kind, error, trace):
-    """Say it in place of a traceback after Ctrl-C while Snakemake plans its jobs."""
-    if issubclass(kind, KeyboardInterrupt):
-        say(NOTHING_IS_LOST)
-    else:
-        sys.__excepthook__(kind, error, trace)
-
-
-sys.excepthook = report_uncaught
-
-
-def say(line):
-    """Print to the terminal, beside Snakemake's own messages."""
-    print(line, file=sys.stderr)

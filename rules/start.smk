@@ -3,6 +3,7 @@
 import os
 import shlex
 import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +13,38 @@ HOME = Path(os.path.relpath(BASE))
 sys.path.insert(0, str(BASE / "workflow_scripts"))
 
 from feature_sensitivity.runtime import run_lock
+
+
+def say(line):
+    """Print to the terminal, beside Snakemake's own messages."""
+    print(line, file=sys.stderr)
+
+
+NOTHING_IS_LOST = (
+    "Nothing that was finished or saved is lost. After an interruption, the same command continues from there; "
+    "after an error, it does once what the message above names is put right."
+)
+
+
+def report_uncaught(kind, error, trace):
+    """Say it in place of a traceback after Ctrl-C while Snakemake plans its jobs."""
+    if issubclass(kind, KeyboardInterrupt):
+        say(NOTHING_IS_LOST)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = report_uncaught
+
+
+def interrupt_once(number, frame):
+    """Interrupt at the first Ctrl-C; Snakemake, which then ends its jobs, would end in a traceback at a second one."""
+    signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, interrupt_once)
 
 
 def stop_without_conda():

@@ -20,7 +20,14 @@ def tabulate_benchmarks(*, folder: Path, csv: Path) -> None:
     """
     files = sorted(folder.rglob("*.tsv"))
     if not files:
-        raise UserError(f"{folder} holds no benchmarks yet; run the workflow first: snakemake --cores 8 all")
+        others = [str(other) for other in sorted(folder.parent.glob("*/benchmarks")) if any(other.rglob("*.tsv"))]
+        advice = (
+            f"another run's are in {', '.join(others)}: name the target benchmarks with that run's --profile and "
+            "--configfile"
+            if others
+            else "run the workflow first: snakemake --cores 8 all"
+        )
+        raise UserError(f"{folder} holds no benchmarks yet; {advice}")
     table = costs_by_rule(folder, files)
     write_table(csv, table)
     text = table.to_string(index=False, float_format="{:.1f}".format, na_rep="-")

@@ -53,21 +53,16 @@ def write_reference(
     interpretation: Path | None,
     page: Path,
 ) -> None:
-    """Write the page, and copies of its figures.
+    """Write the page, and copies of its figures; what it holds is said at :func:`.reference_page`.
 
     Args:
-        title: of the page.
-        changed: what the configuration changes in the paper's protocol, as YAML.
         sensitivity: the sensitivity files, which tell devices and versions.
-        summary: ``results/summary.csv``.
-        claims: ``results/claims.csv``.
         expected: settings of the run, which both tables must record.
         pages: the sections, in Markdown; the first opens the whole, before the verdicts.
         captions: of the figures that stand with each of them.
         figures: PNG files, in the order of their captions; ``copies``: where they go, beside or below the page.
         benchmarks: the folder with Snakemake's benchmark files.
         interpretation: what a person wrote about the run.
-        page: the file to write.
     """
     shown = (
         Picture(copy.relative_to(page.parent), caption, width_on_page(figure))

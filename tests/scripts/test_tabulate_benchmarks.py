@@ -4,7 +4,9 @@ import pandas as pd
 import pytest
 
 from feature_sensitivity.analysis.benchmark_table import costs_by_rule
+from feature_sensitivity.runtime.errors import UserError
 from snakemake_runs import run_snakemake
+from tabulate_benchmarks import tabulate_benchmarks
 
 
 def test_time_and_memory_by_rule(tmp_path: Path):
@@ -37,3 +39,10 @@ def test_before_any_run_there_is_nothing_to_tabulate(workflow: Path):
     assert done.returncode != 0
     assert "results/benchmarks holds no benchmarks yet" in done.stdout
     assert "Traceback" not in done.stdout
+
+
+def test_beside_a_demo_it_says_where_to_look(tmp_path: Path):
+    (tmp_path / "demo/benchmarks/train_model").mkdir(parents=True)
+    (tmp_path / "demo/benchmarks/train_model/normal.tsv").write_text("s\n1\n")
+    with pytest.raises(UserError, match=r"no benchmarks yet; another run's are in .*/demo/benchmarks: name the target"):
+        tabulate_benchmarks(folder=tmp_path / "benchmarks", csv=tmp_path / "table.csv")

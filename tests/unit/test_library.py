@@ -265,6 +265,21 @@ def test_a_network_stays_as_it_was():
     assert not net.training
 
 
+@pytest.mark.parametrize("folder", [".", "mine"])
+def test_a_folder_with_other_files_is_none_of_unfinished_work(
+    folder: str, network: Classifier, images: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    files = [Path("weights.pt"), Path("mine/weights.pt")]
+    files[1].parent.mkdir()
+    for file in files:
+        torch.save({"weights": torch.zeros(3)}, file)
+    before = [file.read_bytes() for file in files]
+    with pytest.raises(UserError, match="the folder of unfinished work"):
+        measure(wrap(network, images), images, epsilon="8/255", device="cpu", unfinished_folder=folder)
+    assert [file.read_bytes() for file in files] == before
+
+
 def test_labels_are_checked_before_anything_is_measured(
     network: Classifier, images: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ):

@@ -52,9 +52,12 @@ def is_importing(workflow: Path) -> bool:
     return False
 
 
-def test_ctrl_c_during_imports_ends_with_how_to_go_on(workflow: Path):
+@pytest.mark.parametrize("presses", [1, 2])
+def test_ctrl_c_during_imports_ends_with_how_to_go_on(workflow: Path, presses: int):
     process = training(workflow)
-    os.killpg(process.pid, signal.SIGINT)
+    for _ in range(presses):
+        os.killpg(process.pid, signal.SIGINT)
+        time.sleep(0.3)
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "Traceback" not in output

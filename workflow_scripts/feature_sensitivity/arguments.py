@@ -193,12 +193,7 @@ def measured_features(extrema: Any, variables: tuple[str, ...]) -> xr.Dataset:
 def _array(values: Any, key: str) -> NDArray[Any]:
     """Return an array in the byte order of this machine."""
     if isinstance(values, Tensor):
-        if (
-            values.layout is not torch.strided
-            or values.device.type == "meta"
-            or values.is_quantized
-            or values.is_nested
-        ):
+        if values.layout is not torch.strided or values.is_meta or values.is_quantized or values.is_nested:
             raise UserError(f"{key} is a tensor that is sparse, nested, quantized or without numbers; give a plain one")
         detached = values.detach().cpu().resolve_conj().resolve_neg()
         values = (detached.float() if detached.dtype is torch.bfloat16 else detached).numpy()

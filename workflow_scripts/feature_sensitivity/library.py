@@ -222,8 +222,8 @@ def measure(
         seed: of the random starts.
         device: such as ``cuda:1`` or ``cpu``. None: a GPU if there is one.
         batch_size: rows attacked at a time by a GPU or by each core. None: what fits the device.
-        unfinished_folder: where unfinished work is saved several times a minute; after an interruption the same call
-            goes on from there.
+        unfinished_folder: a folder of its own, where unfinished work is saved several times a minute; after an
+            interruption the same call continues from there. One that holds anything else is refused.
 
     Returns:
         ``clean``, ``maximum``, ``minimum`` [image, feature]; ``sensitivity``, the mean over images of the larger of

@@ -75,7 +75,9 @@ def test_the_callers_word_runs_the_callers_code_with_the_callers_arguments():
     assert Path("ran").read_text() == "mine"
     with pytest.raises(UserError, match=r"a network of nets\.py:net, not of 'other\.py:net'"):
         load_checkpoint(path, architecture="other.py:net")
-    check_files({str(path): {"architecture": own}})  # as a job does, with the architecture of the configuration
+    check_files(
+        {"model": str(path)}, {"model": {"architecture": own}}
+    )  # as a job does, with the architecture of the configuration
     load_checkpoint(path)
     assert Path("ran").read_text() == "from the file"
 

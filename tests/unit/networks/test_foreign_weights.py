@@ -114,6 +114,14 @@ UNFIT: dict[str, tuple[Callable[[Classifier], Any], str]] = {
         lambda network: {**network.state_dict(), "fc.bias": torch.full((5,), 1e300, dtype=torch.float64)},
         "not finite, in fc.bias",
     ),
+    "whole numbers": (
+        lambda network: {**network.state_dict(), "fc.weight": torch.ones(5, 32, dtype=torch.int8)},
+        "holds no floating-point numbers in fc.weight (int8)",
+    ),
+    "complex numbers": (
+        lambda network: {**network.state_dict(), "fc.bias": torch.ones(5, dtype=torch.complex64)},
+        "holds no floating-point numbers in fc.bias (complex64)",
+    ),
     "a list": (lambda network: [1, 2], "holds a list in place of weights by name"),
     "another network": (
         lambda network: nn.Linear(2, 2).state_dict(),

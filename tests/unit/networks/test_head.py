@@ -252,7 +252,7 @@ class MeanOfProbabilities(Small):
 @pytest.mark.parametrize("kind", [Largest, MeanOfProbabilities])
 def test_several_heads_that_are_joined_by_no_linear_map_are_named(kind: type[Small], x: Tensor):
     torch.manual_seed(1)
-    with pytest.raises(UserError, match=r"several layers make the outputs .*\(fc, other\).*write layer:"):
+    with pytest.raises(UserError, match=r"several calls of layers \(fc, other\) make the outputs .*write layer:"):
         measured(kind().eval(), x)
 
 

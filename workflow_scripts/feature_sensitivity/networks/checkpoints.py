@@ -82,7 +82,7 @@ def load_checkpoint(
         if content.get("code_sha256") != code:
             raise UserError(f"the code of {used['name']} has changed since {path} was made from it; {ADVICE}")
         _check_sizes(used, state)
-        network = build(used)
+        network = _built(used, path)
         network.load_state_dict(state)
     except UserError:
         raise
@@ -104,6 +104,13 @@ def load_checkpoint(
     )
     classifier.origin = code or ""
     return Checkpoint(classifier, standardization, content)
+
+
+def _built(architecture: Mapping[str, Any], path: str | Path) -> nn.Module:
+    try:
+        return build(architecture)
+    except UserError as error:
+        raise UserError(f"the network of {path} cannot be built: {error}") from error
 
 
 def _trusted(stored: dict[str, Any], given: str | Mapping[str, Any] | None, path: str | Path) -> dict[str, Any]:

@@ -70,6 +70,14 @@ def network_with(
         raise UserError(
             f"{path} does not fit the architecture {description['name']}: {match.describe()}{_advice(tensors, path)}"
         )
+    state = network.state_dict()
+    others = [
+        f"{name} ({str(tensor.dtype).removeprefix('torch.')})"
+        for name, tensor in match.weights.items()
+        if state[name].is_floating_point() and not tensor.is_floating_point()
+    ]
+    if others:
+        raise UserError(f"{path} holds no floating-point numbers in {', '.join(others[:SHOWN])}; write other weights")
     try:
         network.load_state_dict(match.weights)
     except RuntimeError as error:

@@ -70,20 +70,13 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Code:
-    """Lines in YAML."""
-
-    text: str
-
-
-@dataclass(frozen=True)
 class Written:
     """Markdown by a person or from another page, which stays as it is."""
 
     text: str
 
 
-Block = str | Heading | Note | Bullets | Picture | Code | Written | pd.DataFrame
+Block = str | Heading | Note | Bullets | Picture | Written | pd.DataFrame
 """A table is a data frame of text."""
 
 
@@ -140,8 +133,6 @@ def _markdown(block: Block) -> str:
         case Picture(path=path, caption=caption, width=width):
             alt = html.escape(caption, quote=False).replace('"', "&quot;")
             return f'<img src="{path.as_posix()}" width="{width}" alt="{alt}">'
-        case Code(text):
-            return f"```yaml\n{text}```"
         case Written(text):
             return text
         case Note(text) | str(text):
@@ -163,7 +154,7 @@ def _html(block: Block) -> str:
             data, text = base64.encodebytes(content).decode(), html.escape(caption)
             image = f'<img alt="{text}" src="data:image/png;base64,{data}">'
             return f"<figure>{image}\n<figcaption>{text}</figcaption></figure>\n"
-        case Code(text) | Written(text):
+        case Written(text):
             return f"<pre>{html.escape(text)}</pre>"
         case Note(text):
             return f"<p class=note>{inline(text)}</p>"
@@ -181,7 +172,7 @@ def _text(block: Block) -> str:
             return f"{text}:"
         case Picture(path=path, caption=caption):
             return f"{caption}: {path}"
-        case Note(text) | Code(text) | Written(text) | str(text):
+        case Note(text) | Written(text) | str(text):
             return text
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 from feature_sensitivity.config.units import exact, in_both_units
 from feature_sensitivity.reporting.documents import (
     Block,
-    Code,
     Document,
     Heading,
     Picture,
@@ -61,7 +60,11 @@ def reference_page(
     """
     blocks: list[Block] = [*map(Written, interpretation.introduction), Written(GENERATED)]
     blocks.append(pd.DataFrame({"": list(facts), "of this run": list(facts.values())}))
-    blocks += ["What differs from the paper's protocol in `config.yaml`:", Code(changed), *_included(opening)]
+    blocks += [
+        "What differs from the paper's protocol in `config.yaml`:",
+        Written(f"```yaml\n{changed}```"),
+        *_included(opening),
+    ]
     blocks += [Heading("Verdicts"), claims[["claim", "sentence", "verdict"]], _rules(claims, interpretation.claims)]
     if interpretation.published:
         literature = pd.DataFrame(_literature_rows(summary, interpretation.published))

@@ -80,10 +80,13 @@ def _names_in(node: ast.AST, package: str) -> Iterator[str]:
         relative = "." * node.level + (node.module or "")
         try:
             base = importlib.util.resolve_name(relative, package) if node.level else relative
-        except ImportError:  # from outside of the package: importing says so
-            return
-        yield base
-        yield from (f"{base}.{alias.name}" for alias in node.names)
+        except ImportError:
+            if node.level > 1:  # from outside of the package: importing says so
+                return
+            base = node.module or ""  # the folder of the user's file is a package itself
+        yield from (f"{base}.{alias.name}".removeprefix(".") for alias in node.names)
+        if base:
+            yield base
 
 
 def _project_file(name: str, importer: Path, root: Path) -> Path | None:

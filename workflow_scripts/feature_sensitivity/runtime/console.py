@@ -61,6 +61,7 @@ def job(log_path: Path, title: str) -> Iterator[None]:
         logger.error("%s", _sentence(error))
         sys.exit(1)
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C finds nothing more to interrupt
         logger.error("interrupted; the same command continues from here")
         sys.exit(130)
     except Exception as error:

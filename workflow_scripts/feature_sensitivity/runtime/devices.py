@@ -114,6 +114,16 @@ def device_named(name: str | torch.device) -> torch.device:
     return device
 
 
+def chosen_gpu() -> int | None:
+    """Return the index of the GPU that tensors go to by default; None as long as no GPU is in use."""
+    return torch.cuda.current_device() if torch.cuda.is_initialized() else None
+
+
+def choose_gpu(index: int) -> None:
+    """Let tensors go to this GPU by default."""
+    torch.cuda.set_device(index)
+
+
 def is_gpu(device: torch.device) -> bool:
     """Return whether the device is a GPU, which works by itself while the host goes on; else it is the CPU."""
     return device.type == "cuda"

@@ -6,18 +6,19 @@ from typing import Any
 
 import torch
 
-from feature_sensitivity.runtime.devices import make_exact
+from feature_sensitivity.runtime.devices import choose_gpu, chosen_gpu, make_exact
 
+BACKENDS: Any = torch.backends  # whose types lack some of these
 SWITCHES: tuple[tuple[Any, str], ...] = (
-    (torch.backends.cudnn, "allow_tf32"),
-    (torch.backends.cudnn, "benchmark"),
-    (torch.backends.cudnn, "deterministic"),
-    (torch.backends, "fp32_precision"),
-    (torch.backends.cudnn, "fp32_precision"),
-    (torch.backends.cuda.matmul, "fp32_precision"),
-    (torch.backends.cudnn.conv, "fp32_precision"),
-    (torch.backends.cudnn.rnn, "fp32_precision"),
-    (torch.backends.mkldnn.matmul, "fp32_precision"),
+    (BACKENDS.cudnn, "allow_tf32"),
+    (BACKENDS.cudnn, "benchmark"),
+    (BACKENDS.cudnn, "deterministic"),
+    (BACKENDS, "fp32_precision"),
+    (BACKENDS.cudnn, "fp32_precision"),
+    (BACKENDS.cuda.matmul, "fp32_precision"),
+    (BACKENDS.cudnn.conv, "fp32_precision"),
+    (BACKENDS.cudnn.rnn, "fp32_precision"),
+    (BACKENDS.mkldnn.matmul, "fp32_precision"),
 )
 ATTENTION = ("flash", "mem_efficient", "math", "cudnn")
 
@@ -33,7 +34,7 @@ def exact_settings() -> Iterator[None]:
     precision = _read(torch.get_float32_matmul_precision)
     switches = [(owner, name, _read(lambda o=owner, n=name: getattr(o, n))) for owner, name in SWITCHES]
     attention = {kind: getattr(torch.backends.cuda, f"{kind}_sdp_enabled")() for kind in ATTENTION}
-    device = torch.cuda.current_device() if torch.cuda.is_initialized() else None
+    device = chosen_gpu()
     try:
         with ExitStack() as stack:
             stack.enter_context(torch.inference_mode(False))
@@ -56,7 +57,7 @@ def exact_settings() -> Iterator[None]:
         for kind, value in attention.items():
             getattr(torch.backends.cuda, f"enable_{kind}_sdp")(value)
         if device is not None:
-            torch.cuda.set_device(device)
+            choose_gpu(device)
 
 
 def _read(getter: Any) -> Any:

@@ -177,7 +177,7 @@ def _faults_of_tensors(content: Any, size: int) -> Iterator[str]:
             continue
         seen.add(id(value))
         if isinstance(value, Tensor):
-            if value.layout is not torch.strided or value.is_quantized or value.device.type != "cpu":
+            if value.layout is not torch.strided or value.is_quantized or not value.is_cpu:
                 yield f"holds a tensor that is {_kind(value)}, not one of plain numbers"
                 return
             storage = value.untyped_storage()
@@ -195,4 +195,4 @@ def _faults_of_tensors(content: Any, size: int) -> Iterator[str]:
 def _kind(tensor: Tensor) -> str:
     if tensor.is_quantized:
         return "quantized"
-    return str(tensor.layout).removeprefix("torch.") if tensor.device.type == "cpu" else f"on {tensor.device}"
+    return str(tensor.layout).removeprefix("torch.") if tensor.is_cpu else f"on {tensor.device}"

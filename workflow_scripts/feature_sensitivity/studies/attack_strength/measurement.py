@@ -39,10 +39,7 @@ def attack_comparison(runs: Mapping[str, Run], stronger: pd.DataFrame) -> pd.Dat
         stronger: accuracies under Auto-PGD, with the columns of ``results/accuracy/{model}.checks.csv``;
             without rows where it was not measured.
     """
-    rows: list[Row] = []
-    for protocol, run in runs.items():
-        numbers = (*_verdicts(run), *_accuracies(run), *_sensitivities(run), *_ratios(run))
-        rows += [{"protocol": protocol, **row} for row in (*numbers, *_relative_movements(run, runs[WEAKEST]))]
+    rows = [{"protocol": protocol, **row} for protocol, run in runs.items() for row in _numbers(run, runs[WEAKEST])]
     for row in stronger.to_dict("records"):
         accuracy = Estimate(row["accuracy"], row["ci_low"], row["ci_high"])
         rows.append({"protocol": row["attack"], **_number(ACCURACY, row["model"], row["epsilon"], accuracy)})
@@ -60,33 +57,20 @@ def _number(kind: str, name: str, epsilon: float, estimate: Estimate) -> Row:
     return {**columns, "value": estimate.value, "ci_low": estimate.low, "ci_high": estimate.high, "verdict": ""}
 
 
-def _verdicts(run: Run) -> Iterator[Row]:
+def _numbers(run: Run, weakest: Run) -> Iterator[Row]:
     for judgement in judge(run):
         if judgement.claim.name in CLAIMS:
             nothing = Estimate(np.nan, np.nan, np.nan)
             yield {**_number(CLAIM, judgement.claim.name, np.nan, nothing), "verdict": judgement.verdict}
-
-
-def _accuracies(run: Run) -> Iterator[Row]:
     for (model, epsilon), accuracy in run.accuracy.items():
         yield _number(ACCURACY, model, epsilon, accuracy)
-
-
-def _sensitivities(run: Run) -> Iterator[Row]:
     for model, epsilon in run.movement:
         yield _number(SENSITIVITY, model, epsilon, run.sensitivity_of(model, epsilon))
-
-
-def _ratios(run: Run) -> Iterator[Row]:
     for epsilon in run.sensitivity_epsilons:
         if {(NORMAL, epsilon), (ROBUST, epsilon)} <= run.movement.keys():
             ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
             yield _number(RATIO, NORMAL_TO_ROBUST, epsilon, ratio)
-
-
-def _relative_movements(run: Run, weakest: Run) -> Iterator[Row]:
-    """Yield mean sensitivities over those of the weakest protocol; paired bootstrap over images."""
     for (model, epsilon), movement in run.movement.items():
-        # The study is of one seed.
+        # The study is of one seed; bootstrap over images, which are the same under both protocols.
         by_image, reference = (moved[0].mean(axis=1) for moved in (movement, weakest.movement[model, epsilon]))
         yield _number(MOVEMENT, model, epsilon, bootstrap(mean_ratio, by_image, reference))
