@@ -89,8 +89,8 @@ def find_head(network: nn.Module, x: Tensor) -> Head | None:
     if len(heads) > 1:
         names = sorted({call.module for call in heads})
         raise UserError(
-            f"several calls of layers ({', '.join(names)}) make the outputs of the network together, and no linear map of "
-            "their inputs does; write layer: with the name of the one whose output has the features"
+            f"several calls of layers ({', '.join(names)}) make the outputs of the network together, and no linear map "
+            "of their inputs does; write layer: with the name of the one whose output has the features"
         )
     return None
 
