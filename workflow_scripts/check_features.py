@@ -49,8 +49,13 @@ def check_features(
     network = _network(entry, architecture, pixels, width=width, n_classes=int(split.labels.max()) + 1)
     classifier = classifier_of(network, shape, None, **chosen.feature_layer())
     n_chosen = len(chosen_features(classifier.n_features, chosen.features, name))
-    where = f"at layer {chosen.layer}" if chosen.layer else "before its last linear layer"
-    logger.info("%s has %d features %s, of which %d are measured", name, classifier.n_features, where, n_chosen)
+    logger.info(
+        "%s has %d features, %s, of which %d are measured",
+        name,
+        classifier.n_features,
+        classifier.feature_layer,
+        n_chosen,
+    )
     write_whole(output, f"{classifier.n_features} features, {n_chosen} of them measured\n".encode())
 
 

@@ -59,6 +59,7 @@ def main() -> None:
         with arguments.results.open(newline="") as file:
             done = {(row["library"], row["network"]) for row in csv.DictReader(file)}
     else:
+        arguments.results.parent.mkdir(parents=True, exist_ok=True)
         arguments.results.write_text(",".join(COLUMNS) + "\n")
     left = [entry for entry in networks() if entry[:2] not in done]
     if arguments.only:
