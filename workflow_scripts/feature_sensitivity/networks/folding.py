@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from feature_sensitivity.networks.calls import recorded
+from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.copies import copied
 from feature_sensitivity.networks.forward import laid_out
 from feature_sensitivity.networks.graph import CONVOLUTIONS, NORMS, foldable_pairs
@@ -59,14 +60,14 @@ def pairs_of(network: nn.Module) -> list[Pair]:
     return _pairs[network]
 
 
-def pairs_seen(network: nn.Module, x: Tensor) -> list[Pair]:
+def pairs_seen(network: Classifier, x: Tensor) -> list[Pair]:
     """Return the pairs that follow each other in a pass on images, for a network without a graph.
 
     Whether anything else takes what the convolution gives does not show: the folded network has to be compared.
     """
     names = {module: name for name, module in network.named_modules() if isinstance(module, CONVOLUTIONS + NORMS)}
     with torch.no_grad(), recorded(network, list(names.values())) as calls:
-        network(x)
+        network.features(x)
     counts = [call.module for call in calls]
     pairs = []
     for before, after in pairwise(calls):
