@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint lock torture fuzz sweep clean
+.PHONY: demo test lint lock torture fuzz sweep coverage clean
 
 demo: .venv/run
 	$(BIN)/snakemake --profile profiles/demo all
@@ -56,6 +56,10 @@ fuzz: .venv/dev
 SWEEP ?= results/sweep.csv
 sweep: .venv/dev
 	PYTHONPATH=workflow_scripts $(BIN)/python tests/sweep/sweep_networks.py $(SWEEP)
+
+# How often each 95 % interval covers the truth: the table of docs/claims.md, in a quarter of an hour.
+coverage: .venv/dev
+	PYTHONPATH=workflow_scripts $(BIN)/python tests/statistics/simulations.py 1000
 
 clean:
 	rm -rf results/demo

@@ -12,6 +12,7 @@ DRAWN = [name for name in DRAWN_MEASURES if name in (config["measures"] or MEASU
 rule plot_accuracy:
     input:
         accuracy=ACCURACIES,
+        images=CORRECT,
         made_from=made_from(*ACCURACIES),
         models=CHECKPOINTS,
     output:

@@ -75,6 +75,7 @@ CHECKPOINTS = expand("<results>/models/{model}.pt", model=REPLICATES)
 FIRST_CHECKPOINTS = expand("<results>/models/{model}.pt", model=MODELS)
 HISTORIES = expand("<results>/models/{model}.history.csv", model=TRAINED)
 ACCURACIES = expand("<results>/accuracy/{model}.csv", model=REPLICATES)
+CORRECT = expand("<results>/accuracy/{model}.correct.h5", model=REPLICATES)
 CHECKS = expand("<results>/accuracy/{model}.checks.csv", model=REPLICATES)
 SENSITIVITIES = expand(
     "<results>/sens/{model}_{eps}.h5", model=REPLICATES, eps=in_file_names(EPSILONS)

@@ -54,6 +54,7 @@ rule derive_measures:
 rule summarize_results:
     input:
         accuracy=ACCURACIES,
+        images=CORRECT,
         checks=CHECKS,
         histories=HISTORIES,
         made_from=made_from(*ACCURACIES, *CHECKS, *HISTORIES),
@@ -97,7 +98,9 @@ rule summarize_results:
 rule judge_claims:
     input:
         accuracy=ACCURACIES,
+        images=CORRECT,
         sensitivity=SENSITIVITIES,
+        attacked=ATTACKED,
         models=CHECKPOINTS,
         feature_counts="<results>/feature_counts.csv",
         made_from=made_from(
@@ -112,7 +115,7 @@ rule judge_claims:
             "<results>/claims.html",
             caption="captions/claims.rst",
             category="5 Claims",
-            labels={"result": "Verdicts: A1-A5, S1-S6, U1"},
+            labels={"result": "Verdicts: A1-A5, S1-S6, C1, U1"},
         ),
     log:
         "<logs>/judge_claims.log",
@@ -127,6 +130,7 @@ rule judge_claims:
         code=code_of("judge_claims"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
+        attacked=expected_attacked(REPLICATES),
         definition=config["sensitivity"]["definition"],
         normalization=config["sensitivity"]["weight_normalization"],
         seeds=several_seeds(),

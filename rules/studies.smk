@@ -43,6 +43,9 @@ def files_of_variants(wildcards):
         found[f"{label}_checks"] = [
             f"{accuracy}/{model}.checks.csv" for model in measured
         ]
+        found[f"{label}_images"] = [
+            f"{accuracy}/{model}.correct.h5" for model in measured
+        ]
         found[f"{label}_sensitivity"] = [
             f"{folder if variant.folder else '<results>/sens'}/{model}_{eps}.h5"
             for model, eps in product(models, in_file_names(variant.epsilons))
@@ -164,6 +167,9 @@ use rule measure_sensitivity as measure_sensitivity_of_variant with:
 use rule plot_accuracy as plot_accuracy_of_variant with:
     input:
         accuracy=expand(f"{VARIANT}/{{model}}.csv", model=MODELS, allow_missing=True),
+        images=expand(
+            f"{VARIANT}/{{model}}.correct.h5", model=MODELS, allow_missing=True
+        ),
         made_from=expand(
             f"{VARIANT}/{{model}}.csv.json", model=MODELS, allow_missing=True
         ),

@@ -29,6 +29,7 @@ if "snakemake" in globals():
                         snakemake.input[f"{label}_accuracy"],
                         snakemake.input.models,
                         snakemake.input[f"{label}_checks"],
+                        snakemake.input[f"{label}_images"],
                         **expected["accuracy"],
                     )
                     if expected["accuracy"]

@@ -10,7 +10,6 @@ from feature_sensitivity.analysis.measured_features import from_files
 from feature_sensitivity.analysis.measures import DIGITS, measure_table
 from feature_sensitivity.analysis.movements import neuron_sensitivity
 from feature_sensitivity.analysis.tables import write_table
-from feature_sensitivity.analysis.usefulness import usefulness_of
 from feature_sensitivity.config.units import COLUMNS
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
@@ -69,7 +68,7 @@ def derive_measures(
                 "model": model,
                 **units,
                 "n_images": len(file.label),
-                **feature_counts(usefulness_of(measured)),
+                **feature_counts(measured),
                 "latent_vulnerability": neuron_sensitivity(measured).sum(),
                 "seed": int(file.attributes["seed"]),
             }

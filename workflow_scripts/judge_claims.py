@@ -10,6 +10,7 @@ from feature_sensitivity.analysis.feature_tables import number, read_counts
 from feature_sensitivity.analysis.refits import read_refits
 from feature_sensitivity.analysis.run import read_run
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.claims import claims_document, claims_table
 from feature_sensitivity.reporting.documents import as_html, as_markdown, write_text
@@ -21,6 +22,7 @@ def judge_claims(
     *,
     accuracy: AccuracyFiles,
     sensitivity: SensitivityFiles,
+    attacked: AttackedFiles,
     csv: Path,
     markdown: Path,
     page: Path,
@@ -35,6 +37,7 @@ def judge_claims(
     Args:
         accuracy: the accuracy tables of every replicate, and the settings that each must record.
         sensitivity: the files of every replicate and epsilon, and the settings that each must record.
+        attacked: the files that have the margins between logits, and the settings that each must record.
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
         page: the same as HTML.
@@ -47,6 +50,7 @@ def judge_claims(
     run = read_run(
         accuracy=accuracy.read_together(),
         sensitivity=sensitivity,
+        attacked=attacked,
         definition=definition,
         normalization=normalization,
     )
@@ -63,8 +67,9 @@ def judge_claims(
     for judgement in judgements:
         logger.info("%s %s", judgement.claim.name, judgement.verdict)
     document = claims_document(judgements, seeds=seeds)
-    tables = [feature_counts, *([refits] if refits else [])]
-    write_table(csv, claims_table(judgements), made_from=derived_from(accuracy, sensitivity, tables=tables))
+    others = [*accuracy.images.values(), feature_counts, *([refits] if refits else [])]
+    made_from = derived_from(accuracy, sensitivity, attacked, tables=others)
+    write_table(csv, claims_table(judgements), made_from=made_from)
     write_text(markdown, as_markdown(document))
     write_text(page, as_html(document))
 
@@ -73,10 +78,16 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
         judge_claims(
             accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy, snakemake.input.models, **snakemake.params.accuracy
+                snakemake.input.accuracy,
+                snakemake.input.models,
+                images=snakemake.input.images,
+                **snakemake.params.accuracy,
             ),
             sensitivity=SensitivityFiles.of_rule(
                 snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+            ),
+            attacked=AttackedFiles.of_rule(
+                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
             ),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),

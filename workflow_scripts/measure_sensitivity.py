@@ -82,7 +82,7 @@ def measure_sensitivity(
         )
 
     if target:
-        extrema = measure_to_target(measure, len(chosen), target_relative_error=target)
+        extrema = measure_to_target(measure, len(chosen), features=features, target_relative_error=target)
     else:
         extrema = measure(slice(None))
     # A target that is reached early leaves images over; the file is in the order of the dataset.

@@ -31,7 +31,10 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_accuracy"):
         plot_accuracy(
             accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy, snakemake.input.models, **snakemake.params.accuracy
+                snakemake.input.accuracy,
+                snakemake.input.models,
+                images=snakemake.input.images,
+                **snakemake.params.accuracy,
             ),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,

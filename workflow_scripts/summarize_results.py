@@ -91,7 +91,11 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "summarize_results"):
         summarize_results(
             accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy, snakemake.input.models, snakemake.input.checks, **snakemake.params.accuracy
+                snakemake.input.accuracy,
+                snakemake.input.models,
+                snakemake.input.checks,
+                snakemake.input.images,
+                **snakemake.params.accuracy,
             ),
             histories=dict(zip(snakemake.params.histories, map(Path, snakemake.input.histories), strict=True)),
             of_training=snakemake.params.histories,

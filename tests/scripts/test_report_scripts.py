@@ -186,7 +186,7 @@ def test_derive_measures(files: Files, tmp_path: Path):
     assert found["normal", "0.2", 3, "linearity"] == pytest.approx(found["normal", "0.2", 3, "sensitivity"] / 0.2)
     counted = pd.read_csv(counts)
     assert counted.epsilon.tolist() == [0.04, 0.2] * 3
-    assert (counted.not_useful == N_FEATURES).all(), "all values are 0"
+    assert (counted[["useful", "useful_shown", "robustly_useful_shown"]] == 0).all(axis=None), "all values are 0"
     assert counted.latent_vulnerability.tolist() == pytest.approx([24 * 0.01, 24 * 0.05] * 3)
     markdown = (tmp_path / "feature_counts.md").read_text()
     assert "| normal         | 0.04 (2.0/255) | 24         | 0 (0 to 24)" in markdown
@@ -201,7 +201,7 @@ def test_counts_over_seeds(files: Files, tmp_path: Path):
     _, counts = derive(files, tmp_path)
     table = pd.read_csv(counts).query("model in @names")
     table["model"] = table.model.map(names)
-    table.loc[table.model == "normal", ["robustly_useful", "not_useful", "robustly_useful_high"]] = 4, 20, 10
+    table.loc[table.model == "normal", ["robustly_useful", "robustly_useful_high"]] = 4, 10
     pooled = counts_over_seeds(table)
     assert pooled.model.tolist() == ["normal", "normal"]
     assert pooled.n_seeds.tolist() == [2, 2]
@@ -297,6 +297,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
         judge_claims(
             accuracy=files.accuracy,
             sensitivity=files.sensitivity,
+            attacked=files.attacked,
             csv=tmp_path / "claims.csv",
             markdown=tmp_path / "claims.md",
             page=tmp_path / "claims.html",
@@ -310,6 +311,7 @@ def test_judge_claims(files: Files, tmp_path: Path):
         assert claims.verdict["S2"] == "reproduced"
         assert claims.verdict["S6"] == verdict
         assert claims.verdict["U1"] == "undecided"
+        assert claims.verdict["S3"] == claims.verdict_in_margins["S3"] == "reproduced"
         assert "robustly useful share of normal at 0.2: 0 (0 to 1) open" in claims.numbers["U1"]
     assert "## S2: reproduced\n\nThe sensitivities of every model grow" in (tmp_path / "claims.md").read_text()
     assert "<h2>S6: reproduced</h2>" in (tmp_path / "claims.html").read_text()

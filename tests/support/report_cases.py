@@ -13,6 +13,7 @@ from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles, accuracy
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
+from feature_sensitivity.evaluation.correct_file import CorrectFile, write_correct
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
@@ -46,13 +47,24 @@ def make_accuracy(path: Path, checkpoint: Path, model: str, *, norm: str, n_corr
     write_table(path, table, made_from=made_from)
     checks = table.query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
     write_table(path.with_suffix(".checks.csv"), checks, made_from=made_from)
+    write_correct(
+        path.with_suffix(".correct.h5"),
+        CorrectFile(
+            correct=np.arange(100) < table.n_correct.to_numpy()[:, None],
+            label=np.zeros(100, np.int64),
+            image_index=np.arange(100),
+            attributes=made_from,
+        ),
+    )
     return path
 
 
 def make_sensitivity(path: Path, checkpoint: Path, model: str, epsilon: str, *, norm: str) -> Path:
     rng = np.random.default_rng(MODELS.index(model))
     clean = np.zeros((N_IMAGES, N_FEATURES), np.float32)
-    moved = (float(epsilon) * rng.uniform(0.5, 1.5, clean.shape)).astype(np.float32)
+    # Features of the adversarially trained network move a tenth as far.
+    scale = 0.1 if model == "adversarial" else 1.0
+    moved = (scale * float(epsilon) * rng.uniform(0.5, 1.5, clean.shape)).astype(np.float32)
     write_sensitivity(
         path,
         clean=clean,
@@ -116,6 +128,7 @@ class Files:
             paths=paths,
             checks={model: path.with_suffix(".checks.csv") for model, path in paths.items()},
             checkpoints=checkpoints,
+            images={model: path.with_suffix(".correct.h5") for model, path in paths.items()},
             epsilons=EPSILONS,
             settings=replace(ACCURACY, norm=norm),
         )

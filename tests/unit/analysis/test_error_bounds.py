@@ -5,9 +5,10 @@ import pytest
 
 from feature_sensitivity.analysis.error_bounds import (
     LinearLayer,
+    best_tau,
+    bound_by_image,
     class_bound,
     decision_bounds,
-    infimum_over_tau,
     is_unmovable,
     margins,
     pair_bound,
@@ -16,23 +17,38 @@ from feature_sensitivity.analysis.error_bounds import (
 LABEL = np.array([0, 1])
 
 
-def test_the_infimum_over_tau_by_hand() -> None:
+def test_the_best_tau_by_hand() -> None:
     # tau = 1: 1/4 + 0.2; tau = 2: 2/4 + 0.1; tau = 4: 3/4 + 0.05.
-    assert infimum_over_tau(np.array([-1.0, 1.0, 2.0, 4.0]), 0.2) == pytest.approx(0.45)
+    assert best_tau(np.array([-1.0, 1.0, 2.0, 4.0]), 0.2) == 1
+    assert best_tau(np.array([-1.0, 1.0, 2.0, 4.0]), 2.0) == np.inf
 
 
 def test_no_fine_grid_of_tau_is_better() -> None:
     margin = np.random.default_rng(0).normal(1, 1, 50)
     taus = np.linspace(1e-3, 5, 20_000)
     on_grid = (margin[None] < taus[:, None]).mean(axis=1) + 0.3 / taus
-    best = infimum_over_tau(margin, 0.3)
+    tau = best_tau(margin, 0.3)
+    best = (margin < tau).mean() + 0.3 / tau
     assert best <= on_grid.min()
     assert best == pytest.approx(on_grid.min(), abs=1e-3)
 
 
 def test_a_bound_is_never_above_one() -> None:
-    assert infimum_over_tau(np.array([-1.0, -2.0]), 0.5) == 1
-    assert infimum_over_tau(np.array([1.0]), 100.0) == 1
+    assert bound_by_image(np.array([-1.0, -2.0]), np.array([0.5, 0.5])).tolist() == [1, 1]
+    assert bound_by_image(np.array([1.0]), np.array([0.1])).tolist() == [1], "one image has no other half"
+
+
+def test_on_few_images_the_bound_is_no_less_than_in_the_whole_population() -> None:
+    """The infimum over tau on the same images would be too small; of the halves the mean is a little too large."""
+    rng = np.random.default_rng(0)
+    population = rng.normal(1, 1, 100_000)
+    tau = best_tau(population, 0.1)
+    true = (population < tau).mean() + 0.1 / tau
+    samples = rng.choice(population, (2000, 24))
+    same = [(m < (t := best_tau(m, 0.1))).mean() + (0.1 / t if t < np.inf else 1) for m in samples]
+    halves = [bound_by_image(m, np.full(24, 0.1)).mean() for m in samples]
+    assert np.mean(same) < true - 0.02
+    assert true <= np.mean(halves) < true + 0.06
 
 
 def test_two_classes_by_hand() -> None:
@@ -40,11 +56,14 @@ def test_two_classes_by_hand() -> None:
     clean = np.array([[3.0, 0.5], [1.0, 2.0]])  # logits (3, 1) and (1, 4): margins 2 and 3
     movement = np.array([[0.1, 0.2], [0.3, 0.2]])  # means 0.2 and 0.2; |alpha| = beta = (1, 2): sum 0.6
     assert margins(layer.logits(clean), LABEL).min(axis=1).tolist() == [2, 3]
-    assert class_bound(clean, movement, LABEL, layer) == pytest.approx(0.3)
-    assert pair_bound(clean, movement, LABEL, layer) == pytest.approx(0.3)
+    # With the other image's margin as tau: 1 + 0.5 / 3 for the first, 0.7 / 2 for the second.
+    assert class_bound(clean, movement, LABEL, layer).value == pytest.approx((1 + 0.5 / 3 + 0.35) / 2)
+    assert pair_bound(clean, movement, LABEL, layer).value == pytest.approx((1 + 0.5 / 3 + 0.35) / 2)
     more = LinearLayer(np.vstack([layer.weight, [5.0, 5.0]]), np.zeros(3))
-    assert pair_bound(clean, movement, LABEL, more) == pytest.approx(0.3), "the third class has no images"
-    assert pair_bound(clean[:1], movement[:1], LABEL[:1], layer) == 1
+    assert pair_bound(clean, movement, LABEL, more) == pair_bound(clean, movement, LABEL, layer), (
+        "the third class has no images"
+    )
+    assert pair_bound(clean[:1], movement[:1], LABEL[:1], layer).value == 1
 
 
 def test_the_pointwise_bound_by_hand() -> None:
@@ -70,4 +89,4 @@ def test_with_exact_suprema_no_attack_succeeds_where_the_bound_holds() -> None:
     assert 0 < unmovable.mean() < 1
     assert attacked.any()
     assert not (attacked & unmovable).any()
-    assert attacked.mean() <= class_bound(clean, np.broadcast_to(reach, clean.shape), label, layer)
+    assert attacked.mean() <= class_bound(clean, np.broadcast_to(reach, clean.shape), label, layer).value

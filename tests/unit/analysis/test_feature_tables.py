@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from feature_sensitivity.analysis.feature_counts import INTERVAL, NUMBERS
 from feature_sensitivity.analysis.feature_tables import read_counts, read_features
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.runtime.errors import UserError
@@ -29,8 +30,7 @@ def test_features_of_another_run(tmp_path: Path):
 
 
 def test_counts_are_of_models_and_not_of_replicates(tmp_path: Path):
-    kinds = {"robustly_useful": 1.5, "useful_non_robust": 0.5, "not_useful": 2.0}
-    ranges = {f"{kind}{end}": 2.0 for kind in kinds for end in ("_low", "_high")}
+    counts = dict(zip((*NUMBERS, *INTERVAL), (1.5, 1, 3, 4, 2, 1, 2), strict=True))
     row = {
         "model": "mine",
         "epsilon": 8 / 255,
@@ -38,8 +38,7 @@ def test_counts_are_of_models_and_not_of_replicates(tmp_path: Path):
         "n_images": 9,
         "n_features": 4,
         "seed": 0,
-        **kinds,
-        **ranges,
+        **counts,
     }
     path = tmp_path / "counts.csv"
     write_table(path, pd.DataFrame([row]), made_from={"of": "run"})

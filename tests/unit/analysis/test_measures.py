@@ -65,6 +65,9 @@ BY_HAND = {
     # Against it: -(-2 + 1), -(-2 + 0), 1 - 3, 3 - 2.
     "robust_usefulness": (1 + 2 - 2 + 1) / 4 / 4.5**0.5,
     "robustly_useful_class": 1.0,
+    # Both classes have two images, so balanced rho is the same; half the difference of -0.5 and -1.5.
+    "balanced_usefulness": 2 / np.sqrt(4.5),
+    "balanced_robust_usefulness": 0.5 / np.sqrt(4.5),
 }
 OF_CLASSES = {
     "class_sensitivity": [2 * 0.5, 2 * 2.5],

@@ -27,7 +27,7 @@ def accuracies(**n_correct: int) -> pd.DataFrame:
 def test_without_replicates_a_table_stays_as_it_is():
     frame = accuracies(normal=50, adversarial=70)
     assert over_seeds(frame, by=["epsilon"], numbers=["accuracy"]) is frame
-    assert accuracy_over_seeds(frame) is frame
+    pd.testing.assert_frame_equal(accuracy_over_seeds(frame), frame)
 
 
 def test_mean_and_standard_deviation_over_seeds():

@@ -5,12 +5,11 @@ import pytest
 from scipy import stats
 
 from feature_sensitivity.analysis import usefulness as module
-from feature_sensitivity.analysis.feature_counts import feature_counts
+from feature_sensitivity.analysis.feature_counts import feature_counts, shown_by_closed_testing
 from feature_sensitivity.analysis.usefulness import (
     NON_ROBUST,
     NOT_USEFUL,
     ROBUST,
-    ClassMeans,
     Usefulness,
     usefulness_of,
 )
@@ -113,36 +112,63 @@ def test_of_many_useless_features_few_are_called_useful():
     assert (found.kinds() != NOT_USEFUL).mean() < 0.035
 
 
-def test_counts_have_the_range_of_all_judgements_together():
-    assert feature_counts(many(1.5)) == {
-        "n_features": 2,
-        "n_classes": 2,
-        "robustly_useful": 0,
-        "robustly_useful_low": 0,
-        "robustly_useful_high": 0,
-        "useful_non_robust": 1,
-        "useful_non_robust_low": 1,
-        "useful_non_robust_high": 2,
-        "not_useful": 1,
-        "not_useful_low": 0,
-        "not_useful_high": 1,
-    }
+def test_balanced_usefulness_by_hand():
+    """Of three images of class 0 and one of class 1: one against the rest weighs the classes 3 to 1, balanced alike."""
+    features = measured([[0.0], [0.0], [0.0], [4.0]], up=1.0, down=2.0, label=[0, 0, 0, 1])
+    mean, std = 1.0, np.sqrt(3)
+    zero, four = -mean / std, (4 - mean) / std
+    assert module.balanced_usefulness(features) == pytest.approx([(four - zero) / 2])
+    assert module.usefulness(features) == pytest.approx([(four - 3 * zero) / 4])
+    assert module.balanced_robust_usefulness(features) == pytest.approx([(four - 2 / std - (zero + 1 / std)) / 2])
 
 
-def means(*values: float, error: float) -> ClassMeans:
-    """One class; a value for each feature."""
-    return ClassMeans(np.array([values]), np.full((1, len(values)), error), 1000)
+def counted(movement: float, n_images: int = 200) -> dict[str, float]:
+    """Counts of 20 features that tell two classes apart by 2 but for noise of 0.5, and of 20 that are noise alone."""
+    rng = np.random.default_rng(1)
+    label = np.arange(n_images) % 2
+    clean = rng.normal(size=(n_images, 40)) * 0.5 + np.outer(label, [2] * 20 + [0] * 20)
+    return feature_counts(measured(clean, up=movement, down=movement, label=label))
 
 
-def test_a_count_lies_within_its_range():
-    """Of 3 features one is robust without doubt, one is at 95 % of its own but not of all, one is open."""
-    found = Usefulness(rho=means(1, 1, 1, error=0.1), gamma=means(1, 0.22, 0, error=0.1))
-    counts = feature_counts(found)
-    assert [counts[f"robustly_useful{end}"] for end in ("_low", "", "_high")] == [1, 2, 3]
-    assert [counts[f"useful_non_robust{end}"] for end in ("_low", "", "_high")] == [0, 1, 2]
-    assert [counts[f"not_useful{end}"] for end in ("_low", "", "_high")] == [0, 0, 0]
+def test_counts_of_clear_features():
+    robust = counted(0.5)
+    assert (robust["n_features"], robust["n_classes"]) == (40, 2)
+    assert (robust["useful"], robust["useful_shown"]) == (20, 20)
+    assert robust["robustly_useful"] == robust["robustly_useful_shown"] == robust["robustly_useful_at_most"] == 20
+    moved = counted(1.5)
+    assert moved["robustly_useful"] == moved["robustly_useful_shown"] == moved["robustly_useful_at_most"] == 0
 
 
-def test_gamma_counts_only_where_rho_is_above_0():
-    found = Usefulness(rho=means(0, error=0.1), gamma=means(1, error=0.1))
-    assert found.kinds().tolist() == [NOT_USEFUL]
+def test_bounds_contain_the_count_and_a_count_of_few_images_has_theirs():
+    counts = counted(0.98, n_images=40)
+    assert counts["robustly_useful_shown"] <= counts["robustly_useful"] <= counts["robustly_useful_at_most"]
+    assert counts["robustly_useful_low"] == counts["robustly_useful_shown"]
+    assert counts["robustly_useful_high"] == counts["robustly_useful_at_most"]
+
+
+def test_the_plug_in_count_does_not_grow_with_images_as_the_shown_one_does():
+    few, many = counted(0.9, n_images=120), counted(0.9, n_images=1000)
+    assert few["robustly_useful"] == pytest.approx(20, abs=3)
+    assert many["robustly_useful"] == pytest.approx(20, abs=1)
+    assert few["robustly_useful_shown"] < many["robustly_useful_shown"] <= 20
+
+
+def test_one_image_counts_nothing():
+    counts = feature_counts(measured([[2.0, 3.0]], up=1.0))
+    assert counts["robustly_useful_shown"] == counts["useful"] == 0
+    assert (counts["robustly_useful_low"], counts["robustly_useful_high"]) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("p", "shown"),
+    [
+        ([0.5, 0.6], 0),
+        ([0.0001, 0.5], 1),
+        ([0.02, 0.024], 2),  # Simes' test of both: the larger is below the level
+        ([0.02, 0.9], 0),
+        ([], 0),
+    ],
+)
+def test_closed_testing_by_hand(p: list[float], shown: int):
+    """At 2.5 %: n less the largest size of a set that Simes' test does not reject."""
+    assert shown_by_closed_testing(np.array(p)) == shown

@@ -8,7 +8,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.feature_counts import KINDS
+from feature_sensitivity.analysis.feature_counts import INTERVAL, NUMBERS
 from feature_sensitivity.reporting.figures.measures import feature_boxes_figure, feature_counts_figure
 
 EPSILONS = {"8/255": "8/255 (0.16 standardized)", "2/255": "2/255 (0.04 standardized)"}
@@ -16,8 +16,8 @@ CAPTION = "linf PGD, 20 steps of 1/8 epsilon, best iterate; 512 test images, 512
 
 
 def counts_of(models: list[str]) -> pd.DataFrame:
-    counts = dict(zip(KINDS, (2, 5, 3), strict=True))
-    ranges = {"robustly_useful_low": 1, "robustly_useful_high": 6}
+    counts = dict(zip(NUMBERS, (2, 1, 6, 8, 7), strict=True))
+    ranges = dict(zip(INTERVAL, (1, 4), strict=True))
     rows = [
         {"model": model, "epsilon": epsilon, "n_features": 10, **counts, **ranges}
         for model in models
@@ -60,11 +60,13 @@ def test_rows_are_legible(n_models: int, n_epsilons: int):
     assert len(numbers) == 2 * n_models
 
 
-def test_bars_are_the_shares_of_each_kind():
+def test_bars_are_the_bounds_and_the_count():
     figure = feature_counts_figure(counts_of(["mine"]), models=["mine"], epsilons=EPSILONS, caption="")
-    bars = figure.axes[0].patches
-    assert [bar.get_x() for bar in bars] == pytest.approx([0, 20, 70])
-    assert [bar.get_width() for bar in bars] == pytest.approx([20, 50, 30])
+    bounds, count = figure.axes[0].patches
+    assert (bounds.get_x(), bounds.get_width()) == pytest.approx((10, 50))
+    assert (count.get_x(), count.get_width()) == pytest.approx((0, 20))
+    useful = next(line for line in figure.axes[0].lines if line.get_label() == "useful")
+    assert useful.get_xdata() == [80]
 
 
 def test_features_without_a_value_are_left_out():

@@ -45,6 +45,7 @@ def error_bounds(violations: int) -> pd.DataFrame:
     rows = [
         {"model": model, "epsilon": epsilon, "n_images": 100, "clean_error": 0.1, "attacked_error": 0.5, "ci_low": 0.4}
         | {"ci_high": 0.6, "pointwise": 0.75, "classes": 1.0, "pairs": 0.9, "violations": violations}
+        | {"classes_low": 0.9, "classes_high": 1.0, "pairs_low": 0.8, "pairs_high": 1.0, "n_tested": 20}
         for model in MODELS
         for epsilon in (0.04, 0.08)
     ]
@@ -174,8 +175,10 @@ def test_a_study_shows_epsilons_in_both_units(unit: str, epsilon: str, below: st
 
 
 def test_the_error_bounds_count_contradictions():
-    assert "None of the 300 attacked points" in REPORTS["error_bounds"].answer(error_bounds(0))
-    assert "6 of 300 attacked points contradict" in REPORTS["error_bounds"].answer(error_bounds(1))
+    assert "None of the 120 points that were right" in REPORTS["error_bounds"].answer(error_bounds(0))
+    assert "6 of 120 points that were right before the attack and wrong after it contradict" in REPORTS[
+        "error_bounds"
+    ].answer(error_bounds(1))
     table = REPORTS["error_bounds"].table(in_unit(error_bounds(0), "standardized"))
     assert table["pointwise / attacked"][0] == "1.50"
 
@@ -195,6 +198,7 @@ def test_the_gain_is_given_under_each_norm():
 def test_a_crossing_is_interpolated_in_the_logarithm():
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 0.5])) == pytest.approx([0.15])
     assert crossings(np.array([0.1, 0.2]), np.array([2.0, 1.5])) == []
+    assert crossings(np.array([0.1, 0.2, 0.3]), np.array([2.0, 1.0, 0.5])) == [0.2], "a ratio of exactly 1 counts"
     assert "cross at epsilon 0.147" in REPORTS["crossing"].answer(crossing(1.1, 0.9))
     in_pixels = REPORTS["crossing"].answer(in_unit(crossing(1.1, 0.9), "pixel"))
     assert "cross at epsilon 37.6 in 255ths of the pixel range" in in_pixels

@@ -7,7 +7,7 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
+from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate, standard_error
 
 
 class Interval(NamedTuple):
@@ -39,3 +39,21 @@ def accuracy_columns(correct: NDArray[np.bool_]) -> dict[str, float]:
 def accuracy_estimate(row: Mapping[Any, Any]) -> Estimate:
     """Return the accuracy of a row of a table, with its interval."""
     return Estimate(row["accuracy"], row["ci_low"], row["ci_high"])
+
+
+def accuracy_over(correct: NDArray[np.bool_]) -> Estimate:
+    """Return the share of correct images over seeds, [n_seeds, n_images], with Wilson's interval.
+
+    Of several seeds it is that of as many independent images as have the same standard error, with Student's t in
+    place of the normal quantile, as for a share in a survey (Korn and Graubard 1998).
+    """
+    n_seeds, n_images = correct.shape
+    share = float(correct.mean())
+    if n_seeds == 1:
+        return Estimate(share, *wilson_interval(int(correct.sum()), n_images))
+    error, degrees = standard_error([("", 1.0, correct)])
+    n = min(share * (1 - share) / error**2, n_seeds * n_images) if error > 0 else n_images
+    z = float(scipy.stats.t.ppf((1 + CONFIDENCE) / 2, degrees))
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return Estimate(share, float(middle - half), float(middle + half))

@@ -1,7 +1,7 @@
 """The accuracy tables of a run, which must record its settings and its very weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -9,8 +9,9 @@ import pandas as pd
 
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.config.measurement import AccuracySettings
+from feature_sensitivity.evaluation.correct_file import read_correct
 from feature_sensitivity.runtime.files import sha256_of_file
-from feature_sensitivity.runtime.identity import recorded_in, require_same_images
+from feature_sensitivity.runtime.identity import EVALUATION, recorded_in, require_identity, require_same_images
 
 SHARES = ("epsilon", "n_images", "n_correct", "accuracy", "ci_low", "ci_high")
 NUMBERS = (*SHARES, "epsilon_255", "steps", "step_size", "seed")
@@ -34,6 +35,7 @@ class AccuracyFiles:
 
     ``checks``: replicate to ``results/accuracy/{model}.checks.csv``. ``checkpoints``: replicate to its model file.
     ``epsilons``: as spelled in the config, without 0. ``settings``: those of the attack, which hold for all epsilons.
+    ``images``: replicate to ``results/accuracy/{model}.correct.h5``, if it is wanted.
     """
 
     paths: Mapping[str, Path]
@@ -41,6 +43,7 @@ class AccuracyFiles:
     epsilons: Sequence[str]
     settings: AccuracySettings
     checks: Mapping[str, Path]
+    images: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
     def of_rule(
@@ -48,23 +51,36 @@ class AccuracyFiles:
         files: Iterable[str],
         checkpoints: Iterable[str],
         checks: Iterable[str] = (),
+        images: Iterable[str] = (),
         *,
         models: Sequence[str],
         epsilons: Sequence[str],
         settings: Mapping[str, Any],
     ) -> Self:
-        """Return the files of every model, in the order of ``models``; checkpoints and ``checks``, if any, likewise."""
+        """Return the files of every model, in the order of ``models``; all others, if any, likewise."""
         return cls(
             paths=dict(zip(models, map(Path, files), strict=True)),
             checkpoints=dict(zip(models, map(Path, checkpoints), strict=True)),
             checks=dict(zip(models, map(Path, checks), strict=False)),
+            images=dict(zip(models, map(Path, images), strict=False)),
             epsilons=epsilons,
             settings=AccuracySettings(**settings),
         )
 
     def read(self) -> dict[str, pd.DataFrame]:
-        """Return the table of each replicate; raise :class:`UserError` when one is damaged or of another run."""
-        return self._read(self.paths, texts=("model", "norm"), numbers=NUMBERS)
+        """Return the table of each replicate; raise :class:`UserError` when one is damaged or of another run.
+
+        With ``images``, the column ``correct`` has which of them are correct, bool [n_images].
+        """
+        tables = self._read(self.paths, texts=("model", "norm"), numbers=NUMBERS)
+        for model, path in self.images.items():
+            expected = accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
+            file = read_correct(path)
+            require_identity(
+                path, file.attributes, {**expected, EVALUATION: recorded_in(self.paths[model])[EVALUATION]}
+            )
+            tables[model]["correct"] = pd.Series([*file.correct], dtype=object)
+        return tables
 
     def read_together(self) -> pd.DataFrame:
         """Return the rows of all replicates."""

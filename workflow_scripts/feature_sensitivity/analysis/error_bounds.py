@@ -20,6 +20,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from feature_sensitivity.analysis.estimates import Estimate, mean_of_images
+
 Floats = NDArray[np.floating]
 
 
@@ -35,15 +37,31 @@ class LinearLayer:
         return features.astype(np.float64) @ self.weight.T.astype(np.float64) + self.bias
 
 
-def infimum_over_tau(margin: Floats, weighted_movement: float) -> float:
-    """Return the infimum of Pr[M < tau] + weighted_movement / tau over tau > 0, for margins [n_images].
+def best_tau(margin: Floats, weighted_movement: float) -> float:
+    """Return the tau > 0 with the smallest Pr[M < tau] + weighted_movement / tau, for margins [n_images].
 
-    Between two neighbouring margins the probability is constant and the second term falls, so the infimum
-    is at one of the positive margins, or 1 as tau grows without end.
+    Between two neighbouring margins the probability is constant and the second term falls, so it is one of the
+    positive margins; infinite where none gives less than 1.
     """
     taus = np.unique(margin[margin > 0])
     below = np.searchsorted(np.sort(margin), taus) / len(margin)
-    return float(np.min(below + weighted_movement / taus, initial=1.0))
+    values = below + weighted_movement / taus
+    return float(taus[values.argmin()]) if len(taus) and values.min() < 1 else np.inf
+
+
+def bound_by_image(margin: Floats, weighted_movement: Floats) -> Floats:
+    """Return the terms of the bound, [n_images], of which it is the mean; both arguments are [n_images].
+
+    Each half of the images is bounded with the tau that is best for the other half: the infimum over tau on the same
+    images would be too small, by 3 points on 51 images.
+    """
+    terms = np.ones(len(margin))
+    halves = np.arange(len(margin)) % 2
+    for half in (0, 1):
+        own, other = halves == half, halves != half
+        if other.any() and np.isfinite(tau := best_tau(margin[other], float(weighted_movement[other].mean()))):
+            terms[own] = (margin[own] < tau) + weighted_movement[own] / tau
+    return terms
 
 
 def margins(logits: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -54,28 +72,37 @@ def margins(logits: Floats, label: NDArray[np.int64]) -> NDArray[np.float64]:
     return gaps
 
 
-def class_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> float:
+def class_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> Estimate:
     """Return the bound for K classes, from features and their movements [n_images, n_features]."""
     beta = layer.weight.max(axis=0) - layer.weight.min(axis=0)
     margin = margins(layer.logits(clean), label).min(axis=1)
-    return infimum_over_tau(margin, float(beta @ movement.mean(axis=0, dtype=np.float64)))
+    return _bound(bound_by_image(margin, movement.astype(np.float64) @ beta))
 
 
-def pair_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> float:
+def pair_bound(clean: Floats, movement: Floats, label: NDArray[np.int64], layer: LinearLayer) -> Estimate:
     """Return the bound for two classes: the mean over all pairs that have images, each on its own; 1 without a pair.
 
     alpha is the difference of the two classes' weights, so it bounds the error between these two.
     """
     logits = layer.logits(clean)
-    bounds = []
-    for first, second in combinations(np.unique(label), 2):
+    pairs = list(combinations(np.unique(label), 2))
+    if not pairs:
+        return Estimate(1.0, 1.0, 1.0)
+    terms = np.zeros(len(label))
+    for first, second in pairs:
         rows = np.isin(label, (first, second))
         alpha = layer.weight[first] - layer.weight[second]
         sign = np.where(label[rows] == first, 1, -1)
         margin = sign * (logits[rows, first] - logits[rows, second])
-        weighted_movement = float(np.abs(alpha) @ movement[rows].mean(axis=0, dtype=np.float64))
-        bounds.append(infimum_over_tau(margin, weighted_movement))
-    return float(np.mean(bounds)) if bounds else 1.0
+        of_pair = bound_by_image(margin, movement[rows].astype(np.float64) @ np.abs(alpha))
+        # So that the mean over all images is the mean over pairs.
+        terms[rows] += of_pair * len(label) / rows.sum() / len(pairs)
+    return _bound(terms)
+
+
+def _bound(terms: Floats) -> Estimate:
+    """Return the mean of a bound's terms with its interval; no probability is above 1."""
+    return Estimate(*(float(np.clip(number, 0, 1)) for number in mean_of_images(("", 1, terms[None]))))
 
 
 def decision_bounds(

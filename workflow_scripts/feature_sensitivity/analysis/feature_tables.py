@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.analysis.feature_counts import KINDS
+from feature_sensitivity.analysis.feature_counts import INTERVAL, NUMBERS
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.config.units import exact
 
@@ -40,7 +40,6 @@ def number(epsilon: str | float) -> float:
 
 def read_counts(path: Path, *, expected: Mapping[str, Any]) -> pd.DataFrame:
     """Return the counts of features; raise :class:`UserError` when the table is damaged or of another run."""
-    counts = [f"{kind}{end}" for kind in KINDS for end in ("", "_low", "_high")]
     sample = ("n_images", "n_features", "seed")
-    numbers = ("epsilon", "epsilon_255", *sample, *counts)
+    numbers = ("epsilon", "epsilon_255", *sample, *NUMBERS, *INTERVAL)
     return read_table(path, texts=("model",), numbers=numbers, expected=expected)

@@ -54,6 +54,8 @@ FUNCTIONS: Mapping[str, Measure] = {
     "robust_usefulness_high": usefulness.robust_usefulness_high,
     "robustly_useful_class": usefulness.robustly_useful_class,
     "usefulness_kind": usefulness.usefulness_kind,
+    "balanced_usefulness": usefulness.balanced_usefulness,
+    "balanced_robust_usefulness": usefulness.balanced_robust_usefulness,
     "class_sensitivity": movements.class_sensitivity,
     "class_usefulness": usefulness.class_usefulness,
     "class_robust_usefulness": usefulness.class_robust_usefulness,

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import scipy
 
+from feature_sensitivity.analysis.accuracy_interval import accuracy_over
 from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
 from feature_sensitivity.config.replicates import model_of
 
@@ -30,15 +31,21 @@ def over_seeds(
 
 
 def accuracy_over_seeds(accuracy: pd.DataFrame) -> pd.DataFrame:
-    """Return accuracies over seeds, as ``results/accuracy/{model}.csv`` has them; the interval is of ``mean_of``."""
+    """Return accuracies over seeds, as ``results/accuracy/{model}.csv`` has them.
+
+    The interval of a mean is that of crossed images and seeds where the column ``correct`` has the images that are
+    correct, bool [n_images], and else that of ``mean_of``. The column is left out.
+    """
     pooled = over_seeds(accuracy, by=["epsilon"], numbers=["n_correct", "accuracy"])
+    pooled = pooled.drop(columns="correct", errors="ignore")
     if "n_seeds" not in pooled:
-        return accuracy
-    groups = accuracy.groupby([accuracy.model.map(model_of), "epsilon"], sort=False)
-    intervals = groups[["accuracy", "ci_low", "ci_high"]]
-    means = [mean_of([Estimate(*row) for row in rows.to_numpy()]) for _, rows in intervals]
-    pooled["ci_low"] = [max(mean.low, 0.0) for mean in means]
-    pooled["ci_high"] = [min(mean.high, 1.0) for mean in means]
+        return pooled
+    intervals = []
+    for _, rows in accuracy.groupby([accuracy.model.map(model_of), "epsilon"], sort=False):
+        singles = [Estimate(*row) for row in rows[["accuracy", "ci_low", "ci_high"]].to_numpy()]
+        intervals.append(accuracy_over(np.stack([*rows.correct])) if "correct" in rows else mean_of(singles))
+    pooled["ci_low"] = [max(interval.low, 0.0) for interval in intervals]
+    pooled["ci_high"] = [min(interval.high, 1.0) for interval in intervals]
     return pooled
 
 

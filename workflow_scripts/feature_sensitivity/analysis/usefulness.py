@@ -4,7 +4,8 @@ A feature f is standardized to z with mean 0 and variance 1 over the images. For
 at all others; then rho = E[y z] says how useful f is for the class, and gamma = E[inf over the ball of y z] how useful
 it stays under attack. The infimum is the stored minimum where y is 1 and the negative maximum where y is -1. PGD's
 extremes are less far out than the true ones, so gamma is overestimated: some features that count as robustly useful
-are not.
+are not. One class against the rest weighs the other classes K - 1 to one; balanced, both sides weigh the same, and
+rho and gamma are half the difference of the two sides' means.
 
 Each is a mean over images and has Student's t interval, with the standard error of its influence function (Hampel
 1974), since the mean and the standard deviation that standardize a feature are estimates, too. It is judged for every
@@ -54,6 +55,15 @@ class ClassMeans:
         )
         return self.mean - half, self.mean + half
 
+    def p_above(self) -> Floats:
+        """Return the one-sided p-value of a mean of 0 or less against one above 0; NaN where there is no mean."""
+        if self.n_images < 2:
+            return np.where(np.isfinite(self.mean), 1.0, np.nan)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p: Floats = scipy.stats.t.sf(self.mean / self.error, self.n_images - 1)
+        # Without any spread there is nothing to judge by.
+        return np.where(np.isfinite(self.mean) & (self.error == 0), 1.0, p)
+
     @cached_property
     def _best(self) -> NDArray[np.int64]:
         return np.where(np.isfinite(self.mean), self.mean, -np.inf).argmax(axis=0)
@@ -89,33 +99,27 @@ class Usefulness:
     def kinds(self) -> NDArray[np.int64]:
         """Return the kind of each feature, [n_features], judged at 95 % for all classes together."""
         n = self.rho.n_judged
-        is_useful, is_robust = self.shown_useful(n), self.shown_robust(n)
+        low, robust_low = self.rho.interval(n)[0], self.gamma.interval(n)[0]
+        is_useful, is_robust = (low > 0).any(axis=0), ((low > 0) & (robust_low > 0)).any(axis=0)
         return np.where(is_robust, ROBUST, np.where(is_useful, NON_ROBUST, NOT_USEFUL))
-
-    def shown_useful(self, n_judgements: int) -> Bools:
-        """Return which features have a rho clearly above 0 for some class, [n_features]."""
-        return np.asarray((self.rho.interval(n_judgements)[0] > 0).any(axis=0))
-
-    def shown_robust(self, n_judgements: int) -> Bools:
-        """Return which features have both clearly above 0 for one class, [n_features]."""
-        low, robust_low = self.rho.interval(n_judgements)[0], self.gamma.interval(n_judgements)[0]
-        return np.asarray(((low > 0) & (robust_low > 0)).any(axis=0))
-
-    def shown_not_robust(self, n_judgements: int) -> Bools:
-        """Return which features have a gamma clearly below 0 for every class, [n_features]."""
-        high = self.gamma.interval(n_judgements)[1]
-        known = np.isfinite(self.gamma.mean).any(axis=1)
-        return np.asarray((high[known] < 0).all(axis=0) & known.any())
 
 
 @lru_cache(maxsize=1)
 def usefulness_of(features: MeasuredFeatures) -> Usefulness:
     """Return rho and gamma of all features for all classes."""
+    clean, low, high, signs = standardized(features)
+    return Usefulness(rho=signed_means(clean, clean, clean, signs), gamma=signed_means(low, high, clean, signs))
+
+
+def standardized(features: MeasuredFeatures) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the clean, least and largest standardized features [n_images, n_features], and y [n_classes, n_images].
+
+    NaN for a feature that is the same at all images.
+    """
     mean, std = features.clean.mean(axis=0), features.clean.std(axis=0)
     scale = np.where(std > 0, std, np.nan)
     clean, low, high = ((values - mean) / scale for values in (features.clean, features.minimum, features.maximum))
-    signs = np.where(features.label == np.arange(features.n_classes)[:, None], 1.0, -1.0)
-    return Usefulness(rho=signed_means(clean, clean, clean, signs), gamma=signed_means(low, high, clean, signs))
+    return clean, low, high, np.where(features.label == np.arange(features.n_classes)[:, None], 1.0, -1.0)
 
 
 def signed_means(low: Floats, high: Floats, clean: Floats, signs: Floats) -> ClassMeans:
@@ -135,6 +139,23 @@ def signed_means(low: Floats, high: Floats, clean: Floats, signs: Floats) -> Cla
         influence = values - means[c] - sign.mean() * clean - means[c] / 2 * (clean**2 - 1)
         errors[c] = np.sqrt((influence**2).mean(axis=0) / max(n_images - 1, 1))
     return ClassMeans(means, errors, n_images)
+
+
+def balanced_means(low: Floats, high: Floats, signs: Floats) -> Floats:
+    """Return half the mean of ``low`` over a class less half that of ``high`` over the rest, [n_classes, n_features].
+
+    The arguments are those of :func:`signed_means`; NaN for a class that has no images, or all of them.
+    """
+    own = signs > 0
+    n_own = own.sum(axis=1, keepdims=True)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.asarray((own @ low / n_own - ~own @ high / (own.shape[1] - n_own)) / 2)
+
+
+def largest(values: Floats) -> Floats:
+    """Return the largest value over classes [n_classes, n_features]; NaN for a feature that has none."""
+    found = np.where(np.isfinite(values), values, -np.inf).max(axis=0)
+    return np.where(np.isfinite(found), found, np.nan)
 
 
 def usefulness(features: MeasuredFeatures) -> Floats:
@@ -175,6 +196,18 @@ def robust_usefulness_high(features: MeasuredFeatures) -> Floats:
 def robustly_useful_class(features: MeasuredFeatures) -> Floats:
     """Return the class for which gamma is largest."""
     return usefulness_of(features).gamma.best_class
+
+
+def balanced_usefulness(features: MeasuredFeatures) -> Floats:
+    """Return the largest rho with a class and the rest weighing the same."""
+    clean, _, _, signs = standardized(features)
+    return largest(balanced_means(clean, clean, signs))
+
+
+def balanced_robust_usefulness(features: MeasuredFeatures) -> Floats:
+    """Return the largest gamma with a class and the rest weighing the same; an overestimate."""
+    _, low, high, signs = standardized(features)
+    return largest(balanced_means(low, high, signs))
 
 
 def usefulness_kind(features: MeasuredFeatures) -> Floats:

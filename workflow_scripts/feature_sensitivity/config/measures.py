@@ -40,6 +40,8 @@ MEASURES = (
     "robust_usefulness_high",
     "robustly_useful_class",
     "usefulness_kind",
+    "balanced_usefulness",
+    "balanced_robust_usefulness",
 )
 """One number for each feature."""
 

@@ -13,16 +13,22 @@ ANSWERS: Mapping[Truth, str] = {True: "yes", False: "no", None: "open"}
 TITLE = "The paper's claims, judged on this run"
 
 VERDICTS = (
-    "A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, undecided when "
-    "an interval leaves it open, and not applicable when it is about a model that the run does not have. Intervals are "
-    "at 95 %: Wilson's for accuracies; bootstrap over images for mean sensitivities, over features for the shape of "
-    "their distribution; Student's t over images for shares of useful features, for all features and classes together; "
-    "Bonett and Wright's for rank correlations over models."
+    "A claim is reproduced when every number below it agrees, not reproduced when one clearly does not, with Holm's "
+    "correction for their number, and undecided when an interval leaves it open. Intervals are at 95 %: Wilson's for "
+    "accuracies; Student's t over images, in the logarithm for mean sensitivities and their ratios, and image by image "
+    "for differences of accuracies; the jackknife over features for the shape of a distribution; the bootstrap over "
+    "features for distances of distributions, over images for counts and shares of features; Bonett and Wright's for "
+    "rank correlations over models. How often each covers the truth is in docs/claims.md."
+)
+MARGINS = (
+    "A factor common to all logits of a network scales its sensitivities and changes no decision. So claims that "
+    "compare the sensitivities of networks are judged a second time with each network's in units of its own margin, "
+    "the mean difference between its two largest logits."
 )
 ONE_SEED = "They hold for these trained models: how much the models of other seeds would differ is not in them."
 SEVERAL_SEEDS = (
-    "Numbers are means over {seeds}. Their intervals add, in quadrature, the average of the single models' intervals "
-    "and Student's t interval of the mean over the seeds. S6 rests on the first seed's models alone."
+    "Numbers are means over {seeds}, and their intervals cover the choice of images and of seeds. The new last "
+    "layers of S6 are of the first seed's models alone."
 )
 
 
@@ -36,6 +42,7 @@ def claims_table(judgements: Sequence[Judgement]) -> pd.DataFrame:
             "claim": judgement.claim.name,
             "sentence": judgement.claim.sentence,
             "verdict": judgement.verdict,
+            "verdict_in_margins": judgement.in_margins.verdict if judgement.in_margins else "",
             "numbers": _numbers(judgement),
             "rule": judgement.claim.rule,
         }
@@ -50,7 +57,10 @@ def claims_document(judgements: Sequence[Judgement], *, seeds: str) -> Document:
     ``seeds`` says what the numbers are means over; it is empty where they are of one seed.
     """
     introduction = f"{VERDICTS} {SEVERAL_SEEDS.format(seeds=seeds) if seeds else ONE_SEED}"
-    blocks: list[Block] = [introduction, claims_table(judgements)[["claim", "sentence", "verdict"]]]
+    table = claims_table(judgements).rename(columns={"verdict_in_margins": "in units of the margin"})
+    blocks: list[Block] = [introduction, table[["claim", "sentence", "verdict", "in units of the margin"]], MARGINS]
+    if other := [j.claim.name for j in judgements if j.in_margins and j.in_margins.verdict != j.verdict]:
+        blocks.append(f"**In units of the margin the verdict is another one for {', '.join(other)}.**")
     for judgement in judgements:
         blocks += [
             Heading(f"{judgement.claim.name}: {judgement.verdict}"),
@@ -58,9 +68,13 @@ def claims_document(judgements: Sequence[Judgement], *, seeds: str) -> Document:
             f"Rule: {judgement.claim.rule}",
         ]
         if judgement.reason:
-            blocks.append(f"{judgement.verdict.capitalize()} because {judgement.reason}.")
+            blocks.append(f"{judgement.verdict.capitalize()}: {judgement.reason}.")
         if judgement.checks:
             blocks.append(_checks_table(judgement))
+        if margins := judgement.in_margins:
+            blocks.append(f"In units of each network's own margin: {margins.verdict}. {margins.reason}".strip())
+            if margins.checks:
+                blocks.append(_checks_table(margins))
     return Document(TITLE, blocks)
 
 

@@ -1,21 +1,12 @@
 """Counts of useful and robust features: a table, and a document that says how to read it."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import pandas as pd
 
+from feature_sensitivity.analysis.feature_counts import FEWEST, INTERVAL
 from feature_sensitivity.config.units import in_both_units
 from feature_sensitivity.reporting.documents import Document, Note
 
 TITLE = "Useful and robust features"
-
-TITLES: Mapping[str, str] = {
-    "robustly_useful": "robustly useful",
-    "useful_non_robust": "useful, not shown robust",
-    "not_useful": "not shown useful",
-}
-"""How tables and figures call each kind."""
 
 OVERESTIMATE = (
     "An attack finds less than the true movement of a feature, so robust usefulness is overestimated: some of the "
@@ -24,9 +15,12 @@ OVERESTIMATE = (
 
 JUDGED = (
     "A feature is useful if, for some class, its standardized value tells images of the class from all others "
-    "(rho > 0), and robustly useful if the attack on it cannot undo that (gamma > 0); each is judged by its interval "
-    "over images, at 95 % for all classes together. The range behind a count holds at 95 % for all features and "
-    "classes together."
+    "(rho > 0), and robustly useful if the attack on it cannot undo that (gamma > 0). The count of robustly useful "
+    "features is the number with gamma > 0, less its bias, with its interval over images; with fewer than "
+    f"{FEWEST} images the interval is that of the bounds beside it. The bounds hold at 97.5 % each, for all features "
+    "and classes together: at least so many features are shown to be robustly useful, and all but at most so many are "
+    "shown not to be. Useful are the features with a rho above 0 at 95 % for all classes together; in brackets stands "
+    "how many of them are shown to be so for all features together."
 )
 
 
@@ -43,12 +37,18 @@ def counts_table(counts: pd.DataFrame) -> pd.DataFrame:
             "model": counts.model,
             "epsilon": [in_both_units([row]) for row in rows],
             "features": [f"{row['n_features']:g}" for row in rows],
-            **{title: [_count_text(row, kind) for row in rows] for kind, title in TITLES.items()},
+            "robustly useful": [
+                f"{_shown(row['robustly_useful'])} ({' to '.join(_shown(row[end]) for end in INTERVAL)})"
+                for row in rows
+            ],
+            "at least, at most": [
+                f"{_shown(row['robustly_useful_shown'])}, {_shown(row['robustly_useful_at_most'])}" for row in rows
+            ],
+            "useful": [f"{_shown(row['useful'])} ({_shown(row['useful_shown'])})" for row in rows],
         }
     )
 
 
-def _count_text(row: Mapping[Any, Any], kind: str) -> str:
-    """Return a count, which over seeds is a mean, with its range."""
-    count, low, high = (f"{round(row[name], 1):g}" for name in (kind, f"{kind}_low", f"{kind}_high"))
-    return f"{count} ({low} to {high})"
+def _shown(count: float) -> str:
+    """Return a count, which over seeds is a mean."""
+    return f"{round(count, 1):g}"

@@ -7,21 +7,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.estimates import QUANTILES, quantile_name
-from feature_sensitivity.analysis.feature_counts import KINDS
+from feature_sensitivity.analysis.feature_counts import INTERVAL
 from feature_sensitivity.analysis.feature_tables import number
-from feature_sensitivity.reporting.feature_counts import TITLES
 from feature_sensitivity.reporting.figures.model_rows import draw_boxes, feature_quantiles, row_panels
 from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars
 
-COLORS: Mapping[str, str] = {"robustly_useful": "#0072B2", "useful_non_robust": "#E69F00", "not_useful": "#DDDDDD"}
-
-HATCHES: Mapping[str, str] = {"robustly_useful": "", "useful_non_robust": "///", "not_useful": ""}
+ROBUST, USEFUL, BOUNDS = "#0072B2", "#D55E00", "#CCCCCC"
 
 
 def feature_counts_figure(
     counts: pd.DataFrame, *, models: Sequence[str], epsilons: Mapping[str, str], caption: str
 ) -> Figure:
-    """Draw the share of the features of each kind, with the range of the robustly useful ones.
+    """Draw the share of robustly useful features with its interval and bounds, and that of useful ones.
 
     Args:
         counts: as ``results/feature_counts.csv``.
@@ -33,19 +30,18 @@ def feature_counts_figure(
         figure, panels = row_panels(models, len(epsilons))
         for (epsilon, title), axes in zip(epsilons.items(), panels, strict=True):
             rows = counts[counts.epsilon == number(epsilon)].set_index("model").loc[[*models]]
-            places, left = range(len(models)), pd.Series(0.0, rows.index)
-            for kind in KINDS:
-                share = 100 * rows[kind] / rows.n_features
-                bars = axes.barh(places, share, left=left, height=0.5, label=TITLES[kind], linewidth=0)
-                for bar in bars:
-                    bar.set(facecolor=COLORS[kind], hatch=HATCHES[kind], edgecolor="white")
-                left = left + share
-            low, share, high = (100 * rows[f"robustly_useful{end}"] / rows.n_features for end in ("_low", "", "_high"))
-            ends = interval_bars(share, low=low, high=high)
-            below = [place + 0.37 for place in places]
-            axes.errorbar(
-                share, below, xerr=ends, fmt="none", color=COLORS["robustly_useful"], capsize=1.5, linewidth=1
-            )
+            places = range(len(models))
+
+            def share(name: str, rows: pd.DataFrame = rows) -> "pd.Series[float]":
+                return 100 * rows[name] / rows.n_features
+
+            least, most = share("robustly_useful_shown"), share("robustly_useful_at_most")
+            axes.barh(places, most - least, left=least, height=0.7, color=BOUNDS, label="shown at least, at most")
+            value, low, high = (share(name) for name in ("robustly_useful", *INTERVAL))
+            axes.barh(places, value, height=0.35, color=ROBUST, label="robustly useful, with interval")
+            ends = interval_bars(value, low=low, high=high)
+            axes.errorbar(value, places, xerr=ends, fmt="none", color="black", capsize=1.5, linewidth=1)
+            axes.plot(share("useful"), places, "D", color=USEFUL, markersize=4, label="useful")
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("% of the features")
             axes.set_xlim(0, 100)

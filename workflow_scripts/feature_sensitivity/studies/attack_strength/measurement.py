@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sensitivity.analysis.claims import judge
-from feature_sensitivity.analysis.estimates import Estimate, bootstrap, mean_ratio
+from feature_sensitivity.analysis.estimates import Estimate, ratio_of_means
 from feature_sensitivity.analysis.run import Run
 from feature_sensitivity.config.models import NORMAL, ROBUST
 from feature_sensitivity.studies.attack_strength.plan import (
@@ -71,6 +71,6 @@ def _numbers(run: Run, weakest: Run) -> Iterator[Row]:
             ratio = run.sensitivity_ratio((NORMAL, epsilon), (ROBUST, epsilon))
             yield _number(RATIO, NORMAL_TO_ROBUST, epsilon, ratio)
     for (model, epsilon), movement in run.movement.items():
-        # The study is of one seed; bootstrap over images, which are the same under both protocols.
-        by_image, reference = (moved[0].mean(axis=1) for moved in (movement, weakest.movement[model, epsilon]))
-        yield _number(MOVEMENT, model, epsilon, bootstrap(mean_ratio, by_image, reference))
+        # Images are the same under both protocols.
+        by_image, reference = (moved.mean(axis=2) for moved in (movement, weakest.movement[model, epsilon]))
+        yield _number(MOVEMENT, model, epsilon, ratio_of_means((model, 1, by_image), (model, -1, reference)))

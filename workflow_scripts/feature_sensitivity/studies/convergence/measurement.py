@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.estimates import bootstrap, mean_ratio
+from feature_sensitivity.analysis.estimates import ratio_of_means
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
@@ -79,7 +79,7 @@ def convergence_table(
     """Return a row for each attack: its cost, its mean movement, and the share of the best known one.
 
     The best known extremum of an image, feature and direction is the best that any of the attacks has found. The share
-    is mean movement over that of the best known extrema, with its interval by bootstrap over images.
+    is mean movement over that of the best known extrema, with its interval over images.
 
     Args:
         measure: gives the extrema of the sample under settings; settings that occur twice are measured once.
@@ -91,7 +91,7 @@ def convergence_table(
     best = _together([measured(run) for _, runs in compared for run in runs], definition=definition)
     rows = []
     for (attack, runs), movement in zip(compared, found, strict=True):
-        share = bootstrap(mean_ratio, movement, best)
+        share = ratio_of_means(("", 1, movement[None]), ("", -1, best[None]))
         rows.append(
             {
                 "attack": attack,

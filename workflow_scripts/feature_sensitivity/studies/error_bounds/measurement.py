@@ -64,10 +64,16 @@ def measure(
         device=best_device(),
     )
     movement = DEFINITIONS["max_abs"](file.clean, file.maximum, file.minimum)
+    # An image that is wrong without attack tests nothing.
+    right = layer.logits(file.clean).argmax(axis=1) == file.label
     unmovable = is_unmovable(file.clean, file.maximum, file.minimum, file.label, layer)
     n_wrong = int(np.sum(~correct))
     interval = wilson_interval(n_wrong, len(correct))
     violations = int(np.sum(unmovable & ~correct))
+    bounds = {
+        name: bound(file.clean, movement, file.label, layer)
+        for name, bound in (("classes", class_bound), ("pairs", pair_bound))
+    }
     if violations:
         logger.warning(
             "%d images were attacked although the pointwise bound says that they cannot be: "
@@ -78,13 +84,15 @@ def measure(
         "model": model,
         **{name: file.attributes[name] for name in COLUMNS if name in file.attributes},
         "n_images": len(correct),
-        "clean_error": float(np.mean(layer.logits(file.clean).argmax(axis=1) != file.label)),
+        "clean_error": float(np.mean(~right)),
         "attacked_error": n_wrong / len(correct),
         "ci_low": interval.low,
         "ci_high": interval.high,
         "pointwise": float(np.mean(~unmovable)),
-        "classes": class_bound(file.clean, movement, file.label, layer),
-        "pairs": pair_bound(file.clean, movement, file.label, layer),
+        **{name: bound.value for name, bound in bounds.items()},
+        **{f"{name}_low": bound.low for name, bound in bounds.items()},
+        **{f"{name}_high": bound.high for name, bound in bounds.items()},
+        "n_tested": int(np.sum(right & ~correct)),
         "violations": violations,
     }
     return pd.DataFrame([row])

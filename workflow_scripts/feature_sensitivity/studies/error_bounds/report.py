@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.reporting.epsilon_axes import axis_positions, label_epsilon_axis
 from feature_sensitivity.reporting.style import add_legend, line_style, panel_grid
-from feature_sensitivity.studies.study import ENDS, Study, curve, epsilons, percent, percents
+from feature_sensitivity.studies.study import ENDS, Study, curve, epsilons, percent, percents, with_intervals
 
 BOUNDS = {"pointwise": "pointwise", "classes": "K classes", "pairs": "two classes, mean of pairs"}
 
@@ -21,13 +21,17 @@ def table(frame: pd.DataFrame) -> pd.DataFrame:
             "clean error %": [percent(value) for value in frame.clean_error],
             "attacked error %": percents(frame, "attacked_error"),
             "pointwise %": [percent(value) for value in frame.pointwise],
-            "K classes %": [percent(value) for value in frame.classes],
-            "two classes %": [percent(value) for value in frame.pairs],
+            "K classes %": _with_interval(frame, "classes"),
+            "two classes %": _with_interval(frame, "pairs"),
             "pointwise / attacked": _looseness(frame.pointwise, frame.attacked_error),
             "K classes / attacked": _looseness(frame.classes, frame.attacked_error),
             "violations": frame.violations.astype(str),
         }
     )
+
+
+def _with_interval(frame: pd.DataFrame, name: str) -> list[str]:
+    return with_intervals(frame, name, ends=(f"{name}_low", f"{name}_high"), form=".1f", scale=100)
 
 
 def _looseness(bounds: pd.Series, errors: pd.Series) -> list[str]:
@@ -36,12 +40,13 @@ def _looseness(bounds: pd.Series, errors: pd.Series) -> list[str]:
 
 def answer(frame: pd.DataFrame) -> str:
     """Return whether attacked points contradict the bounds, and how many bounds say anything."""
-    violations, attacked = int(frame.violations.sum()), int((frame.attacked_error * frame.n_images).round().sum())
+    violations, attacked = int(frame.violations.sum()), int(frame.n_tested.sum())
     check = (
-        f"None of the {attacked} attacked points contradicts the pointwise bound."
+        f"None of the {attacked} points that were right before the attack and wrong after it contradicts the "
+        "pointwise bound."
         if violations == 0
-        else f"{violations} of {attacked} attacked points contradict the pointwise bound: the attack on the features "
-        "was too weak there."
+        else f"{violations} of {attacked} points that were right before the attack and wrong after it contradict the "
+        "pointwise bound: the attack on the features was too weak there."
     )
     informative = frame[(frame.classes < 1) | (frame.pointwise < 1)]
     return (
@@ -75,5 +80,8 @@ STUDY = Study(
     answer=answer,
     draw=draw,
     texts=("model",),
-    numbers=("epsilon", "n_images", "clean_error", "attacked_error", *ENDS, *BOUNDS, "violations"),
+    numbers=(
+        *("epsilon", "n_images", "clean_error", "attacked_error", *ENDS, *BOUNDS, "n_tested", "violations"),
+        *(f"{name}_{end}" for name in ("classes", "pairs") for end in ("low", "high")),
+    ),
 )
