@@ -69,7 +69,6 @@ rule plot_sensitivity:
         code=code_of("plot_sensitivity"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        derivation=derivation_settings(),
         protocol=sensitivity_settings().sentence(),
         spread=protocol.spread("lines, with bands", several_seeds()),
         pooled=protocol.pooled(several_seeds()),
@@ -104,7 +103,6 @@ rule plot_quantiles:
         code=code_of("plot_quantiles"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         models=MODELS,
-        derivation=derivation_settings(),
         protocol=sensitivity_settings().sentence(),
         spread=protocol.spread("points and bands", several_seeds()),
     message:
@@ -272,7 +270,6 @@ rule plot_extremal_images:
     params:
         code=code_of("plot_extremal_images"),
         sensitivity=expected_sensitivity(MODELS, EPSILONS),
-        derivation=derivation_settings(),
         protocol=sensitivity_settings().sentence(),
     message:
         "Contact sheets: images at which features attain their extrema."

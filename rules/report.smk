@@ -42,7 +42,6 @@ rule derive_measures:
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         attacked=expected_attacked(REPLICATES),
         measures=config["measures"],
-        derivation=derivation_settings(),
         protocol=sensitivity_settings().attack_sentence(),
         spread=protocol.counts_spread(several_seeds()),
     message:
@@ -85,7 +84,6 @@ rule summarize_results:
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         histories=expected_histories(),
-        derivation=derivation_settings(),
         accuracy_protocol=accuracy_settings().sentence(),
         sensitivity_protocol=sensitivity_settings().sentence(),
         spread=protocol.summary_spread(several_seeds(), single_networks()),
@@ -131,8 +129,6 @@ rule judge_claims:
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
         attacked=expected_attacked(REPLICATES),
-        definition=config["sensitivity"]["definition"],
-        normalization=config["sensitivity"]["weight_normalization"],
         seeds=several_seeds(),
     message:
         "Claims: a verdict on each."

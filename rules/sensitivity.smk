@@ -147,7 +147,6 @@ rule keep_extremal_images:
         code=code_of("keep_extremal_images"),
         expected=expected_of_inputs,
         sensitivity=lambda wildcards: expected_sensitivity([wildcards.model], EPSILONS),
-        derivation=derivation_settings(),
         kept=config["extremal_images"],
     message:
         "Model {wildcards.model}: images at which its most and least sensitive features attain their extrema."

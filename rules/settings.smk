@@ -105,11 +105,3 @@ def attack_on_the_class(replicate, **changes):
     return sensitivity_settings(replicate).attack_on_the_class(
         accuracy_settings(), **changes
     )
-
-
-def derivation_settings():
-    """Return how sensitivities are derived from the extrema."""
-    return {
-        "definition": config["sensitivity"]["definition"],
-        "normalization": config["sensitivity"]["weight_normalization"],
-    }

@@ -231,7 +231,6 @@ use rule plot_sensitivity as plot_sensitivity_of_variant with:
             MODELS, VARIANTS[wildcards.variant]
         )["sensitivity"],
         models=MODELS,
-        derivation=derivation_settings(),
         protocol=lambda wildcards: sensitivity_settings(
             **VARIANTS[wildcards.variant].sensitivity
         ).sentence(),
@@ -267,7 +266,6 @@ rule compare_study:
             label: expected_of_variant(models_of(wildcards.study), variant)
             for label, variant in PLANS[wildcards.study].variants(config).items()
         },
-        derivation=derivation_settings(),
     message:
         "Study {wildcards.study}: its measurements side by side."
     script:

@@ -37,7 +37,6 @@ if "snakemake" in globals():
                     sensitivity=SensitivityFiles.of_rule(
                         snakemake.input[f"{label}_sensitivity"], snakemake.input.models, **expected["sensitivity"]
                     ),
-                    **snakemake.params.derivation,
                 )
                 for label, expected in snakemake.params.variants.items()
             },

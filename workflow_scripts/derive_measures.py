@@ -30,8 +30,6 @@ def derive_measures(
     counts: Path,
     markdown: Path,
     page: Path,
-    definition: str,
-    normalization: str,
     protocol: str,
     spread: str,
 ) -> None:
@@ -45,8 +43,6 @@ def derive_measures(
         counts: a row for each model and epsilon.
         markdown: the counts as text.
         page: the same as HTML.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
         protocol: states the attack on features.
         spread: says what the numbers are over seeds; empty for one seed.
     """
@@ -57,8 +53,8 @@ def derive_measures(
             file,
             of_attack[model],
             epsilon=attacked.epsilons.index(epsilon),
-            definition=definition,
-            normalization=normalization,
+            definition=sensitivity.settings[model].definition,
+            normalization=sensitivity.settings[model].weight_normalization,
         )
         units = {name: float(file.attributes[name]) for name in COLUMNS if name in file.attributes}
         names = {"model": model, "epsilon": epsilon, "epsilon_255": units["epsilon_255"]}
@@ -100,7 +96,6 @@ if "snakemake" in globals():
             counts=Path(snakemake.output.counts),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),
-            **snakemake.params.derivation,
             protocol=snakemake.params.protocol,
             spread=snakemake.params.spread,
         )

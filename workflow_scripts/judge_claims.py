@@ -26,8 +26,6 @@ def judge_claims(
     csv: Path,
     markdown: Path,
     page: Path,
-    definition: str,
-    normalization: str,
     seeds: str,
     feature_counts: Path,
     refits: Path | None = None,
@@ -41,19 +39,11 @@ def judge_claims(
         csv: a row for each claim.
         markdown: the verdicts in a table, then each claim with its rule and numbers.
         page: the same as HTML.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
         seeds: says what numbers are means over; empty for one seed.
         feature_counts: ``results/feature_counts.csv``, on which U1 rests.
         refits: accuracies with other last layers, on which S6 rests; without them S6 is undecided.
     """
-    run = read_run(
-        accuracy=accuracy.read_together(),
-        sensitivity=sensitivity,
-        attacked=attacked,
-        definition=definition,
-        normalization=normalization,
-    )
+    run = read_run(accuracy=accuracy.read_together(), sensitivity=sensitivity, attacked=attacked)
     counts = read_counts(feature_counts, expected=derived_from(sensitivity))
     shares = {(row["model"], number(row["epsilon"])): robust_share(row) for row in counts.to_dict("records")}
     of_run = {key: shares[key[0], number(key[1])] for key in run.movement}
@@ -92,8 +82,6 @@ if "snakemake" in globals():
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),
-            definition=snakemake.params.definition,
-            normalization=snakemake.params.normalization,
             seeds=snakemake.params.seeds,
             feature_counts=Path(snakemake.input.feature_counts),
             refits=next(map(Path, snakemake.input.refits), None),

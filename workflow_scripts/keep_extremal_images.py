@@ -35,8 +35,6 @@ def keep_extremal_images(
     sensitivity: SensitivityFiles,
     n_features: int,
     n_images: int,
-    definition: str,
-    normalization: str,
     output: Path,
 ) -> None:
     """Write the clean, maximizing and minimizing images of a model's most and least sensitive features.
@@ -48,13 +46,12 @@ def keep_extremal_images(
         sensitivity: the model's files, one for each epsilon; their attack is run again on the rows that are kept.
         n_features: how many of the most, and how many of the least sensitive features.
         n_images: of each feature, from different classes as far as there are.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
         output: the file to write.
     """
     device = best_device()
+    settings = sensitivity.settings[name]
     files = {
-        epsilon: rederived(file, definition=definition, normalization=normalization)
+        epsilon: rederived(file, definition=settings.definition, normalization=settings.weight_normalization)
         for (_, epsilon), file in sensitivity.read().items()
     }
     first = next(iter(files.values()))
@@ -64,7 +61,6 @@ def keep_extremal_images(
     shared = np.isin(first.image_index, shared_images(files.values()))
     places = first_of_each_class(first.label[shared], n_images)
     index, label = first.image_index[shared][places], first.label[shared][places]
-    settings = sensitivity.settings[name]
     loaded = load_checkpoint(checkpoint, **settings.feature_layer())
     model = with_inputs_in(settings.epsilon_unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
@@ -147,6 +143,5 @@ if "snakemake" in globals():
             ),
             n_features=snakemake.params.kept["features"],
             n_images=snakemake.params.kept["images"],
-            **snakemake.params.derivation,
             output=Path(snakemake.output[0]),
         )

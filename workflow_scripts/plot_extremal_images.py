@@ -19,8 +19,6 @@ def plot_extremal_images(
     sensitivity: SensitivityFiles,
     extremal: Mapping[str, Path],
     svgs: Mapping[tuple[str, str], Path],
-    definition: str,
-    normalization: str,
     protocol: str,
 ) -> None:
     """Draw a sheet for each model and epsilon; write each ``svg`` and, beside it, a PNG.
@@ -29,11 +27,9 @@ def plot_extremal_images(
         sensitivity: the files of every model and epsilon, and the settings that each must record.
         extremal: model to the file of its extremal images.
         svgs: (model, epsilon as spelled in the config) to the file to write.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
         protocol: states the attack and the definition.
     """
-    files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
+    files = read_sensitivities(sensitivity)
     epsilons = epsilon_titles(files)
     for model, path in extremal.items():
         measured = {epsilon: file for (name, epsilon), file in files.items() if name == model}
@@ -64,6 +60,5 @@ if "snakemake" in globals():
             sensitivity=read,
             extremal=dict(zip(read.checkpoints, map(Path, snakemake.input.extremal), strict=True)),
             svgs=dict(zip(read.paths, map(Path, snakemake.output.svg), strict=True)),
-            **snakemake.params.derivation,
             protocol=snakemake.params.protocol,
         )

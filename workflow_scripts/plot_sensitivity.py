@@ -18,8 +18,6 @@ def plot_sensitivity(
     sensitivity: SensitivityFiles,
     svg: Path,
     models: Sequence[str],
-    definition: str,
-    normalization: str,
     protocol: str,
     spread: str,
     pooled: str,
@@ -30,13 +28,11 @@ def plot_sensitivity(
         sensitivity: the files of every replicate and epsilon, and the settings that each must record.
         svg: the file to write.
         models: in the order of their colours.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
         protocol: states the attack and the definition.
         spread: says what shows the spread over seeds; empty for one seed.
         pooled: says that boxes are of the features of all seeds; empty for one seed.
     """
-    files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
+    files = read_sensitivities(sensitivity)
     figure, numbers = sensitivity_figure(
         {key: file.sensitivity for key, file in files.items()},
         models=models,
@@ -54,7 +50,6 @@ if "snakemake" in globals():
             ),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
-            **snakemake.params.derivation,
             protocol=snakemake.params.protocol,
             spread=snakemake.params.spread,
             pooled=snakemake.params.pooled,

@@ -33,8 +33,6 @@ def summarize_results(
     markdown: Path,
     page: Path,
     text: Path,
-    definition: str,
-    normalization: str,
     accuracy_protocol: str,
     sensitivity_protocol: str,
     spread: str,
@@ -50,15 +48,13 @@ def summarize_results(
         markdown: its main columns, the settings, and what is odd.
         page: the same as HTML.
         text: the same without the settings.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
         accuracy_protocol: states the attack on the classifier.
         sensitivity_protocol: states the attack on features and the definition.
         spread: says what the intervals, or the spread over seeds, are.
     """
     accuracies, check_tables = accuracy.read(), accuracy.read_checks()
     trained = {name: read_history(path, expected=of_training[name]) for name, path in histories.items()}
-    files = read_sensitivities(sensitivity, definition=definition, normalization=normalization)
+    files = read_sensitivities(sensitivity)
     summary = summarize(pd.concat(accuracies.values(), ignore_index=True), files)
     warnings = []
     for name, rows in accuracies.items():
@@ -106,7 +102,6 @@ if "snakemake" in globals():
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),
             text=Path(snakemake.output.text),
-            **snakemake.params.derivation,
             accuracy_protocol=snakemake.params.accuracy_protocol,
             sensitivity_protocol=snakemake.params.sensitivity_protocol,
             spread=snakemake.params.spread,

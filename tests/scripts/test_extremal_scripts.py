@@ -82,7 +82,7 @@ def test_plot_extremal_images(tmp_path: Path):
     files = Files(tmp_path / "run")
     extremal = kept_of(files, tmp_path)
     svgs = {(model, epsilon): tmp_path / f"{model}_{epsilon}.svg" for model in MODELS for epsilon in EPSILONS}
-    arguments = {"sensitivity": files.sensitivity, "svgs": svgs, "definition": "range", "normalization": "none"}
+    arguments = {"sensitivity": files.derived(definition="range", weight_normalization="none"), "svgs": svgs}
     plot_extremal_images(extremal=extremal, **arguments, protocol="PROTOCOL")
     text = text_of(svgs["adversarial", "0.2"])
     sensitivity = files.sensitivity.read()["adversarial", "0.2"]

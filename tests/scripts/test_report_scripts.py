@@ -17,6 +17,7 @@ from derive_measures import derive_measures
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds
 from feature_sensitivity.analysis.refits import ADVERSARIAL_AS_TRAINED, NORMAL_AS_TRAINED, read_refits
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.style import save_figure
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.identity import derived_from
@@ -65,11 +66,9 @@ def test_plot_accuracy(files: Files, tmp_path: Path):
 def test_plots_of_sensitivities(plot, files: Files, tmp_path: Path):
     svg = tmp_path / "figure.svg"
     plot(
-        sensitivity=files.sensitivity,
+        sensitivity=files.derived(definition="range", weight_normalization="none"),
         svg=svg,
         models=MODELS,
-        definition="range",
-        normalization="none",
         protocol="PROTOCOL",
         spread="",
     )
@@ -90,8 +89,6 @@ def summarize(files: Files, folder: Path) -> Path:
         markdown=folder / "summary.md",
         page=folder / "summary.html",
         text=folder / "summary.txt",
-        definition="max_abs",
-        normalization="max_abs",
         accuracy_protocol="ATTACK",
         sensitivity_protocol="FEATURES",
         spread="INTERVALS",
@@ -153,18 +150,18 @@ def test_plot_construction(tmp_path: Path):
     assert "robust: the first training image of each class; SOURCE over 4 images" in text_of(svg)
 
 
-def derive(files: Files, folder: Path, measures: list[str] | None = None) -> tuple[Path, Path]:
+def derive(
+    files: Files, folder: Path, measures: list[str] | None = None, *, sensitivity: SensitivityFiles | None = None
+) -> tuple[Path, Path]:
     paths = folder / "features.csv", folder / "feature_counts.csv"
     derive_measures(
-        sensitivity=files.sensitivity,
+        sensitivity=sensitivity or files.sensitivity,
         attacked=files.attacked,
         measures=measures,
         features=paths[0],
         counts=paths[1],
         markdown=folder / "feature_counts.md",
         page=folder / "feature_counts.html",
-        definition="max_abs",
-        normalization="none",
         protocol="PROTOCOL",
         spread="SPREAD",
     )
@@ -172,7 +169,7 @@ def derive(files: Files, folder: Path, measures: list[str] | None = None) -> tup
 
 
 def test_derive_measures(files: Files, tmp_path: Path):
-    features, counts = derive(files, tmp_path)
+    features, counts = derive(files, tmp_path, sensitivity=files.derived(weight_normalization="none"))
     table = pd.read_csv(features, dtype={"epsilon": str})
     assert list(table.columns) == ["model", "epsilon", "epsilon_255", "feature", "measure", "value"]
     keys = ["model", "epsilon", "feature", "measure"]
@@ -301,8 +298,6 @@ def test_judge_claims(files: Files, tmp_path: Path):
             csv=tmp_path / "claims.csv",
             markdown=tmp_path / "claims.md",
             page=tmp_path / "claims.html",
-            definition="max_abs",
-            normalization="max_abs",
             seeds="",
             feature_counts=feature_counts,
             refits=refits,
@@ -354,9 +349,7 @@ def test_write_reference(files: Files, tmp_path: Path):
 
 
 def variant(files: Files) -> VariantFiles:
-    return VariantFiles(
-        accuracy=files.accuracy, sensitivity=files.sensitivity, definition="max_abs", normalization="max_abs"
-    )
+    return VariantFiles(accuracy=files.accuracy, sensitivity=files.sensitivity)
 
 
 def report(study: str, csv: Path, tmp_path: Path, *, checkpoints: dict[str, str], settings: dict[str, Any]) -> str:

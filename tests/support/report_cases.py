@@ -153,6 +153,11 @@ class Files:
             sensitivity=dict.fromkeys(MODELS, replace(SENSITIVITY, norm=norm)),
         )
 
+    def derived(self, **settings: str) -> SensitivityFiles:
+        """The sensitivities in another definition or normalization."""
+        changed = {model: replace(own, **settings) for model, own in self.sensitivity.settings.items()}
+        return replace(self.sensitivity, settings=changed)
+
 
 HISTORY = {"epoch": [1, 2], "learning_rate": [0.1, 0.1], "train_loss": [2.0, 1.0], "train_accuracy": [0.4, 0.5]}
 HISTORY |= {"test_accuracy": [0.3, 0.9], "seconds": [1.0, 1.0], "model": "normal"}

@@ -156,28 +156,29 @@ class Run:
 def read_run(
     *,
     sensitivity: SensitivityFiles,
-    accuracy: pd.DataFrame | None = None,
+    accuracy: pd.DataFrame,
     attacked: AttackedFiles | None = None,
-    definition: str,
-    normalization: str,
 ) -> Run:
-    """Return the run with these sensitivities, and accuracies and margins, if any; see ``run_from``."""
+    """Return the run with these accuracies, and sensitivities as their settings derive them, and margins, if any."""
+    settings = next(iter(sensitivity.settings.values()))
     return run_from(
-        pd.DataFrame(columns=["model", "epsilon"]) if accuracy is None else accuracy,
+        accuracy,
         list(sensitivity.read().values()),
         attacked.read() if attacked else {},
-        definition=definition,
-        normalization=normalization,
+        definition=settings.definition,
+        normalization=settings.weight_normalization,
     )
 
 
-def read_sensitivities(
-    files: SensitivityFiles, *, definition: str, normalization: str
-) -> dict[tuple[str, str], SensitivityFile]:
-    """Return sensitivities by (replicate, epsilon); ``definition`` and ``normalization`` are as in the config."""
-    return {
-        key: rederived(file, definition=definition, normalization=normalization) for key, file in files.read().items()
-    }
+def read_sensitivities(files: SensitivityFiles) -> dict[tuple[str, str], SensitivityFile]:
+    """Return sensitivities by (replicate, epsilon), in the definition and normalization that their settings name."""
+    found = {}
+    for (model, epsilon), file in files.read().items():
+        settings = files.settings[model]
+        found[model, epsilon] = rederived(
+            file, definition=settings.definition, normalization=settings.weight_normalization
+        )
+    return found
 
 
 def run_from(

@@ -13,14 +13,11 @@ from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 class VariantFiles:
     """The files of one measurement; ``accuracy`` is None where the study takes sensitivities alone.
 
-    ``definition`` and ``normalization``: as in the config. Methods raise :class:`UserError` when a file is damaged or
-    belongs to another run.
+    Methods raise :class:`UserError` when a file is damaged or belongs to another run.
     """
 
     accuracy: AccuracyFiles | None
     sensitivity: SensitivityFiles
-    definition: str
-    normalization: str
 
     def accuracies(self) -> pd.DataFrame:
         """Return the rows of ``results/accuracy/{model}.csv`` of all models."""
@@ -28,12 +25,7 @@ class VariantFiles:
 
     def run(self) -> Run:
         """Return the numbers of the measurement."""
-        return read_run(
-            accuracy=self.accuracies(),
-            sensitivity=self.sensitivity,
-            definition=self.definition,
-            normalization=self.normalization,
-        )
+        return read_run(accuracy=self.accuracies(), sensitivity=self.sensitivity)
 
     def under_stronger_attack(self) -> pd.DataFrame:
         """Return the rows of ``results/accuracy/{model}.checks.csv`` under the stronger attack; none without one."""
