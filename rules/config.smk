@@ -10,11 +10,11 @@ from snakemake.utils import update_config
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.config.differences import differences
 from feature_sensitivity.config.models import is_imported
+from feature_sensitivity.config.models import model_of
+from feature_sensitivity.config.models import replicate_names
+from feature_sensitivity.config.models import used_datasets
 from feature_sensitivity.config.protocols import with_protocols
-from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.config.replicates import replicate_names
 from feature_sensitivity.config.units import sections_with_unit
-from feature_sensitivity.config.used_datasets import used_datasets
 from feature_sensitivity.studies.registry import PLANS
 from feature_sensitivity.studies.registry import STUDIES
 

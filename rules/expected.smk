@@ -5,8 +5,8 @@ from pathlib import Path
 
 from feature_sensitivity.config.architectures import with_width
 from feature_sensitivity.config.models import architecture_of
-from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.config.replicates import seed_of
+from feature_sensitivity.config.models import model_of
+from feature_sensitivity.config.models import seed_of
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.config.user_code import sha256_of_code
 

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 
 from feature_sensitivity.config.epsilons import spelling
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.models import model_of
 from feature_sensitivity.config.units import as_file_name
 from feature_sensitivity.config.units import exact
 from feature_sensitivity.config.units import from_file_name

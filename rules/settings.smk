@@ -6,11 +6,11 @@ from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.models import OWN_SENSITIVITY_KEYS
 from feature_sensitivity.config.models import architecture_of
+from feature_sensitivity.config.models import has_replicates
+from feature_sensitivity.config.models import model_of
+from feature_sensitivity.config.models import seed_of
 from feature_sensitivity.config.models import sensitivity_settings_of
-from feature_sensitivity.config.replicates import has_replicates
-from feature_sensitivity.config.replicates import model_of
-from feature_sensitivity.config.replicates import seed_of
-from feature_sensitivity.config.replicates import with_seed
+from feature_sensitivity.config.models import with_seed
 from feature_sensitivity.runtime.files import sha256_of_file
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.sensitivity_file import load_sensitivity, write_sensitivity
+from feature_sensitivity.evaluation.netcdf import load_netcdf
+from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, write_sensitivity
 from feature_sensitivity.runtime.console import job
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.identity import ADVICE, CONTENT
@@ -23,7 +24,7 @@ def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:
 
     Raises :class:`UserError` when a shard is damaged, or of another measurement than the first.
     """
-    parts = [load_sensitivity(shard) for shard in shards]
+    parts = [load_netcdf(shard, DIMENSIONS) for shard in shards]
     check_shards(shards, parts)
     images = xr.concat([part[OF_IMAGES] for part in parts], dim="image").sortby("image_index")
     first = parts[0]

@@ -1,6 +1,7 @@
 """Measure a model's features at attacked images, and their gradients."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -9,7 +10,7 @@ from feature_sensitivity.config.measurement import AccuracySettings, Sensitivity
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.attacked_features import measure_attacked_features as measure
-from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
+from feature_sensitivity.evaluation.attacked_file import attacked_attributes, write_attacked
 from feature_sensitivity.evaluation.chosen_features import chosen_features
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
@@ -67,26 +68,15 @@ def measure_attacked_features(
     )
     for epsilon, predicted in zip(epsilons, measured.attacked_prediction, strict=True):
         logger.info("epsilon %s: %d of %d images classified correctly", epsilon, (predicted == label).sum(), len(label))
-    file = AttackedFile(
-        clean=measured.clean,
-        attacked=measured.attacked,
-        gradient_norm=measured.gradient_norm,
-        margin=measured.margin,
-        clean_prediction=measured.clean_prediction,
-        attacked_prediction=measured.attacked_prediction,
-        label=label,
-        image_index=index,
-        feature_index=features,
-        attributes={
-            "model": name,
-            **attacked_attributes(epsilons=epsilons, attack=attack, features=chosen),
-            "batch_size": measured.batch_size,
-            "checkpoint_sha256": sha256_of_file(checkpoint),
-            EVALUATION: split.identity,
-            **version_attributes(device),
-        },
-    )
-    write_attacked(output, file)
+    attributes = {
+        "model": name,
+        **attacked_attributes(epsilons=epsilons, attack=attack, features=chosen),
+        **measured.attributes,
+        "checkpoint_sha256": sha256_of_file(checkpoint),
+        EVALUATION: split.identity,
+        **version_attributes(device),
+    }
+    write_attacked(output, replace(measured, attributes=attributes))
     delete_partial_results(unfinished_folder)
 
 

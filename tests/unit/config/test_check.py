@@ -11,7 +11,7 @@ import pytest
 
 from config_cases import PAPER, SCHEMA, merged, read
 from feature_sensitivity.config.check import faults
-from feature_sensitivity.config.used_datasets import used_datasets
+from feature_sensitivity.config.models import used_datasets
 from snakemake_runs import ROOT
 
 

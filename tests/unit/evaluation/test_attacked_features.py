@@ -11,7 +11,8 @@ from accuracy_cases import STANDARDIZATION, N, correct
 from extrema_cases import CPU
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.evaluation import attacked_features as module
-from feature_sensitivity.evaluation.attacked_features import AttackedFeatures, measure_attacked_features
+from feature_sensitivity.evaluation.attacked_features import measure_attacked_features
+from feature_sensitivity.evaluation.attacked_file import AttackedFile
 from feature_sensitivity.evaluation.preparation import prepare
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.measured import measured
@@ -28,7 +29,7 @@ def settings(epsilon: str, *, norm: str = "linf", **changes) -> AccuracySettings
     return AccuracySettings(norm=norm, epsilon=epsilon, steps=5, relative_step_size="1/4", **changes)
 
 
-def measure(network: Classifier, data: dict, *, norm: str = "linf", **changes) -> AttackedFeatures:
+def measure(network: Classifier, data: dict, *, norm: str = "linf", **changes) -> AttackedFile:
     split = data["split"]
     attack = {name: changes.pop(name) for name in ("restarts", "clip_to_pixel_box") if name in changes}
     arguments = {

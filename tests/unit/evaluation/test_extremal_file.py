@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from extremal_cases import extremal_images, measured
-from feature_sensitivity.evaluation.extremal_file import DIMENSIONS, read_extremal, write_extremal
+from feature_sensitivity.evaluation.extremal_file import ExtremalImages, read_extremal, write_extremal
+from feature_sensitivity.evaluation.netcdf import dimensions_of
 from feature_sensitivity.runtime.errors import UserError
 
 
@@ -20,7 +21,7 @@ def path(tmp_path: Path) -> Path:
 
 def test_what_is_written_is_read(path: Path):
     got, expected = read_extremal(path, measured=measured()), extremal_images()
-    for name in DIMENSIONS:
+    for name in dimensions_of(ExtremalImages):
         assert np.array_equal(getattr(got, name), getattr(expected, name))
         assert getattr(got, name).dtype == getattr(expected, name).dtype
 

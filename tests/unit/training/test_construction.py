@@ -13,8 +13,7 @@ from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.runtime import partial_results
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.training.construction import construct, images_of_part, random_other_images
-from feature_sensitivity.training.construction_rows import ConstructionTask
+from feature_sensitivity.training.construction import ConstructionTask, construct, images_of_part, random_other_images
 from feature_sensitivity.training.train import train
 from interruptions import interrupted_until_done
 

@@ -17,8 +17,13 @@ from feature_sensitivity.networks.predictions import clean_accuracy
 from feature_sensitivity.runtime.cpu_workers import every_core
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.training import train as training
-from feature_sensitivity.training.adversary import attackable, attacked_images
-from feature_sensitivity.training.trainer import Trainer, learning_rate_schedule, random_crops
+from feature_sensitivity.training.trainer import (
+    Trainer,
+    attackable,
+    attacked_images,
+    learning_rate_schedule,
+    random_crops,
+)
 from training_cases import ARCHITECTURE, ATTACK, SETTINGS, STANDARD, equal, run, weights
 
 

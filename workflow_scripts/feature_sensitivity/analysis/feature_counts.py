@@ -22,7 +22,7 @@ from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate, from_re
 from feature_sensitivity.analysis.measured_features import MeasuredFeatures
 from feature_sensitivity.analysis.seeds import mean_of, over_seeds
 from feature_sensitivity.analysis.usefulness import NOT_USEFUL, Usefulness, usefulness_of
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.models import model_of
 
 Floats = NDArray[np.float64]
 

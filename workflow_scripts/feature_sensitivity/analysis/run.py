@@ -13,8 +13,7 @@ from feature_sensitivity.analysis.accuracy_interval import accuracy_estimate
 from feature_sensitivity.analysis.estimates import Estimate, from_resamples, mean_of_images, ratio_of_means
 from feature_sensitivity.analysis.refits import Refits
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds
-from feature_sensitivity.config.models import PAPER_MODELS
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.models import PAPER_MODELS, model_of
 from feature_sensitivity.config.units import COLUMNS, own_unit, unit_of
 from feature_sensitivity.evaluation.attacked_file import AttackedFile
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles

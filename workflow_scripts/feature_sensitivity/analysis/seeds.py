@@ -8,7 +8,7 @@ import scipy
 
 from feature_sensitivity.analysis.accuracy_interval import accuracy_over
 from feature_sensitivity.analysis.estimates import CONFIDENCE, Estimate
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.models import model_of
 
 
 def over_seeds(

@@ -5,12 +5,18 @@ from math import cos, pi
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from feature_sensitivity.attacks.norms import norm_named, per_row
 from feature_sensitivity.attacks.projection import Bounds, project
 from feature_sensitivity.config.attack import Attack
 
 Objective = Callable[[Tensor], Tensor]
+
+
+def cross_entropy(network: Objective, y: Tensor) -> Objective:
+    """Return the loss of the images' classes, int64 [n], as an objective."""
+    return lambda points: F.cross_entropy(network(points), y, reduction="none")
 
 
 def step_sizes(first: float, *, steps: int, schedule: str) -> list[float]:

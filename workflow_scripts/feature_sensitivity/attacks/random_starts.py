@@ -36,19 +36,6 @@ def philox4x32(counter: Sequence[Tensor], key: tuple[int, int], *, rounds: int =
     return [c0, c1, c2, c3]
 
 
-def random_bits(
-    *, seed: int, image: Tensor, feature: Tensor, direction: Tensor, restart: Tensor, n_values: int
-) -> Tensor:
-    """Return random integers in [0, 2**32), int64 [n, n_values], a row for each (image, feature, direction, restart).
-
-    The four names are int64 tensors [n]; ``direction`` is 0 or 1.
-    """
-    block = torch.arange(-(-n_values // 4), device=image.device)
-    names = [name[:, None] for name in (image, feature, restart * 2 + direction)]
-    words = philox4x32([block[None, :], *names], (seed & MASK, (seed >> 32) & MASK))
-    return torch.stack(torch.broadcast_tensors(*words), dim=2).flatten(1)[:, :n_values]
-
-
 def random_image_start(*, seed: int, image: Tensor, restart: int, shape: Sequence[int], attack: Attack) -> Tensor:
     """Return starts of an attack on whole images, which are those of feature 0, direction 0: [n, *shape]."""
     zeros = torch.zeros_like(image)
@@ -75,14 +62,14 @@ def random_start(
     epsilon: float,
     norm: str,
 ) -> Tensor:
-    """Return perturbations [n, *shape], uniform in the ball of radius ``epsilon`` of ``norm``."""
+    """Return perturbations [n, *shape], uniform in the ball of radius ``epsilon`` of ``norm``.
+
+    There is one for each (image, feature, direction, restart), int64 [n] each; ``direction`` is 0 or 1.
+    """
     ball = norm_named(norm)
-    bits = random_bits(
-        seed=seed,
-        image=image,
-        feature=feature,
-        direction=direction,
-        restart=restart,
-        n_values=ball.n_numbers(prod(shape)),
-    )
+    n_values = ball.n_numbers(prod(shape))
+    block = torch.arange(-(-n_values // 4), device=image.device)
+    names = [name[:, None] for name in (image, feature, restart * 2 + direction)]
+    words = philox4x32([block[None, :], *names], (seed & MASK, (seed >> 32) & MASK))
+    bits = torch.stack(torch.broadcast_tensors(*words), dim=2).flatten(1)[:, :n_values]
     return ball.uniform_from(bits >> 8, epsilon).reshape(-1, *shape)

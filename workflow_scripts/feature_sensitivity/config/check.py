@@ -6,11 +6,18 @@ from typing import Any
 
 from feature_sensitivity.config.epsilons import epsilon_faults, unit_faults
 from feature_sensitivity.config.measures import measure_faults
-from feature_sensitivity.config.models import architecture_of, is_imported, needs_weights
-from feature_sensitivity.config.replicates import SEED, model_of, with_seed
+from feature_sensitivity.config.models import (
+    SEED,
+    ancestors,
+    architecture_of,
+    is_imported,
+    model_of,
+    needs_weights,
+    used_datasets,
+    with_seed,
+)
 from feature_sensitivity.config.schema_faults import schema_faults
 from feature_sensitivity.config.size_faults import TWO_PATHS, size_faults
-from feature_sensitivity.config.used_datasets import ancestors, used_datasets
 from feature_sensitivity.config.user_code import function_faults
 from feature_sensitivity.runtime.files import sha256_of_file
 

@@ -9,9 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from feature_sensitivity.config.models import sensitivity_settings_of
+from feature_sensitivity.config.models import model_of, sensitivity_settings_of
 from feature_sensitivity.config.network_costs import RUN, PassCost
-from feature_sensitivity.config.replicates import model_of
 
 
 @dataclass(frozen=True)

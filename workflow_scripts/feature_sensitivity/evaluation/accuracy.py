@@ -1,14 +1,11 @@
 """Robust accuracy: the share of images that are still classified correctly under attack."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from feature_sensitivity.attacks.pgd import accumulated, input_gradient, step_sizes, take_step
+from feature_sensitivity.attacks.pgd import accumulated, cross_entropy, input_gradient, step_sizes, take_step
 from feature_sensitivity.attacks.projection import Bounds, pixel_box, project
 from feature_sensitivity.attacks.random_starts import random_image_start
 from feature_sensitivity.config.attack import Attack
@@ -107,7 +104,7 @@ def correct_under_one_step(
 
     def survivors(batch: Batch) -> tuple[list[Tensor], Tensor]:
         _, x, y = batch
-        _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x)
+        _, gradient = input_gradient(cross_entropy(attacked, y), x)
         standing = []
         for epsilon in epsilons:
             step = Attack(norm=norm, epsilon=epsilon, steps=1, step_size=epsilon)
@@ -162,12 +159,8 @@ def _survives(
             if n_kept < len(rows):
                 kept = torch.argsort(standing[rows].logical_not().byte(), stable=True)[:n_kept]
                 x, y, rows, perturbation, velocity = (t[kept] for t in (x, y, rows, perturbation, velocity))
-        _, gradient = input_gradient(partial(_cross_entropy, attacked, y), x + perturbation)
+        _, gradient = input_gradient(cross_entropy(attacked, y), x + perturbation)
         velocity = accumulated(gradient, velocity, attack.momentum)
         perturbation = take_step(perturbation, velocity, x, length=length, attack=attack, bounds=bounds)
     standing[rows] &= is_correct(network, x + perturbation, y)
     return standing
-
-
-def _cross_entropy(network: Classifier, y: Tensor, x: Tensor) -> Tensor:
-    return F.cross_entropy(network(x), y, reduction="none")

@@ -7,46 +7,72 @@ Madaan et al. 2020), and how far a linear function would move.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
-from feature_sensitivity.attacks.norms import per_row
-from feature_sensitivity.attacks.pgd import run_pgd
+from feature_sensitivity.attacks.norms import norm_named, per_row
+from feature_sensitivity.attacks.pgd import cross_entropy, input_gradient, run_pgd
 from feature_sensitivity.attacks.random_starts import random_image_start
-from feature_sensitivity.attacks.run_rows import run_rows
+from feature_sensitivity.attacks.slots import RowStates, RowTask, row_indices
 from feature_sensitivity.config.measurement import AccuracySettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.gradient_rows import GradientTask
+from feature_sensitivity.evaluation.attacked_file import AttackedFile
 from feature_sensitivity.evaluation.preparation import Prepared, prepare
 from feature_sensitivity.networks.classifier import Classifier
+from feature_sensitivity.networks.copies import ThreadCopies
 from feature_sensitivity.runtime.console import Progress
 
 
-@dataclass(frozen=True)
-class AttackedFeatures:
-    """What an attack on the classifier does to features.
+@dataclass
+class GradientRows(RowStates):
+    """Rows with the dual norms of their gradients, ``gradient_norm`` [n]."""
 
-    Attributes:
-        clean: features of the images, float32 [n_images, n_features].
-        attacked: features of the attacked images, float32 [n_epsilons, n_images, n_features].
-        gradient_norm: dual norms of the features' gradients at the images, float32 [n_images, n_features].
-        margin: the difference between the two largest logits of each image, float32 [n_images]; 0 of a single logit.
-        clean_prediction: the class of each image, int64 [n_images].
-        attacked_prediction: the class of each attacked image, int64 [n_epsilons, n_images].
-        batch_size: that of the settings or the device, or what was left of it when memory ran out.
-    """
+    DERIVED: ClassVar[tuple[str, ...]] = ("feature", "x")
 
-    clean: NDArray[np.float32]
-    attacked: NDArray[np.float32]
-    gradient_norm: NDArray[np.float32]
-    margin: NDArray[np.float32]
-    clean_prediction: NDArray[np.int64]
-    attacked_prediction: NDArray[np.int64]
-    batch_size: int
+    feature: Tensor
+    x: Tensor
+    gradient_norm: Tensor
+
+
+class GradientTask(RowTask[GradientRows]):
+    """The rows (image, feature), numbered in this order, each of one step; ``norm``: of the ball, as in the config."""
+
+    steps = 1
+
+    def __init__(self, prepared: Prepared, *, norm: str) -> None:
+        self._prepared, self._norm = prepared, norm_named(norm)
+        self._networks = ThreadCopies(prepared.network)
+        self.device = prepared.x.device
+        self.shape = (len(prepared.x), len(prepared.features))
+
+    def begin(self, rows: Tensor) -> GradientRows:
+        """Return rows without their gradients."""
+        image, column = row_indices(rows, self.shape)
+        return GradientRows.new(
+            rows,
+            feature=self._prepared.features[column],
+            x=self._prepared.x[image].contiguous(memory_format=torch.channels_last),
+            gradient_norm=torch.zeros(len(rows), device=self.device),
+        )
+
+    def advance(self, states: GradientRows) -> None:
+        """Compute the gradients, unless this was done: between two refills a batch is advanced several times."""
+        if bool(states.ended.all()):
+            return
+        network = self._networks.mine()
+        _, gradient = input_gradient(lambda points: network.selected_features(points, states.feature), states.x)
+        states.gradient_norm = self._norm.dual(gradient)
+        states.step += ~states.ended
+        states.ended[:] = True
+        states.evaluated[:] = True
+
+    def result(self, states: GradientRows) -> dict[str, Tensor]:
+        """Return the norms, [n]."""
+        return {"gradient_norm": states.gradient_norm}
 
 
 def measure_attacked_features(
@@ -61,8 +87,10 @@ def measure_attacked_features(
     batch_size: int | None,
     device: torch.device,
     unfinished_folder: Path | None = None,
-) -> AttackedFeatures:
+) -> AttackedFile:
     """Return the chosen features at attacked images, and their gradients at the images themselves.
+
+    The only attribute is ``batch_size``: the argument or what fits the device, or what was left when memory ran out.
 
     Args:
         x: standardized images [n_images, channels, height, width].
@@ -108,23 +136,18 @@ def measure_attacked_features(
         strict=True,
     )
     task = GradientTask(prepared, norm=first.attack.norm)
-    n_rows = len(x) * len(features)
-    results = run_rows(
-        task,
-        torch.arange(n_rows),
-        n_rows=n_rows,
-        batch_size=prepared.batch_size,
-        title="gradients",
-        partial_results=prepared.partial_results,
-    )
-    return AttackedFeatures(
+    results = prepared.run(task, "gradients", shape=task.shape)
+    return AttackedFile(
         clean=clean.numpy(),
         attacked=torch.stack(attacked).numpy(),
         gradient_norm=results["gradient_norm"].reshape(task.shape).numpy(),
         margin=margin.numpy(),
         clean_prediction=clean_prediction.numpy(),
         attacked_prediction=torch.stack(attacked_prediction).numpy(),
-        batch_size=prepared.batch_size.rows,
+        label=label,
+        image_index=image_index,
+        feature_index=features,
+        attributes={"batch_size": prepared.batch_size.rows},
     )
 
 
@@ -147,9 +170,7 @@ def attacked_images(prepared: Prepared, y: Tensor, settings: AccuracySettings) -
 
 
 def _strongest(prepared: Prepared, x: Tensor, y: Tensor, names: Tensor, settings: AccuracySettings) -> Tensor:
-    def loss(points: Tensor) -> Tensor:
-        return F.cross_entropy(prepared.network(points), y, reduction="none")
-
+    loss = cross_entropy(prepared.network, y)
     attack, best, highest = settings.attack, x, torch.full_like(y, -torch.inf, dtype=x.dtype)
     for restart in range(settings.restarts):
         start = random_image_start(seed=settings.seed, image=names, restart=restart, shape=x.shape[1:], attack=attack)

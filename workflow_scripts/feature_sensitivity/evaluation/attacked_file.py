@@ -3,44 +3,42 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
-from feature_sensitivity.evaluation.netcdf import load_netcdf, write_netcdf
-
-DIMENSIONS = {
-    "clean": ("image", "feature"),
-    "attacked": ("epsilon", "image", "feature"),
-    "gradient_norm": ("image", "feature"),
-    "margin": ("image",),
-    "clean_prediction": ("image",),
-    "attacked_prediction": ("epsilon", "image"),
-    "label": ("image",),
-    "image_index": ("image",),
-    "feature_index": ("feature",),
-}
+from feature_sensitivity.evaluation.default_definition import Array
+from feature_sensitivity.evaluation.netcdf import read_netcdf, write_netcdf
 
 
 @dataclass(frozen=True, kw_only=True)
 class AttackedFile:
-    """What ``results/attacked/{model}.h5`` holds.
+    """What an attack on the classifier does to features, as ``results/attacked/{model}.h5`` holds it.
 
-    Arrays as in :class:`.attacked_features.AttackedFeatures`, and ``label``, ``image_index`` [n_images] and
-    ``feature_index`` [n_features]; attributes are the settings that produced them.
+    Attributes:
+        clean: features of the images.
+        attacked: features of the attacked images.
+        gradient_norm: dual norms of the features' gradients at the images.
+        margin: the difference between the two largest logits of each image; 0 of a single logit.
+        clean_prediction: the class of each image.
+        attacked_prediction: the class of each attacked image.
+        label: their true classes.
+        image_index: each image's index in its dataset.
+        feature_index: indices of the features.
+        attributes: settings that produced the arrays.
     """
 
-    clean: NDArray[np.float32]
-    attacked: NDArray[np.float32]
-    gradient_norm: NDArray[np.float32]
-    margin: NDArray[np.float32]
-    clean_prediction: NDArray[np.int64]
-    attacked_prediction: NDArray[np.int64]
-    label: NDArray[np.int64]
-    image_index: NDArray[np.int64]
-    feature_index: NDArray[np.int64]
+    clean: Annotated[Array, "image", "feature"]
+    attacked: Annotated[Array, "epsilon", "image", "feature"]
+    gradient_norm: Annotated[Array, "image", "feature"]
+    margin: Annotated[Array, "image"]
+    clean_prediction: Annotated[NDArray[np.int64], "image"]
+    attacked_prediction: Annotated[NDArray[np.int64], "epsilon", "image"]
+    label: Annotated[NDArray[np.int64], "image"]
+    image_index: Annotated[NDArray[np.int64], "image"]
+    feature_index: Annotated[NDArray[np.int64], "feature"]
     attributes: Mapping[str, Any]
 
 
@@ -58,12 +56,10 @@ def attacked_attributes(
 
 def write_attacked(path: Path, file: AttackedFile) -> None:
     """Write the arrays and attributes, whole or not at all."""
-    arrays = {name: getattr(file, name) for name in DIMENSIONS}
-    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes=file.attributes)
+    write_netcdf(path, file, attributes=file.attributes)
 
 
 def read_attacked(path: Path) -> AttackedFile:
     """Return the arrays and attributes; raise :class:`UserError` when a file is damaged or not as it was written."""
-    data = load_netcdf(path, DIMENSIONS)
-    arrays: dict[str, Any] = {name: data[name].values for name in DIMENSIONS}
-    return AttackedFile(**arrays, attributes=data.attrs)
+    arrays, attributes = read_netcdf(path, AttackedFile)
+    return AttackedFile(**arrays, attributes=attributes)

@@ -4,29 +4,15 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from feature_sensitivity.evaluation.default_definition import Array
-from feature_sensitivity.evaluation.netcdf import load_netcdf, write_netcdf
+from feature_sensitivity.evaluation.netcdf import read_netcdf, write_netcdf
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.runtime.identity import CONTENT, require_identity
-
-PIXELS = ("channel", "height", "width")
-
-DIMENSIONS = {
-    "feature_index": ("feature",),
-    "is_most_sensitive": ("feature",),
-    "image_index": ("image",),
-    "label": ("image",),
-    "clean": ("image", "feature"),
-    "maximum": ("epsilon", "image", "feature"),
-    "minimum": ("epsilon", "image", "feature"),
-    "image": ("image", *PIXELS),
-    "maximizing": ("epsilon", "image", "feature", *PIXELS),
-    "minimizing": ("epsilon", "image", "feature", *PIXELS),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,29 +21,28 @@ class ExtremalImages:
 
     ``image``, ``maximizing`` and ``minimizing`` are float32 pixels, 0 black and 1 white; perturbed ones may go beyond,
     unless the attack was clipped to the pixel box. ``clean``, ``maximum`` and ``minimum`` are the feature's values
-    there. ``is_most_sensitive`` is 1 for the most and 0 for the least sensitive features. ``DIMENSIONS`` names the
-    dimensions of each. ``classes``: the name of each image's class, where the dataset has names.
+    there. ``is_most_sensitive`` is 1 for the most and 0 for the least sensitive features. ``classes``: the name of each
+    image's class, where the dataset has names.
     """
 
     epsilon: Sequence[float]
-    feature_index: NDArray[np.int64]
-    is_most_sensitive: NDArray[np.int64]
-    image_index: NDArray[np.int64]
-    label: NDArray[np.int64]
-    clean: Array
-    maximum: Array
-    minimum: Array
-    image: Array
-    maximizing: Array
-    minimizing: Array
+    feature_index: Annotated[NDArray[np.int64], "feature"]
+    is_most_sensitive: Annotated[NDArray[np.int64], "feature"]
+    image_index: Annotated[NDArray[np.int64], "image"]
+    label: Annotated[NDArray[np.int64], "image"]
+    clean: Annotated[Array, "image", "feature"]
+    maximum: Annotated[Array, "epsilon", "image", "feature"]
+    minimum: Annotated[Array, "epsilon", "image", "feature"]
+    image: Annotated[Array, "image", "channel", "height", "width"]
+    maximizing: Annotated[Array, "epsilon", "image", "feature", "channel", "height", "width"]
+    minimizing: Annotated[Array, "epsilon", "image", "feature", "channel", "height", "width"]
     classes: Sequence[str] = ()
 
 
 def write_extremal(path: Path, images: ExtremalImages, *, measured: Sequence[SensitivityFile]) -> None:
     """Write the images, and of which measurements they are, one for each epsilon; whole or not at all."""
-    arrays = {name: getattr(images, name) for name in DIMENSIONS}
     classes = {"classes": json.dumps(list(images.classes))} if images.classes else {}
-    write_netcdf(path, arrays, dimensions=DIMENSIONS, attributes={**_made_from(measured), **classes})
+    write_netcdf(path, images, attributes={**_made_from(measured), **classes})
 
 
 def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> ExtremalImages:
@@ -65,11 +50,10 @@ def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> Extrema
 
     Raises :class:`UserError` when the file is damaged, not as it was written, or of other measurements.
     """
-    data = load_netcdf(path, DIMENSIONS)
-    require_identity(path, data.attrs, _made_from(measured))
+    arrays, attributes = read_netcdf(path, ExtremalImages)
+    require_identity(path, attributes, _made_from(measured))
     epsilons = [float(file.attributes["epsilon"]) for file in measured]
-    arrays = {name: data[name].values for name in DIMENSIONS}
-    return ExtremalImages(epsilon=epsilons, classes=json.loads(data.attrs.get("classes", "[]")), **arrays)
+    return ExtremalImages(epsilon=epsilons, classes=json.loads(attributes.get("classes", "[]")), **arrays)
 
 
 def _made_from(measured: Sequence[SensitivityFile]) -> dict[str, str]:

@@ -5,7 +5,7 @@ image, feature, direction, restart), the attack on a few rows can be run again, 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks.norms import per_row
-from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.default_definition import Array
-from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureRows, FeatureTask
+from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
 from feature_sensitivity.evaluation.preparation import prepare
 from feature_sensitivity.networks.classifier import Classifier
 
@@ -36,47 +34,6 @@ class ExtremalPoints:
     minimum: NDArray[np.float32]
     upward: NDArray[np.float32]
     downward: NDArray[np.float32]
-
-
-@dataclass
-class PointRows(FeatureRows):
-    """Rows of the attack that also know the perturbation, ``point``, at which ``best`` is attained."""
-
-    point: Tensor
-
-
-class PointTask(FeatureTask):
-    """The same rows with the same results, and their points."""
-
-    def begin(self, rows: Tensor) -> PointRows:
-        """Return rows at their random starts; the best point so far is the clean image."""
-        states = super().begin(rows)
-        given = {field.name: getattr(states, field.name) for field in fields(states)}
-        return PointRows(**given, point=torch.zeros_like(states.x))
-
-    def _keep_best(self, states: FeatureRows, signed: Tensor) -> None:
-        before = states.best
-        super()._keep_best(states, signed)
-        _keep_point(states, before, states.perturbation)
-
-    @torch.no_grad()
-    def evaluate(self, states: FeatureRows) -> None:
-        """Take the float32 value of each row's last point into account, or that of the best one found."""
-        before = states.best
-        super().evaluate(states)
-        _keep_point(states, before, states.perturbation if states.candidate is None else states.candidate)
-
-    def result(self, states: FeatureRows) -> dict[str, Tensor]:
-        """Return also the perturbation at which the extremum is attained, [n, channels, height, width]."""
-        assert isinstance(states, PointRows)
-        return {**super().result(states), "point": states.point}
-
-
-def _keep_point(states: FeatureRows, before: Tensor, perturbation: Tensor) -> None:
-    """Let the point be ``perturbation`` wherever ``best`` has changed."""
-    assert isinstance(states, PointRows)
-    changed = per_row(states.best != before, states.x)
-    states.point = torch.where(changed, perturbation, states.point)
 
 
 def find_extremal_points(
@@ -106,16 +63,8 @@ def find_extremal_points(
         code=Path(__file__),
     )
     clean = prepared.feature_values(prepared.x)
-    task = PointTask(prepared, clean=clean, settings=settings)
-    n_rows = int(np.prod(task.shape))
-    results = run_rows(
-        task,
-        torch.arange(n_rows),
-        n_rows=n_rows,
-        batch_size=prepared.batch_size,
-        title="extremal images",
-        partial_results=prepared.partial_results,
-    )
+    task = FeatureTask(prepared, clean=clean, settings=settings, keep_points=True)
+    results = prepared.run(task, "extremal images", shape=task.shape)
     best, restart = results["value"].reshape(task.shape).max(dim=3)
     points = results["point"].reshape(*task.shape, *x.shape[1:])
     index = restart[..., None, None, None, None].expand(*restart.shape, 1, *x.shape[1:])

@@ -13,7 +13,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from feature_sensitivity.attacks.run_rows import run_rows
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.evaluation.feature_rows import MAXIMIZE, MINIMIZE, FeatureTask
@@ -89,14 +88,7 @@ def measure_extrema(
         minimum = prepared.network.feature_minimum
         value[:, :, MINIMIZE][clean <= minimum] = -minimum
     rows = value.isnan().flatten().nonzero()[:, 0]
-    results = run_rows(
-        task,
-        rows,
-        n_rows=value.numel(),
-        batch_size=prepared.batch_size,
-        title="sensitivity",
-        partial_results=prepared.partial_results,
-    )
+    results = prepared.run(task, "sensitivity", shape=task.shape, rows=rows)
     zero_gradient = torch.zeros(task.shape, dtype=torch.bool)
     if len(rows):
         value.view(-1)[rows] = results["value"][rows]

@@ -25,7 +25,8 @@ class FeatureRows(RowStates):
     """Rows of the attack: ``sign`` is 1 where ``feature`` is maximized, -1 where it is minimized, [n].
 
     ``best`` is the largest float32 value of sign * feature so far. A search in low precision leaves it alone
-    and keeps the largest value that it ``found`` and the perturbation, ``candidate``, that gave it.
+    and keeps the largest value that it ``found`` and the perturbation, ``candidate``, that gave it. ``point`` is
+    the perturbation at which ``best`` is attained, where points are kept.
     """
 
     DERIVED: ClassVar[tuple[str, ...]] = ("feature", "sign", "x")
@@ -39,19 +40,24 @@ class FeatureRows(RowStates):
     velocity: Tensor | None
     found: Tensor | None
     candidate: Tensor | None
+    point: Tensor | None
 
 
 class FeatureTask(RowTask[FeatureRows]):
     """The rows (image, feature, direction, restart), numbered in this order.
 
-    ``clean``: the features without attack, [n_images, n_features], on the device.
+    ``clean``: the features without attack, [n_images, n_features], on the device. ``keep_points``: the results of rows
+    include the perturbation at which the extremum is attained.
     """
 
-    def __init__(self, prepared: Prepared, *, clean: Tensor, settings: SensitivitySettings) -> None:
+    def __init__(
+        self, prepared: Prepared, *, clean: Tensor, settings: SensitivitySettings, keep_points: bool = False
+    ) -> None:
         network, x = prepared.network, prepared.x
         self._prepared = prepared
         self._clean = clean
         self._settings = settings
+        self._keep_points = keep_points
         self._low_precision = settings.search_dtype == "bfloat16"
         self._search_dtype = torch.bfloat16 if self._low_precision else torch.float32
         self._networks = self._search_networks = ThreadCopies(network)
@@ -93,6 +99,7 @@ class FeatureTask(RowTask[FeatureRows]):
             velocity=torch.zeros_like(x) if self._settings.attack.momentum else None,
             found=torch.full_like(sign, -torch.inf) if self._low_precision else None,
             candidate=torch.zeros_like(x) if self._low_precision else None,
+            point=torch.zeros_like(x) if self._keep_points else None,
         )
 
     def advance(self, states: FeatureRows) -> None:
@@ -107,7 +114,7 @@ class FeatureTask(RowTask[FeatureRows]):
             states.x + states.perturbation,
         )
         moving = ~states.ended
-        self._keep_best(states, states.sign * values)
+        self._look(states, states.sign * values)
         velocity = self._velocity(states, gradient * per_row(states.sign, gradient))
         fixed = velocity.abs().amax(dim=(1, 2, 3)) == 0
         states.zero_gradient |= fixed & (states.step == 0) & moving
@@ -119,15 +126,21 @@ class FeatureTask(RowTask[FeatureRows]):
         self._move(states, velocity)
         states.ended |= states.step >= self.steps
 
-    def _keep_best(self, states: FeatureRows, signed: Tensor) -> None:
+    def _look(self, states: FeatureRows, signed: Tensor) -> None:
+        """Take the values of the present iterates into account."""
         if states.found is not None and states.candidate is not None:
             better = signed > states.found
             states.found = torch.where(better, signed, states.found)
             states.candidate = torch.where(per_row(better, states.x), states.perturbation, states.candidate)
-        elif self._settings.iterate == "best":
-            states.best = torch.maximum(states.best, signed)
         else:
-            states.best = signed
+            self._count(states, signed, states.perturbation)
+
+    def _count(self, states: FeatureRows, signed: Tensor, perturbation: Tensor) -> None:
+        """Let float32 values at these perturbations count: the largest so far, or the last."""
+        best = torch.maximum(states.best, signed) if self._settings.iterate == "best" else signed
+        if states.point is not None:
+            states.point = torch.where(per_row(best != states.best, states.x), perturbation, states.point)
+        states.best = best
 
     def _velocity(self, states: FeatureRows, gradient: Tensor) -> Tensor:
         if states.velocity is None:
@@ -149,12 +162,13 @@ class FeatureTask(RowTask[FeatureRows]):
         perturbation = states.perturbation if states.candidate is None else states.candidate
         points = (states.x + perturbation).contiguous(memory_format=torch.channels_last)
         signed = states.sign * self._networks.mine().selected_features(points, states.feature)
-        states.best = torch.maximum(states.best, signed) if self._settings.iterate == "best" else signed
+        self._count(states, signed, perturbation)
         states.evaluated[:] = True
 
     def result(self, states: FeatureRows) -> dict[str, Tensor]:
-        """Return sign * extremum, and whether the gradient was exactly zero at the start, each [n]."""
-        return {"value": states.best, "zero_gradient": states.zero_gradient}
+        """Return sign * extremum, and whether the gradient was exactly zero at the start, [n]; points, if kept."""
+        points = {} if states.point is None else {"point": states.point}
+        return {"value": states.best, "zero_gradient": states.zero_gradient, **points}
 
 
 @torch.no_grad()

@@ -1,9 +1,13 @@
-"""Arrays with named dimensions in one file, netCDF in HDF5: written whole, with a hash that is checked on reading."""
+"""Arrays with named dimensions in one file, netCDF in HDF5: written whole, with a hash that is checked on reading.
+
+What a file holds is a class, each of whose arrays is annotated with its type and the names of its dimensions:
+``clean: Annotated[Array, "image", "feature"]``.
+"""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import numpy as np
 import xarray as xr
@@ -16,6 +20,12 @@ from feature_sensitivity.runtime.identity import ADVICE, CONTENT, require_conten
 
 Dimensions = Mapping[str, tuple[str, ...]]
 """The names of an array's dimensions, by the array's name."""
+
+
+def dimensions_of(kind: type) -> Dimensions:
+    """Return the names of the dimensions of every array of a class."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {name: hint.__metadata__ for name, hint in hints.items() if hasattr(hint, "__metadata__")}
 
 
 def as_dataset(
@@ -36,11 +46,19 @@ def save_dataset(path: Path, data: xr.Dataset) -> None:
     write_whole(path, bytes(whole.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 
-def write_netcdf(
-    path: Path, arrays: Mapping[str, NDArray[Any]], *, dimensions: Dimensions, attributes: Mapping[str, Any]
-) -> None:
-    """Write what :func:`as_dataset` makes of the same arguments, whole or not at all."""
-    save_dataset(path, as_dataset(arrays, dimensions=dimensions, attributes=attributes))
+def write_netcdf(path: Path, content: Any, *, attributes: Mapping[str, Any]) -> None:
+    """Write the arrays of an object with named dimensions, whole or not at all; booleans become 0 and 1."""
+    dimensions = dimensions_of(type(content))
+    arrays = {name: getattr(content, name) for name in dimensions}
+    numbers = {name: values.astype(np.int64) if values.dtype == bool else values for name, values in arrays.items()}
+    save_dataset(path, as_dataset(numbers, dimensions=dimensions, attributes=attributes))
+
+
+def read_netcdf(path: Path, kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the arrays of a class from a file, and its attributes; errors as in :func:`load_netcdf`."""
+    dimensions = dimensions_of(kind)
+    data = load_netcdf(path, dimensions)
+    return {name: data[name].values for name in dimensions}, data.attrs
 
 
 def load_netcdf(path: Path, dimensions: Dimensions) -> xr.Dataset:

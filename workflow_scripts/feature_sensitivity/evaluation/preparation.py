@@ -1,5 +1,6 @@
 """A network, images and features as every attack on features needs them: on their device, checked, resumable."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from feature_sensitivity.attacks.projection import Bounds, pixel_box
+from feature_sensitivity.attacks.run_rows import run_rows
+from feature_sensitivity.attacks.slots import RowTask
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.classifier import Classifier
@@ -63,6 +66,20 @@ class Prepared:
             padded = torch.cat([images, x[:1].expand(n_rows - len(images), -1, -1, -1)])
             parts.append(self.network.features(padded)[: len(images), self.features])
         return torch.cat(parts)
+
+    def run(
+        self, task: RowTask[Any], title: str, *, shape: Sequence[int], rows: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return the results of :func:`run_rows` for ``rows``, or for all rows of an array of this shape."""
+        n_rows = math.prod(shape)
+        return run_rows(
+            task,
+            torch.arange(n_rows) if rows is None else rows,
+            n_rows=n_rows,
+            batch_size=self.batch_size,
+            title=title,
+            partial_results=self.partial_results,
+        )
 
 
 def prepare(

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import xarray as xr
@@ -18,41 +18,41 @@ from feature_sensitivity.evaluation.default_definition import (
     max_abs_movement,
     max_abs_weight,
 )
-from feature_sensitivity.evaluation.netcdf import as_dataset, load_netcdf, save_dataset
-
-DIMENSIONS = {
-    "clean": ("image", "feature"),
-    "maximum": ("image", "feature"),
-    "minimum": ("image", "feature"),
-    "sensitivity": ("feature",),
-    "sensitivity_raw": ("feature",),
-    "standard_error": ("feature",),
-    "weight": ("class", "feature"),
-    "image_index": ("image",),
-    "label": ("image",),
-    "feature_index": ("feature",),
-    "zero_gradient": ("feature",),
-    "at_cap": ("feature",),
-}
+from feature_sensitivity.evaluation.netcdf import as_dataset, dimensions_of, read_netcdf, save_dataset
 
 
 @dataclass(frozen=True)
 class SensitivityFile:
-    """What ``results/sens/{model}_{eps}.h5`` holds; attributes are the settings that produced it."""
+    """What ``results/sens/{model}_{eps}.h5`` holds.
 
-    clean: Array
-    maximum: Array
-    minimum: Array
-    sensitivity: Array
-    sensitivity_raw: Array
-    standard_error: Array
-    weight: Array
-    image_index: NDArray[np.int64]
-    label: NDArray[np.int64]
-    feature_index: NDArray[np.int64]
-    zero_gradient: Array
-    at_cap: Array
+    Attributes:
+        clean: values of the features at the images; ``maximum`` and ``minimum``: the largest and the smallest values
+            found in the ball around each.
+        sensitivity: in the default definition; ``sensitivity_raw``: without weights; ``standard_error``: of the first.
+        weight: weights of the features in the linear layer; of no class where there is no such layer.
+        image_index: which test images these are; ``label``: their classes.
+        feature_index: which features of the network these are.
+        zero_gradient: share of the images at which a feature has no gradient; ``at_cap``: of those at which it has the
+            greatest value that it can have.
+        attributes: the settings that produced it.
+    """
+
+    clean: Annotated[Array, "image", "feature"]
+    maximum: Annotated[Array, "image", "feature"]
+    minimum: Annotated[Array, "image", "feature"]
+    sensitivity: Annotated[Array, "feature"]
+    sensitivity_raw: Annotated[Array, "feature"]
+    standard_error: Annotated[Array, "feature"]
+    weight: Annotated[Array, "class", "feature"]
+    image_index: Annotated[NDArray[np.int64], "image"]
+    label: Annotated[NDArray[np.int64], "image"]
+    feature_index: Annotated[NDArray[np.int64], "feature"]
+    zero_gradient: Annotated[Array, "feature"]
+    at_cap: Annotated[Array, "feature"]
     attributes: Mapping[str, Any]
+
+
+DIMENSIONS = dimensions_of(SensitivityFile)
 
 
 def sensitivity_dataset(
@@ -70,17 +70,9 @@ def sensitivity_dataset(
 ) -> xr.Dataset:
     """Return the feature extrema and the default sensitivity derived from them, with named dimensions.
 
-    Args:
-        clean: values of the features at the images, [n_images, n_features]; ``maximum`` and ``minimum`` likewise.
-        maximum: largest values found in the ball around each image.
-        minimum: smallest values found there.
-        zero_gradient: share of the images at which a feature has no gradient, [n_features].
-        at_cap: share of the images at which it has the greatest value that it can have, [n_features]; None: at none.
-        weight: weights of the features in the linear layer, [n_classes, n_features]; [0, n_features] where none is.
-        image_index: which test images these are, [n_images].
-        label: their classes, [n_images]; None where they are not known, which a file cannot hold.
-        feature_index: which features of the network these are, [n_features].
-        attributes: numbers and strings; booleans become 0 and 1, since netCDF has none.
+    Arguments are arrays of :class:`SensitivityFile`; ``label`` is None where classes are not known, which a file cannot
+    hold, ``at_cap`` where no feature has a cap. Attributes are numbers and strings; booleans become 0 and 1, since netCDF
+    has none.
     """
     arrays: dict[str, NDArray[Any] | None] = {
         "clean": clean,
@@ -106,15 +98,9 @@ def write_sensitivity(path: Path, **contents: Any) -> None:
 
 
 def read_sensitivity(path: Path) -> SensitivityFile:
-    """Return the arrays and settings of :func:`load_sensitivity`."""
-    data = load_sensitivity(path)
-    arrays: dict[str, Any] = {name: data[name].values for name in DIMENSIONS}
-    return SensitivityFile(**arrays, attributes=data.attrs)
-
-
-def load_sensitivity(path: Path) -> xr.Dataset:
-    """Return a sensitivity file; raise :class:`UserError` when it is damaged or not as it was written."""
-    return load_netcdf(path, DIMENSIONS)
+    """Return the arrays and settings; raise :class:`UserError` when a file is damaged or not as it was written."""
+    arrays, attributes = read_netcdf(path, SensitivityFile)
+    return SensitivityFile(**arrays, attributes=attributes)
 
 
 def shared_images(files: Iterable[SensitivityFile]) -> NDArray[np.int64]:

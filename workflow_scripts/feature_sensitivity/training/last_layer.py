@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from feature_sensitivity.attacks.pgd import Objective, run_pgd
+from feature_sensitivity.attacks.pgd import cross_entropy, run_pgd
 from feature_sensitivity.attacks.random_starts import random_image_start
 from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.data.batches import batches, in_fitting_batches
@@ -122,11 +122,7 @@ def _attacked_features(network: Classifier, x: Tensor, y: Tensor, start: Tensor,
     """Return the features [n, n_features] of attacked images, of which ``n_rows`` are computed at a time."""
     parts = []
     for images, labels, starts in zip(x.split(n_rows), y.split(n_rows), start.split(n_rows), strict=True):
-        moved = images + run_pgd(_loss(network, labels), images, starts, attack=attack)
+        moved = images + run_pgd(cross_entropy(network, labels), images, starts, attack=attack)
         with torch.no_grad():
             parts.append(network.features(moved))
     return torch.cat(parts)
-
-
-def _loss(network: Classifier, y: Tensor) -> Objective:
-    return lambda points: F.cross_entropy(network(points), y, reduction="none")

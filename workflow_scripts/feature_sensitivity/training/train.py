@@ -24,8 +24,7 @@ from feature_sensitivity.runtime.cpu_workers import Share, every_core
 from feature_sensitivity.runtime.devices import device_identity, device_name, has_bfloat16
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.partial_results import load_partial_result, partial_result_key, save_partial_result
-from feature_sensitivity.training.adversary import attacked_images
-from feature_sensitivity.training.trainer import Trainer
+from feature_sensitivity.training.trainer import Trainer, attacked_images
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""A network in training: its weights, optimizer, schedule and random numbers, an epoch at a time."""
+"""A network in training: its weights, optimizer, schedule, attack and random numbers, an epoch at a time."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, cast
@@ -8,19 +8,22 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import SGD, Optimizer, lr_scheduler
 
+from feature_sensitivity.attacks.norms import norm_named
+from feature_sensitivity.attacks.pgd import cross_entropy, run_pgd
+from feature_sensitivity.config.attack import Attack
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.data.split import Split
 from feature_sensitivity.data.standardization import Standardization
 from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
-from feature_sensitivity.networks.copies import ThreadCopies
+from feature_sensitivity.networks.copies import ThreadCopies, copied
+from feature_sensitivity.networks.folding import folded_copy
 from feature_sensitivity.networks.forward import fitting_memory_format
 from feature_sensitivity.networks.pixel_inputs import inputs_in
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share
 from feature_sensitivity.runtime.devices import default_generator
 from feature_sensitivity.runtime.errors import UserError
-from feature_sensitivity.training.adversary import attackable, attacked_images
 
 
 class Trainer:
@@ -133,6 +136,32 @@ class Trainer:
             flipped = torch.rand(len(x), generator=self._generator, device=self._device) < 0.5
             x = torch.where(flipped[:, None, None, None], x.flip(3), x)
         return x
+
+
+def attackable(network: nn.Module, settings: TrainingSettings) -> nn.Module:
+    """Return a copy to attack, with the network's present weights."""
+    if settings.attack_batchnorm == "eval":
+        return folded_copy(network)
+    # A copy, so that the attack leaves the running statistics alone.
+    return copied(network).train().requires_grad_(False)
+
+
+def attacked_images(
+    attacked: Callable[[Tensor], Tensor],
+    x: Tensor,
+    y: Tensor,
+    *,
+    attack: Attack,
+    generator: torch.Generator,
+    share: Share,
+) -> Tensor:
+    """Return the images [n, ...] after PGD on the cross-entropy from uniform random starts (Madry et al. 2018)."""
+
+    def run(x: Tensor, y: Tensor, start: Tensor) -> tuple[Tensor]:
+        return (run_pgd(cross_entropy(attacked, y), x, start, attack=attack),)
+
+    start = norm_named(attack.norm).uniform(x.shape, attack.epsilon, generator)
+    return x + share(run, x, y, start)[0]
 
 
 def learning_rate_schedule(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from feature_sensitivity.config.measures import CLASS_MEASURES
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.models import model_of
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.reporting.pictures import Picture, extremal_pictures

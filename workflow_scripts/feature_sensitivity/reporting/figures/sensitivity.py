@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.seeds import over_seeds
-from feature_sensitivity.config.replicates import model_of
+from feature_sensitivity.config.models import model_of
 from feature_sensitivity.reporting.figures.model_rows import MOST_CURVES, draw_boxes, feature_quantiles, row_panels
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.style import STYLE, add_caption, add_legend, line_style, panel_grid

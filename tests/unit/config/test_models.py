@@ -1,6 +1,6 @@
 """Names of replicates, and what they are read back as."""
 
-from feature_sensitivity.config.replicates import model_of, replicate_names, seed_of, with_seed
+from feature_sensitivity.config.models import model_of, replicate_names, seed_of, with_seed
 
 
 def test_one_seed_adds_no_name():
