@@ -26,15 +26,6 @@ def expected_accuracy(models, epsilons, **changes):
     return {"models": models, "epsilons": epsilons, "settings": settings}
 
 
-def expected_attacked(models):
-    """Return the epsilons and settings that the files of features at attacked images must record."""
-    return {
-        "epsilons": EPSILONS,
-        "accuracy": accuracy_settings().as_parameters(),
-        "sensitivity": expected_sensitivity(models, EPSILONS)["settings"],
-    }
-
-
 def expected_of_run():
     """Return the settings of the run that its tables must record."""
     return {

@@ -40,7 +40,7 @@ rule derive_measures:
     params:
         code=code_of("derive_measures"),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
-        attacked=expected_attacked(REPLICATES),
+        attacked=accuracy_settings().as_parameters(),
         measures=config["measures"],
         protocol=sensitivity_settings().attack_sentence(),
         spread=protocol.counts_spread(several_seeds()),
@@ -128,7 +128,7 @@ rule judge_claims:
         code=code_of("judge_claims"),
         accuracy=expected_accuracy(REPLICATES, EPSILONS),
         sensitivity=expected_sensitivity(REPLICATES, EPSILONS),
-        attacked=expected_attacked(REPLICATES),
+        attacked=accuracy_settings().as_parameters(),
         seeds=several_seeds(),
     message:
         "Claims: a verdict on each."

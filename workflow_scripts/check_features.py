@@ -30,18 +30,10 @@ def check_features(
     chosen: SensitivitySettings,
     output: Path,
 ) -> None:
-    """Write how many features a model has at its layer.
+    """Write to ``output`` how many features a model has at its layer, and how many of them are ``chosen``.
 
-    Args:
-        name: the model's.
-        entry: of the model in the config.
-        architecture: its name, and arguments.
-        width: as ``network.width`` in the config.
-        evaluation: the dataset file whose test images are measured.
-        chosen: names the features.
-        output: a text file.
-
-    Raises :class:`UserError` when there is no such layer, no such position in it, or fewer features than asked for.
+    ``entry`` and ``width`` are as in the config. Raises :class:`UserError` when there is no such layer, no such
+    position in it, or fewer features than asked for.
     """
     split = read_split(evaluation, "test", lazy=True)
     shape = list(split.images.shape[1:])

@@ -35,16 +35,8 @@ def derive_measures(
 ) -> None:
     """Write the measures of every feature, and how many features are useful and robust, as CSV, Markdown and HTML.
 
-    Args:
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        attacked: the same for the features at attacked images.
-        measures: names of measures, as in the config.
-        features: a row for each replicate, epsilon, feature and measure.
-        counts: a row for each model and epsilon.
-        markdown: the counts as text.
-        page: the same as HTML.
-        protocol: states the attack on features.
-        spread: says what the numbers are over seeds; empty for one seed.
+    ``features`` has a row for each replicate, epsilon, feature and measure, ``counts`` for each model and epsilon.
+    ``protocol`` states the attack on features; ``spread``, empty for one seed, says what the numbers are over seeds.
     """
     files, of_attack = sensitivity.read(), attacked.read()
     tables, rows = [], []
@@ -52,7 +44,7 @@ def derive_measures(
         measured = from_files(
             file,
             of_attack[model],
-            epsilon=attacked.epsilons.index(epsilon),
+            epsilon=sensitivity.epsilons.index(epsilon),
             definition=sensitivity.settings[model].definition,
             normalization=sensitivity.settings[model].weight_normalization,
         )
@@ -84,12 +76,13 @@ def derive_measures(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "derive_measures"):
+        sensitivity = SensitivityFiles.of_rule(
+            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+        )
         derive_measures(
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=sensitivity,
             attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
+                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
             ),
             measures=snakemake.params.measures,
             features=Path(snakemake.output.features),

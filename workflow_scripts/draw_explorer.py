@@ -19,14 +19,9 @@ from feature_sensitivity.runtime.identity import derived_from
 def draw_explorer(
     *, features: Path, sensitivity: SensitivityFiles, extremal: Mapping[str, Path], page: Path, protocol: str
 ) -> None:
-    """Write the page.
+    """Write the page on ``features``, which is ``results/features.csv``.
 
-    Args:
-        features: ``results/features.csv``, the measures of every feature.
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        extremal: replicate to the file of its extremal images.
-        page: the file to write.
-        protocol: states the attack and the definition of sensitivity.
+    ``extremal``: replicate to the file of its extremal images. ``protocol`` states the attack and the definition.
     """
     measured = sensitivity.read()
     images = {

@@ -42,16 +42,11 @@ def import_model(
     evaluation: Path,
     output: Path,
 ) -> None:
-    """Write a checkpoint with a model's network, and report its accuracy at once.
+    """Write a checkpoint with a model's network, and report its accuracy on the test images of ``evaluation`` at once.
 
-    Args:
-        weights: the file with its weights; None: those with which its architecture comes.
-        weights_sha256: of that file.
-        architecture: its name, and arguments.
-        standardization: of the run; ``own_standardization``: of this model, if the config gives some.
-        dataset_name: what it was trained on.
-        evaluation: the dataset file whose test images it has to fit.
-        output: the checkpoint.
+    ``weights``: the file with its weights; None: those with which its architecture comes. ``standardization`` is that
+    of the run, ``own_standardization`` that of this model, if the config gives some. ``dataset_name``: what it was
+    trained on.
 
     Raises :class:`UserError` when the file holds no such network, or one for other images, or one whose output for an
     image depends on others.

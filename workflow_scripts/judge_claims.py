@@ -32,16 +32,9 @@ def judge_claims(
 ) -> None:
     """Write the verdicts with their rules and numbers as CSV, as Markdown and as an HTML page.
 
-    Args:
-        accuracy: the accuracy tables of every replicate, and the settings that each must record.
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        attacked: the files that have the margins between logits, and the settings that each must record.
-        csv: a row for each claim.
-        markdown: the verdicts in a table, then each claim with its rule and numbers.
-        page: the same as HTML.
-        seeds: says what numbers are means over; empty for one seed.
-        feature_counts: ``results/feature_counts.csv``, on which U1 rests.
-        refits: accuracies with other last layers, on which S6 rests; without them S6 is undecided.
+    ``attacked`` has the margins between logits. ``seeds`` says what numbers are means over; it is empty for one seed.
+    ``feature_counts``: ``results/feature_counts.csv``, on which U1 rests. ``refits``: accuracies with other last
+    layers, on which S6 rests; without them S6 is undecided.
     """
     run = read_run(accuracy=accuracy.read_together(), sensitivity=sensitivity, attacked=attacked)
     counts = read_counts(feature_counts, expected=derived_from(sensitivity))
@@ -66,6 +59,9 @@ def judge_claims(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
+        sensitivity = SensitivityFiles.of_rule(
+            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
+        )
         judge_claims(
             accuracy=AccuracyFiles.of_rule(
                 snakemake.input.accuracy,
@@ -73,11 +69,9 @@ if "snakemake" in globals():
                 images=snakemake.input.images,
                 **snakemake.params.accuracy,
             ),
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=sensitivity,
             attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, snakemake.input.models, **snakemake.params.attacked
+                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
             ),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),

@@ -10,13 +10,9 @@ from numpy.typing import NDArray
 from feature_sensitivity.data.dataset_file import read_classes, read_split
 from feature_sensitivity.data.standardization import to_unit_range
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.evaluation.extremal_choice import extreme_features, first_of_each_class
 from feature_sensitivity.evaluation.extremal_file import ExtremalImages, write_extremal
-from feature_sensitivity.evaluation.extremal_points import (
-    ExtremalPoints,
-    extreme_features,
-    find_extremal_points,
-    first_of_each_class,
-)
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.sensitivity import rederived
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile, shared_images
 from feature_sensitivity.networks.checkpoints import load_checkpoint
@@ -39,14 +35,9 @@ def keep_extremal_images(
 ) -> None:
     """Write the clean, maximizing and minimizing images of a model's most and least sensitive features.
 
-    Args:
-        name: the model's.
-        checkpoint: its file.
-        evaluation: the dataset file whose test images were attacked.
-        sensitivity: the model's files, one for each epsilon; their attack is run again on the rows that are kept.
-        n_features: how many of the most, and how many of the least sensitive features.
-        n_images: of each feature, from different classes as far as there are.
-        output: the file to write.
+    The attack of ``sensitivity``, the model's files, is run again on the rows that are kept. These are of
+    ``n_features`` of the most and as many of the least sensitive features, at ``n_images`` test images of
+    ``evaluation``, from different classes as far as there are.
     """
     device = best_device()
     settings = sensitivity.settings[name]
@@ -70,7 +61,7 @@ def keep_extremal_images(
     names = dict(enumerate(read_classes(evaluation)))
     found = []
     for epsilon, file in files.items():
-        points = find_extremal_points(
+        points = measure_extrema(
             network=model.network,
             x=model.standardization.standardize(images),
             image_index=index,
@@ -78,6 +69,7 @@ def keep_extremal_images(
             standardization=model.standardization,
             settings=replace(settings, epsilon=epsilon, batch_size=int(file.attributes["batch_size"])),
             device=device,
+            keep_points=True,
         )
         compare(points, file, index, features, path=sensitivity.paths[name, epsilon])
         found.append(points)
@@ -105,7 +97,7 @@ def keep_extremal_images(
 
 
 def compare(
-    points: ExtremalPoints, file: SensitivityFile, index: NDArray[np.int64], features: NDArray[np.int64], *, path: Path
+    points: FeatureExtrema, file: SensitivityFile, index: NDArray[np.int64], features: NDArray[np.int64], *, path: Path
 ) -> None:
     """Log how far reproduced extrema are from the measured ones.
 

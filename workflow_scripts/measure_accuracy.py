@@ -17,7 +17,8 @@ from feature_sensitivity.config.units import epsilon_columns, exact
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
-from feature_sensitivity.evaluation.correct_file import CorrectFile, write_correct
+from feature_sensitivity.evaluation.correct_file import CorrectFile
+from feature_sensitivity.evaluation.netcdf import write_netcdf
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
@@ -38,17 +39,9 @@ def measure_accuracy(
     checks: Path,
     images: Path,
 ) -> None:
-    """Write the accuracies of a model at 0 and at every epsilon, and those under other attacks that check them.
+    """Write the accuracies of a model at 0 and at every epsilon, and in ``checks`` those under other attacks.
 
-    Args:
-        name: the model's.
-        checkpoint: the model's file.
-        evaluation: the dataset file whose test images are attacked.
-        epsilons: as in the config.
-        settings: of the attack, for every epsilon.
-        accuracy: the table of accuracies.
-        checks: the table of those under other attacks.
-        images: the file that says which images are correct.
+    ``epsilons`` are as in the config. ``images`` is the file that says which test images of ``evaluation`` are correct.
     """
     device = best_device()
     loaded, unit = load_checkpoint(checkpoint), settings.epsilon_unit
@@ -104,7 +97,7 @@ def measure_accuracy(
         correct = correct_under_apgd(epsilon=epsilon, seed=settings.seed, **other, **attacked)
         checked.append(check("apgd", epsilon, correct))
         logger.info("epsilon %g, APGD: %.2f %%", epsilon, 100 * correct.mean())
-    write_correct(
+    write_netcdf(
         images,
         CorrectFile(
             correct=np.stack(correct_at),

@@ -10,8 +10,9 @@ from feature_sensitivity.config.measurement import AccuracySettings, Sensitivity
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.attacked_features import measure_attacked_features as measure
-from feature_sensitivity.evaluation.attacked_file import attacked_attributes, write_attacked
+from feature_sensitivity.evaluation.attacked_file import attacked_attributes
 from feature_sensitivity.evaluation.chosen_features import chosen_features
+from feature_sensitivity.evaluation.netcdf import write_netcdf
 from feature_sensitivity.networks.checkpoints import load_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
@@ -36,15 +37,8 @@ def measure_attacked_features(
 ) -> None:
     """Write the features of a model where the attack on its classification ends, at every epsilon.
 
-    Args:
-        name: the model's.
-        checkpoint: its file.
-        evaluation: the dataset file whose test images are attacked, those of the sensitivities.
-        epsilons: as spelled in the config.
-        attack: on the classifier, in the ball and on the images of the sensitivities.
-        chosen: names the features, and how many rows are computed at a time.
-        unfinished_folder: what an interrupted measurement continues from.
-        output: the file to write.
+    ``attack`` is in the ball and on the images of the sensitivities; ``chosen`` names the features, and how many rows
+    are computed at a time. An interrupted measurement continues from ``unfinished_folder``.
     """
     device = best_device()
     loaded = load_checkpoint(checkpoint, **chosen.feature_layer())
@@ -76,7 +70,7 @@ def measure_attacked_features(
         EVALUATION: split.identity,
         **version_attributes(device),
     }
-    write_attacked(output, replace(measured, attributes=attributes))
+    write_netcdf(output, replace(measured, attributes=attributes))
     delete_partial_results(unfinished_folder)
 
 

@@ -39,14 +39,10 @@ def measure_sensitivity(
     unfinished_folder: Path,
     output: Path,
 ) -> None:
-    """Write the feature extrema of a model, and what is derived from them, at one epsilon.
+    """Write the feature extrema of a model, and what is derived from them, at the epsilon of ``settings``.
 
-    Args:
-        name: the model's.
-        evaluation: the dataset file whose test images are attacked.
-        settings: at one epsilon.
-        shard: which of ``settings.shards`` equal shares of the images is measured, from 1.
-        unfinished_folder: what an interrupted measurement continues from.
+    ``shard``, from 1, is which of ``settings.shards`` equal shares of the test images in ``evaluation`` is measured. An
+    interrupted measurement continues from ``unfinished_folder``.
     """
     device = best_device()
     loaded = load_checkpoint(checkpoint, **settings.feature_layer())

@@ -15,12 +15,7 @@ from feature_sensitivity.runtime.console import job
 def plot_accuracy(*, accuracy: AccuracyFiles, svg: Path, models: Sequence[str], protocol: str, bars: str) -> None:
     """Draw accuracy against epsilon; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
 
-    Args:
-        accuracy: the accuracy tables of every replicate, and the settings that each must record.
-        svg: the file to write.
-        models: in the order of their colours.
-        protocol: states the attack.
-        bars: says what the error bars are.
+    ``protocol`` states the attack, ``bars`` says what the error bars are.
     """
     table = accuracy_over_seeds(accuracy.read_together())
     caption = joined(protocol, accuracy_sample(table), bars)

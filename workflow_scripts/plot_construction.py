@@ -14,13 +14,8 @@ from feature_sensitivity.runtime.errors import UserError
 def plot_construction(*, constructed: Path, original: Path, svg: Path, name: str, teacher: str, seed: int) -> None:
     """Draw an image of each class beside what it was made from; write ``svg`` and a PNG beside it.
 
-    Args:
-        constructed: the constructed dataset.
-        original: the dataset whose labels it keeps.
-        svg: the file to write.
-        name: of the constructed dataset.
-        teacher: the model that represents a result as it represents the original.
-        seed: of the choice of starts.
+    ``teacher``: the model that represents a result as it represents the image of ``original``; ``seed``: that of the
+    starts.
     """
     try:
         with h5py.File(constructed) as constructed_file, h5py.File(original) as original_file:

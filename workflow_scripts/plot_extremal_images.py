@@ -21,13 +21,9 @@ def plot_extremal_images(
     svgs: Mapping[tuple[str, str], Path],
     protocol: str,
 ) -> None:
-    """Draw a sheet for each model and epsilon; write each ``svg`` and, beside it, a PNG.
+    """Draw a sheet for each model and epsilon; write each of ``svgs``, by model and epsilon, and a PNG beside it.
 
-    Args:
-        sensitivity: the files of every model and epsilon, and the settings that each must record.
-        extremal: model to the file of its extremal images.
-        svgs: (model, epsilon as spelled in the config) to the file to write.
-        protocol: states the attack and the definition.
+    ``extremal``: model to the file of its extremal images. ``protocol`` states the attack and the definition.
     """
     files = read_sensitivities(sensitivity)
     epsilons = epsilon_titles(files)

@@ -18,12 +18,8 @@ def plot_learning(
 ) -> None:
     """Draw loss and accuracy against epoch; write ``svg`` and a PNG beside it.
 
-    Args:
-        histories: replicate to its ``results/models/{model}.history.csv``.
-        expected: replicate to the settings that its history must record.
-        svg: the file to write.
-        protocol: states the training.
-        seeds: the seed, or what shows the spread over several.
+    ``histories``: replicate to its ``results/models/{model}.history.csv``, which must record the settings ``expected``
+    of it. ``protocol`` states the training, ``seeds`` the seed, or what shows the spread over several.
     """
     tables = {name: read_history(path, expected=expected[name]) for name, path in histories.items()}
     caption = joined(protocol, SHOWN, "test accuracy without attack", seeds)

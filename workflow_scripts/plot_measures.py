@@ -41,19 +41,12 @@ def plot_measures(
     spread: str,
     pooled: str,
 ) -> None:
-    """Draw the counts and the measures; write each SVG and, beside it, a PNG and a CSV.
+    """Draw ``results/feature_counts.csv`` and ``results/features.csv``; write each SVG and, beside it, a PNG and a CSV.
 
-    Args:
-        counts: ``results/feature_counts.csv``.
-        features: ``results/features.csv``.
-        counts_svg: the figure of the counts.
-        measure_svgs: the figure of each measure, by the measure's name.
-        models: in the order of their rows.
-        measurements: (replicate, epsilon as spelled in the config) of the run.
-        expected: settings of the run, which both tables must record.
-        protocols: ``features`` and ``class`` to what states the attack on each.
-        spread: says what counts are over seeds; empty for one seed.
-        pooled: says that boxes are of the features of all seeds; empty for one seed.
+    ``measure_svgs`` are by the measure's name. ``measurements``: (replicate, epsilon as spelled in the config) of the
+    run, whose settings, ``expected``, both tables must record. ``protocols``: ``features`` and ``class`` to what states
+    the attack on each. ``spread`` says what counts are over seeds, ``pooled`` that boxes are of the features of all
+    seeds; both are empty for one seed.
     """
     counted = read_counts(counts, expected=expected)
     titles = epsilon_titles(counted, measurements)

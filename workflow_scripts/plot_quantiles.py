@@ -23,12 +23,8 @@ def plot_quantiles(
 ) -> None:
     """Draw quantiles of sensitivities against normal ones; write ``svg`` and, beside it, a PNG and a CSV.
 
-    Args:
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        svg: the file to write.
-        models: in the order of their colours.
-        protocol: states the attack and the definition.
-        spread: says what shows the spread over seeds; empty for one seed.
+    ``protocol`` states the attack and the definition; ``spread``, empty for one seed, says what shows the spread over
+    seeds.
     """
     files = read_sensitivities(sensitivity)
     figure, numbers = quantiles_figure(

@@ -24,13 +24,8 @@ def plot_sensitivity(
 ) -> None:
     """Draw histograms of sensitivities; write ``svg`` and, beside it, a PNG and a CSV of the numbers.
 
-    Args:
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        svg: the file to write.
-        models: in the order of their colours.
-        protocol: states the attack and the definition.
-        spread: says what shows the spread over seeds; empty for one seed.
-        pooled: says that boxes are of the features of all seeds; empty for one seed.
+    ``protocol`` states the attack and the definition. ``spread`` says what shows the spread over seeds, ``pooled`` that
+    boxes are of the features of all seeds; both are empty for one seed.
     """
     files = read_sensitivities(sensitivity)
     figure, numbers = sensitivity_figure(

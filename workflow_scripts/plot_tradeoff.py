@@ -23,16 +23,9 @@ def plot_tradeoff(
     sensitivity_protocol: str,
     bars: str,
 ) -> None:
-    """Draw accuracy against mean sensitivity; write ``svg`` and a PNG beside it.
+    """Draw accuracy against mean sensitivity, from ``results/summary.csv``; write ``svg`` and a PNG beside it.
 
-    Args:
-        summary: ``results/summary.csv``.
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        svg: the file to write.
-        models: in the order of their colours.
-        accuracy_protocol: states the attack on the classifier.
-        sensitivity_protocol: states the attack on features and the definition.
-        bars: says what the error bars are.
+    The protocols state the attacks and the definition, ``bars`` says what the error bars are.
     """
     texts, numbers = ("model",), ("epsilon", "n_images", "accuracy", "ci_low", "ci_high", "seed")
     table = read_table(summary, texts=texts, numbers=numbers, expected=derived_from(sensitivity))

@@ -30,16 +30,9 @@ def report_study(
 ) -> None:
     """Write what a study found as Markdown, as an HTML page and as a figure, with a PNG beside ``svg``.
 
-    Args:
-        name: of the study.
-        tables: the files with its numbers, and the rows that each should have.
-        columns: that name a row.
-        markdown: the question, the answer, a table and the settings.
-        page: the same as HTML.
-        svg: the figure.
-        models: in the order of their colours.
-        checkpoints: model to the hash of its file; the tables must rest on these networks.
-        protocol: states the settings of the study and of the protocol that it starts from.
+    ``tables``: the files with its numbers, and the rows that each should have, by the ``columns`` that name them.
+    ``checkpoints``: model to the hash of its file; the tables must rest on these networks. ``protocol`` states the
+    settings of the study and of the protocol that it starts from.
     """
     study: Study = import_module(f"feature_sensitivity.studies.{name}.report").STUDY
     frames = []

@@ -39,18 +39,10 @@ def summarize_results(
 ) -> None:
     """Write the summary as CSV, as Markdown, as an HTML page and as text for the terminal; log what is odd.
 
-    Args:
-        accuracy: the accuracy tables of every replicate with their checks, and the settings that each must record.
-        histories: replicate to its ``results/models/{model}.history.csv``, for those that were trained here.
-        of_training: replicate to the settings that its history must record.
-        sensitivity: the files of every replicate and epsilon, and the settings that each must record.
-        csv: the summary with every number.
-        markdown: its main columns, the settings, and what is odd.
-        page: the same as HTML.
-        text: the same without the settings.
-        accuracy_protocol: states the attack on the classifier.
-        sensitivity_protocol: states the attack on features and the definition.
-        spread: says what the intervals, or the spread over seeds, are.
+    ``histories``: replicate to its ``results/models/{model}.history.csv``, for those that were trained here, which must
+    record the settings ``of_training``. ``csv`` has every number, ``markdown`` and ``page`` the main columns, the
+    settings and what is odd, ``text`` the same without the settings. The protocols state the attacks and the
+    definition; ``spread`` says what the intervals, or the spread over seeds, are.
     """
     accuracies, check_tables = accuracy.read(), accuracy.read_checks()
     trained = {name: read_history(path, expected=of_training[name]) for name, path in histories.items()}

@@ -11,12 +11,8 @@ from feature_sensitivity.runtime.errors import UserError
 def tabulate_benchmarks(*, folder: Path, csv: Path) -> None:
     """Write the time and memory of each rule's jobs to ``csv`` and to the log.
 
-    Args:
-        folder: with Snakemake's benchmark files, ``{rule}/*.tsv`` or ``{rule}.tsv``.
-        csv: the file to write.
-
-    Raises:
-        UserError: there are no benchmarks yet.
+    ``folder`` has Snakemake's benchmark files, ``{rule}/*.tsv`` or ``{rule}.tsv``. Raises :class:`UserError` when there
+    are none yet.
     """
     files = sorted(folder.rglob("*.tsv"))
     if not files:

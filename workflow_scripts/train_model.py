@@ -39,20 +39,12 @@ def train_model(
     history: Path,
     partial_result: Path,
 ) -> None:
-    """Train a network on a dataset file and write its checkpoint and its history.
+    """Train a network on a dataset file and write its checkpoint, and its history on the test images of ``evaluation``.
 
-    Args:
-        name: the model's; the seed of a replicate is part of it.
-        dataset: the dataset file with the training images.
-        dataset_name: its name.
-        evaluation: the dataset file whose test images the history reports on.
-        architecture: its name, and arguments; the width and the numbers of channels and classes are added where it
-            takes them.
-        width: as ``network.width`` in the config.
-        standardization: of the run; ``own_standardization``: of this model, if the config gives some.
-        settings: of the training.
-        model: the checkpoint; ``history``: the table beside it.
-        partial_result: what an interrupted training continues from.
+    ``name``: the model's, with the seed of a replicate. ``architecture``: its name, and arguments; ``width``, that of
+    the config, and the numbers of channels and classes are added where it takes them. ``standardization`` is that of
+    the run, ``own_standardization`` that of this model, if the config gives some. An interrupted training continues
+    from ``partial_result``.
     """
     device = best_device()
     train_split, test_split = read_split(dataset, "train"), read_split(evaluation, "test")

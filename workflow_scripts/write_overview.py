@@ -22,14 +22,9 @@ def write_overview(
 ) -> None:
     """Write the question, both figures and the verdicts as one self-contained page, with links to the rest.
 
-    Args:
-        claims: ``results/claims.csv``.
-        expected: settings of the run, which the claims must record.
-        figure1: accuracy against epsilon, as PNG.
-        figure2: histograms of sensitivities, as PNG.
-        page: the file to write.
-        measured: says which models were measured on which images.
-        links: the text of each link to the file to which it leads, relative to the page.
+    ``claims``, which is ``results/claims.csv``, must record the settings ``expected``. The figures are PNG files.
+    ``measured`` says which models were measured on which images. ``links``: text to the file to which it leads,
+    relative to the page.
     """
     table = read_table(claims, texts=("claim", "sentence", "verdict"), numbers=(), expected=expected)
     write_text(page, overview_page(table, figures=(figure1, figure2), measured=measured, links=links))

@@ -55,14 +55,10 @@ def write_reference(
 ) -> None:
     """Write the page, and copies of its figures; what it holds is said at :func:`.reference_page`.
 
-    Args:
-        sensitivity: the sensitivity files, which tell devices and versions.
-        expected: settings of the run, which both tables must record.
-        pages: the sections, in Markdown; the first opens the whole, before the verdicts.
-        captions: of the figures that stand with each of them.
-        figures: PNG files, in the order of their captions; ``copies``: where they go, beside or below the page.
-        benchmarks: the folder with Snakemake's benchmark files.
-        interpretation: what a person wrote about the run.
+    Both tables must record the settings ``expected``; ``sensitivity``, the sensitivity files, tell devices and
+    versions. ``pages``: the sections, in Markdown; the first opens the whole, before the verdicts. ``captions``: of the
+    ``figures``, PNG files, that stand with each of them. ``copies``: where the figures go, beside or below the page.
+    ``benchmarks``: the folder with Snakemake's benchmark files. ``interpretation``: what a person wrote about the run.
     """
     shown = (
         Picture(copy.relative_to(page.parent), caption, width_on_page(figure))

@@ -14,7 +14,7 @@ from explorer_cases import unpacked
 from extremal_cases import extremal_images, measured
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.evaluation.extremal_file import write_extremal
-from feature_sensitivity.evaluation.extremal_points import ExtremalPoints
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema
 from feature_sensitivity.runtime.errors import UserError
 from feature_sensitivity.runtime.identity import derived_from
 from keep_extremal_images import compare
@@ -24,12 +24,13 @@ from report_cases import EPSILONS, MODELS, Files, text_of
 INDEX, FEATURES = np.array([10, 40]), np.array([5, 2])
 
 
-def points(**changes: float) -> ExtremalPoints:
+def points(**changes: float) -> FeatureExtrema:
     """What was measured at epsilon 0.2, with numbers added."""
     file, at = measured()[1], np.ix_([1, 4], FEATURES)
     values = {name: getattr(file, name)[at] + changes.get(name, 0) for name in ("clean", "maximum", "minimum")}
     nothing = np.zeros((2, 2, 3, 4, 4), np.float32)
-    return ExtremalPoints(**values, upward=nothing, downward=nothing)
+    flags = np.zeros((2, 2), bool)
+    return FeatureExtrema(**values, zero_gradient=flags, batch_size=16, upward=nothing, downward=nothing)
 
 
 def test_equal_bits_other_extrema_and_another_network(caplog: pytest.LogCaptureFixture):

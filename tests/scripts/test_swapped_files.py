@@ -90,17 +90,17 @@ def test_sensitivities_with_another_seed(files: Files):
 
 def test_features_at_attacked_images_of_another_run(files: Files):
     assert list(files.attacked.read()) == MODELS
-    sensitivity = dict(files.attacked.sensitivity)
+    one_epsilon = {key: path for key, path in files.sensitivity.paths.items() if key[1] == "0.04"}
     for change, message in (
         ({"accuracy": replace(files.attacked.accuracy, steps=9)}, "steps is 4, expected 9"),
-        ({"sensitivity": with_all(sensitivity, norm="l2")}, "norm is linf, expected l2"),
-        ({"sensitivity": with_all(sensitivity, images=6)}, "images is 5, expected 6"),
-        ({"sensitivity": with_all(sensitivity, features=[0, 1])}, "features is all, expected 0, 1"),
-        ({"epsilons": ["0.04"]}, "epsilons is 0.04, 0.2, expected 0.04"),
+        ({"sensitivity": changed(files.sensitivity, norm="l2")}, "norm is linf, expected l2"),
+        ({"sensitivity": changed(files.sensitivity, images=6)}, "images is 5, expected 6"),
+        ({"sensitivity": changed(files.sensitivity, features=[0, 1])}, "features is all, expected 0, 1"),
+        ({"sensitivity": replace(files.sensitivity, paths=one_epsilon)}, "epsilons is 0.04, 0.2, expected 0.04"),
         ({"accuracy": replace(files.attacked.accuracy, seed=1)}, "seed is 0, expected 1"),
     ):
         refused(replace(files.attacked, **change).read, "normal.attacked.h5 is not the one", message)
-    files.attacked.checkpoints["adversarial"].write_text("trained again")
+    files.sensitivity.checkpoints["adversarial"].write_text("trained again")
     refused(files.attacked.read, "adversarial.attacked.h5", "checkpoint_sha256 is")
 
 

@@ -12,10 +12,11 @@ from feature_sensitivity.analysis.accuracy_interval import wilson_interval
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles, accuracy_identity
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
-from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes, write_attacked
-from feature_sensitivity.evaluation.correct_file import CorrectFile, write_correct
+from feature_sensitivity.evaluation.attacked_file import AttackedFile, attacked_attributes
+from feature_sensitivity.evaluation.correct_file import CorrectFile
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
+from feature_sensitivity.evaluation.netcdf import write_netcdf
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.runtime.files import sha256_of_file
 from feature_sensitivity.runtime.identity import EVALUATION
@@ -47,7 +48,7 @@ def make_accuracy(path: Path, checkpoint: Path, model: str, *, norm: str, n_corr
     write_table(path, table, made_from=made_from)
     checks = table.query("epsilon > 0").assign(attack="fgsm", zero_gradient=0.5)
     write_table(path.with_suffix(".checks.csv"), checks, made_from=made_from)
-    write_correct(
+    write_netcdf(
         path.with_suffix(".correct.h5"),
         CorrectFile(
             correct=np.arange(100) < table.n_correct.to_numpy()[:, None],
@@ -108,7 +109,7 @@ def make_attacked(path: Path, checkpoint: Path, model: str, *, norm: str) -> Pat
             EVALUATION: IMAGES,
         },
     )
-    write_attacked(path, file)
+    write_netcdf(path, file)
     return path
 
 
@@ -147,10 +148,8 @@ class Files:
                 model: make_attacked(folder / f"{model}.attacked.h5", path, model, norm=norm)
                 for model, path in checkpoints.items()
             },
-            checkpoints=checkpoints,
-            epsilons=EPSILONS,
             accuracy=ACCURACY,
-            sensitivity=dict.fromkeys(MODELS, replace(SENSITIVITY, norm=norm)),
+            sensitivity=self.sensitivity,
         )
 
     def derived(self, **settings: str) -> SensitivityFiles:

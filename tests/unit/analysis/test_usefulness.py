@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from feature_sensitivity.analysis import usefulness as module
 from feature_sensitivity.analysis.feature_counts import feature_counts, shown_by_closed_testing
 from feature_sensitivity.analysis.usefulness import (
+    MEASURES,
     NON_ROBUST,
     NOT_USEFUL,
     ROBUST,
@@ -53,11 +53,11 @@ def test_intervals_are_students_for_all_classes_together():
     for end, sign in zip(found.gamma.interval(3), (-1, 1), strict=True):
         np.testing.assert_allclose(end, found.gamma.mean + sign * half)
     assert found.gamma.n_judged == 3
-    best = module.robust_usefulness(features)
+    best = MEASURES["robust_usefulness"](features)
     assert np.array_equal(best, found.gamma.mean.max(axis=0))
-    assert np.array_equal(module.robustly_useful_class(features), found.gamma.mean.argmax(axis=0))
-    assert (module.robust_usefulness_low(features) < best).all()
-    assert (best < module.robust_usefulness_high(features)).all()
+    assert np.array_equal(MEASURES["robustly_useful_class"](features), found.gamma.mean.argmax(axis=0))
+    assert (MEASURES["robust_usefulness_low"](features) < best).all()
+    assert (best < MEASURES["robust_usefulness_high"](features)).all()
 
 
 def test_standard_errors_are_those_of_the_jackknife():
@@ -84,12 +84,12 @@ def test_a_constant_feature_and_an_absent_class_say_nothing():
     found = usefulness_of(features)
     assert np.isnan(found.rho.mean).tolist() == [[False, True], [False, True], [True, True]]
     assert found.rho.n_judged == 2
-    assert np.isnan(module.useful_class(features)).tolist() == [False, True]
-    assert module.usefulness_kind(features).tolist() == [ROBUST, NOT_USEFUL]
+    assert np.isnan(MEASURES["useful_class"](features)).tolist() == [False, True]
+    assert MEASURES["usefulness_kind"](features).tolist() == [ROBUST, NOT_USEFUL]
 
 
 def test_one_image_decides_nothing():
-    assert module.usefulness_kind(measured([[2.0, 3.0]], up=1.0)).tolist() == [NOT_USEFUL, NOT_USEFUL]
+    assert MEASURES["usefulness_kind"](measured([[2.0, 3.0]], up=1.0)).tolist() == [NOT_USEFUL, NOT_USEFUL]
 
 
 def many(movement: float) -> Usefulness:
@@ -117,9 +117,9 @@ def test_balanced_usefulness_by_hand():
     features = measured([[0.0], [0.0], [0.0], [4.0]], up=1.0, down=2.0, label=[0, 0, 0, 1])
     mean, std = 1.0, np.sqrt(3)
     zero, four = -mean / std, (4 - mean) / std
-    assert module.balanced_usefulness(features) == pytest.approx([(four - zero) / 2])
-    assert module.usefulness(features) == pytest.approx([(four - 3 * zero) / 4])
-    assert module.balanced_robust_usefulness(features) == pytest.approx([(four - 2 / std - (zero + 1 / std)) / 2])
+    assert MEASURES["balanced_usefulness"](features) == pytest.approx([(four - zero) / 2])
+    assert MEASURES["usefulness"](features) == pytest.approx([(four - 3 * zero) / 4])
+    assert MEASURES["balanced_robust_usefulness"](features) == pytest.approx([(four - 2 / std - (zero + 1 / std)) / 2])
 
 
 def counted(movement: float, n_images: int = 200) -> dict[str, float]:

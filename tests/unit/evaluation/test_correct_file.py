@@ -6,7 +6,8 @@ import h5py
 import numpy as np
 import pytest
 
-from feature_sensitivity.evaluation.correct_file import CorrectFile, read_correct, write_correct
+from feature_sensitivity.evaluation.correct_file import CorrectFile, read_correct
+from feature_sensitivity.evaluation.netcdf import write_netcdf
 from feature_sensitivity.runtime.errors import UserError
 
 FILE = CorrectFile(
@@ -18,7 +19,7 @@ FILE = CorrectFile(
 
 
 def test_what_was_written_is_read(tmp_path: Path):
-    write_correct(tmp_path / "a.h5", FILE)
+    write_netcdf(tmp_path / "a.h5", FILE)
     found = read_correct(tmp_path / "a.h5")
     for name in ("correct", "label", "image_index"):
         assert np.array_equal(getattr(found, name), getattr(FILE, name))
@@ -27,13 +28,13 @@ def test_what_was_written_is_read(tmp_path: Path):
 
 
 def test_it_opens_in_h5py(tmp_path: Path):
-    write_correct(tmp_path / "a.h5", FILE)
+    write_netcdf(tmp_path / "a.h5", FILE)
     with h5py.File(tmp_path / "a.h5") as file:
         assert file["correct"][:].tolist() == [[1, 1, 0], [1, 0, 0]]
 
 
 def test_a_change_is_noticed(tmp_path: Path):
-    write_correct(tmp_path / "a.h5", FILE)
+    write_netcdf(tmp_path / "a.h5", FILE)
     with h5py.File(tmp_path / "a.h5", "r+") as file:
         file["correct"][0, 0] = 0
     with pytest.raises(UserError, match="is not as it was written"):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from feature_sensitivity.evaluation.extremal_points import extreme_features, first_of_each_class
+from feature_sensitivity.evaluation.extremal_choice import extreme_features, first_of_each_class
 
 
 def choice(*sensitivities: list[float], n: int) -> tuple[list[int], list[int]]:

@@ -8,7 +8,7 @@ import torch
 
 from extrema_cases import STANDARD, measure, settings
 from feature_sensitivity.config.measurement import SensitivitySettings
-from feature_sensitivity.evaluation.extremal_points import ExtremalPoints, find_extremal_points
+from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.networks.classifier import Classifier
 
 CHOSEN, IMAGES = np.array([29, 3, 17]), np.array([1, 4])
@@ -20,9 +20,9 @@ def x() -> torch.Tensor:
     return torch.randn(6, 3, 8, 8).clamp(-2, 2)  # in the pixel box
 
 
-def find(network: Classifier, x: torch.Tensor, chosen: SensitivitySettings) -> ExtremalPoints:
-    return find_extremal_points(
-        network=network, x=x[IMAGES], image_index=IMAGES, features=CHOSEN, settings=chosen, **STANDARD
+def find(network: Classifier, x: torch.Tensor, chosen: SensitivitySettings) -> FeatureExtrema:
+    return measure_extrema(
+        network=network, x=x[IMAGES], image_index=IMAGES, features=CHOSEN, settings=chosen, keep_points=True, **STANDARD
     )
 
 

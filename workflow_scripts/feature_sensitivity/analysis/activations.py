@@ -1,15 +1,10 @@
 """How often and how strongly features are active, without attack and under one (Bai et al. 2021)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.class_means import class_means
-from feature_sensitivity.analysis.measured_features import MeasuredFeatures
-
-Floats = NDArray[np.float64]
-Measure = Callable[[MeasuredFeatures], Floats]
+from feature_sensitivity.analysis.measured_features import Floats, Measure
 
 THRESHOLD = 0.01
 """A feature is active where it is above this share of the largest value of all features."""
@@ -29,11 +24,15 @@ VALUES: Mapping[str, Measure] = {
 """What each measure averages over images, [n_images, n_features]: whether the feature is active, or its value."""
 
 
-def activation(features: MeasuredFeatures, *, measure: str) -> Floats:
-    """Return the mean over all images, [n_features]."""
-    return VALUES[measure](features).mean(axis=0)
+def _over_images(values: Measure) -> Measure:
+    return lambda features: values(features).mean(axis=0)
 
 
-def class_activation(features: MeasuredFeatures, *, measure: str) -> Floats:
-    """Return the mean over the images of each class, [n_classes, n_features]."""
-    return class_means(VALUES[measure](features), features.label, features.n_classes)
+def _over_classes(values: Measure) -> Measure:
+    return lambda features: features.class_means(values(features))
+
+
+MEASURES: Mapping[str, Measure] = {
+    **{name: _over_images(values) for name, values in VALUES.items()},
+    **{f"class_{name}": _over_classes(values) for name, values in VALUES.items()},
+}

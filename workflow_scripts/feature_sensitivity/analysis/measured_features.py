@@ -1,6 +1,6 @@
 """All that was measured of a model's features at one epsilon, as the measures take it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -53,18 +53,27 @@ class MeasuredFeatures:
         """The larger of the two movements at each image, whatever the definition of sensitivity."""
         return np.maximum(self.maximum - self.clean, self.clean - self.minimum)
 
+    def class_means(self, values: Floats) -> Floats:
+        """Return the mean of values [n_images, n_features] over the images of each class, [n_classes, n_features].
+
+        NaN for a class without images.
+        """
+        belongs = self.label == np.arange(self.n_classes)[:, None]
+        counts = np.bincount(self.label, minlength=self.n_classes)[:, None]
+        with np.errstate(invalid="ignore"):
+            return np.asarray(belongs.astype(np.float64) @ values / counts)
+
+
+Measure = Callable[[MeasuredFeatures], Floats]
+"""Returns [n_features]; a measure of each class, whose name begins with ``class_``, [n_classes, n_features]."""
+
 
 def from_files(
     file: SensitivityFile, attacked: AttackedFile, *, epsilon: int, definition: str, normalization: str
 ) -> MeasuredFeatures:
-    """Return what both files know of the images of the first, which are among those of the second.
+    """Return what both files know of the images of the first, the extremes, which are among those of the second.
 
-    Args:
-        file: the extremes.
-        attacked: the features at attacked images.
-        epsilon: the place of the file's epsilon among those of ``attacked``.
-        definition: of sensitivity, as in the config.
-        normalization: of weights, as in the config.
+    ``epsilon`` is the place of the file's epsilon among those of ``attacked``, the features at attacked images.
     """
     rows = {index: row for row, index in enumerate(attacked.image_index.tolist())}
     images = [rows[index] for index in file.image_index.tolist()]

@@ -3,13 +3,12 @@
 PGD finds lower bounds of the true movements, and so are these.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
-from numpy.typing import NDArray
 
-from feature_sensitivity.analysis.class_means import class_means
-from feature_sensitivity.analysis.measured_features import MeasuredFeatures
-
-Floats = NDArray[np.float64]
+from feature_sensitivity.analysis.estimates import QUANTILES, quantile_name
+from feature_sensitivity.analysis.measured_features import Floats, Measure, MeasuredFeatures
 
 
 def ratio(first: Floats, second: Floats) -> Floats:
@@ -17,47 +16,17 @@ def ratio(first: Floats, second: Floats) -> Floats:
     return np.divide(first, second, out=np.full_like(first, np.nan), where=second != 0)
 
 
-def sensitivity(features: MeasuredFeatures) -> Floats:
-    """Return the mean movement over images, times the feature's weight (Hu et al. 2022, Definition 2)."""
-    return features.movement.mean(axis=0) * features.factor
-
-
 def sensitivity_standard_error(features: MeasuredFeatures) -> Floats:
-    """Return the standard error of :func:`sensitivity` over images; NaN for one image."""
+    """Return the standard error of the sensitivity over images; NaN for one image."""
     n_images = len(features.movement)
     if n_images < 2:
         return np.full_like(features.factor, np.nan)
     return features.movement.std(axis=0, ddof=1) / np.sqrt(n_images) * features.factor
 
 
-def sensitivity_raw(features: MeasuredFeatures) -> Floats:
-    """Return the mean movement over images, without weights."""
-    return features.movement.mean(axis=0)
-
-
-def sensitivity_quantile(features: MeasuredFeatures, share: float) -> Floats:
-    """Return a quantile of the weighted movement over images."""
-    return np.asarray(np.quantile(features.movement, share, axis=0) * features.factor)
-
-
-def class_sensitivity(features: MeasuredFeatures) -> Floats:
-    """Return :func:`sensitivity` over the images of each class, [n_classes, n_features]."""
-    return class_means(features.movement, features.label, features.n_classes) * features.factor
-
-
-def standard_deviation(features: MeasuredFeatures) -> Floats:
-    """Return the standard deviation of the clean feature over images (divisor n)."""
-    return np.asarray(features.clean.std(axis=0))
-
-
-def relative_sensitivity(features: MeasuredFeatures) -> Floats:
-    """Return the mean larger movement in standard deviations of the clean feature; NaN for a constant feature."""
-    return ratio(features.largest_movement.mean(axis=0), standard_deviation(features))
-
-
-def local_lipschitz(features: MeasuredFeatures) -> Floats:
-    """Return the mean larger movement divided by epsilon (an empirical local Lipschitz constant, Yang et al. 2020)."""
-    return features.largest_movement.mean(axis=0) / features.epsilon
+def sensitivity_quantile(share: float) -> Measure:
+    """Return the measure that is a quantile of the weighted movement over images."""
+    return lambda features: np.asarray(np.quantile(features.movement, share, axis=0) * features.factor)
 
 
 def upward_movement(features: MeasuredFeatures) -> Floats:
@@ -76,27 +45,9 @@ def upward_share(features: MeasuredFeatures) -> Floats:
     return ratio(up, up + downward_movement(features))
 
 
-def switch_on_share(features: MeasuredFeatures) -> Floats:
-    """Return the share of images at which the feature is off, 0 or less, and can be switched on."""
-    return ((features.clean <= 0) & (features.maximum > 0)).mean(axis=0)
-
-
-def switch_off_share(features: MeasuredFeatures) -> Floats:
-    """Return the share of images at which the feature is on, above 0, and can be switched off."""
-    return ((features.clean > 0) & (features.minimum <= 0)).mean(axis=0)
-
-
-def gradient_norm(features: MeasuredFeatures) -> Floats:
-    """Return the mean over images of the gradient's dual norm at the image: l1 in an l_inf ball, l2 in an l2 one."""
-    return features.gradient_norm.mean(axis=0)
-
-
-def linearity(features: MeasuredFeatures) -> Floats:
-    """Return the mean larger movement over what a linear feature with this gradient would move: 1 is linear.
-
-    NaN where the gradient is zero at every image.
-    """
-    return ratio(features.largest_movement.mean(axis=0), features.epsilon * gradient_norm(features))
+def larger_movement(features: MeasuredFeatures) -> Floats:
+    """Return the mean of the larger of the two movements."""
+    return features.largest_movement.mean(axis=0)
 
 
 def neuron_sensitivity(features: MeasuredFeatures) -> Floats:
@@ -107,6 +58,33 @@ def neuron_sensitivity(features: MeasuredFeatures) -> Floats:
     return np.abs(features.attacked - features.attacked_from).mean(axis=0)
 
 
-def used_share(features: MeasuredFeatures) -> Floats:
-    """Return :func:`neuron_sensitivity` over the mean larger movement: what the attack on the classifier uses of it."""
-    return ratio(neuron_sensitivity(features), features.largest_movement.mean(axis=0))
+MEASURES: Mapping[str, Measure] = {
+    # The mean movement over images, times the feature's weight (Hu et al. 2022, Definition 2).
+    "sensitivity": lambda f: f.movement.mean(axis=0) * f.factor,
+    "sensitivity_standard_error": sensitivity_standard_error,
+    "sensitivity_raw": lambda f: f.movement.mean(axis=0),
+    **{f"sensitivity_{quantile_name(share)}": sensitivity_quantile(share) for share in QUANTILES},
+    "class_sensitivity": lambda f: f.class_means(f.movement) * f.factor,
+    "standard_deviation": lambda f: np.asarray(f.clean.std(axis=0)),
+    # In standard deviations of the clean feature; NaN for a constant one.
+    "relative_sensitivity": lambda f: ratio(larger_movement(f), f.clean.std(axis=0)),
+    # An empirical local Lipschitz constant (Yang et al. 2020).
+    "local_lipschitz": lambda f: larger_movement(f) / f.epsilon,
+    "upward_movement": upward_movement,
+    "downward_movement": downward_movement,
+    "upward_share": upward_share,
+    # Of the images at which the feature is off, 0 or less, and can be switched on; and the other way round.
+    "switch_on_share": lambda f: ((f.clean <= 0) & (f.maximum > 0)).mean(axis=0),
+    "switch_off_share": lambda f: ((f.clean > 0) & (f.minimum <= 0)).mean(axis=0),
+    # Shares of the images at which it has no gradient, and its greatest value.
+    "zero_gradient": lambda f: f.zero_gradient,
+    "at_cap": lambda f: f.at_cap,
+    # The dual norm of the gradient at the image: l1 in an l_inf ball, l2 in an l2 one.
+    "gradient_norm": lambda f: f.gradient_norm.mean(axis=0),
+    # Over what a linear feature with this gradient would move: 1 is linear; NaN where it is zero at every image.
+    "linearity": lambda f: ratio(larger_movement(f), f.epsilon * f.gradient_norm.mean(axis=0)),
+    "neuron_sensitivity": neuron_sensitivity,
+    # What the attack on the classifier uses of the movement.
+    "used_share": lambda f: ratio(neuron_sensitivity(f), larger_movement(f)),
+}
+"""Measures by their names."""

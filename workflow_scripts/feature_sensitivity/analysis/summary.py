@@ -16,11 +16,9 @@ NORMALITY = "sensitivity_normality_p"
 def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], SensitivityFile]) -> pd.DataFrame:
     """Return accuracy with its interval for every epsilon, 0 included, and statistics of sensitivities where measured.
 
-    Several seeds count with their mean, in tests of normality with their largest p: a mean of p values is none.
-
-    Args:
-        accuracy: every replicate, with the columns of ``results/accuracy/{model}.csv``.
-        files: (replicate, epsilon as text) to its sensitivities.
+    ``accuracy``: every replicate, with the columns of ``results/accuracy/{model}.csv``. ``files``: (replicate, epsilon
+    as text) to its sensitivities. Several seeds count with their mean, in tests of normality with their largest p: a
+    mean of p values is none.
     """
     rows = []
     for (replicate, epsilon), file in files.items():

@@ -12,6 +12,7 @@ Each is a mean over images and has Student's t interval, with the standard error
 class, so each interval is widened to hold for all classes together (Bonferroni).
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -20,9 +21,8 @@ import scipy
 from numpy.typing import NDArray
 
 from feature_sensitivity.analysis.estimates import CONFIDENCE
-from feature_sensitivity.analysis.measured_features import MeasuredFeatures
+from feature_sensitivity.analysis.measured_features import Floats, Measure, MeasuredFeatures
 
-Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
 NOT_USEFUL, NON_ROBUST, ROBUST = 0, 1, 2
@@ -158,68 +158,31 @@ def largest(values: Floats) -> Floats:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def usefulness(features: MeasuredFeatures) -> Floats:
-    """Return rho for the class for which it is largest."""
-    return usefulness_of(features).rho.best
-
-
-def usefulness_low(features: MeasuredFeatures) -> Floats:
-    """Return the lower end of the interval of :func:`usefulness`, which holds for all classes together."""
-    return usefulness_of(features).rho.best_interval[0]
-
-
-def usefulness_high(features: MeasuredFeatures) -> Floats:
-    """Return the upper end of that interval."""
-    return usefulness_of(features).rho.best_interval[1]
-
-
-def useful_class(features: MeasuredFeatures) -> Floats:
-    """Return the class for which rho is largest."""
-    return usefulness_of(features).rho.best_class
-
-
-def robust_usefulness(features: MeasuredFeatures) -> Floats:
-    """Return gamma for the class for which it is largest; an overestimate."""
-    return usefulness_of(features).gamma.best
-
-
-def robust_usefulness_low(features: MeasuredFeatures) -> Floats:
-    """Return the lower end of the interval of :func:`robust_usefulness`, which holds for all classes together."""
-    return usefulness_of(features).gamma.best_interval[0]
-
-
-def robust_usefulness_high(features: MeasuredFeatures) -> Floats:
-    """Return the upper end of that interval."""
-    return usefulness_of(features).gamma.best_interval[1]
-
-
-def robustly_useful_class(features: MeasuredFeatures) -> Floats:
-    """Return the class for which gamma is largest."""
-    return usefulness_of(features).gamma.best_class
-
-
-def balanced_usefulness(features: MeasuredFeatures) -> Floats:
-    """Return the largest rho with a class and the rest weighing the same."""
+def _balanced_rho(features: MeasuredFeatures) -> Floats:
     clean, _, _, signs = standardized(features)
     return largest(balanced_means(clean, clean, signs))
 
 
-def balanced_robust_usefulness(features: MeasuredFeatures) -> Floats:
-    """Return the largest gamma with a class and the rest weighing the same; an overestimate."""
+def _balanced_gamma(features: MeasuredFeatures) -> Floats:
     _, low, high, signs = standardized(features)
     return largest(balanced_means(low, high, signs))
 
 
-def usefulness_kind(features: MeasuredFeatures) -> Floats:
-    """Return 2 for a robustly useful feature, 1 for a useful one that is not shown to be robust, 0 for any other."""
-    return usefulness_of(features).kinds().astype(np.float64)
-
-
-def class_usefulness(features: MeasuredFeatures) -> Floats:
-    """Return rho for every class, [n_classes, n_features]."""
-    return usefulness_of(features).rho.mean
-
-
-def class_robust_usefulness(features: MeasuredFeatures) -> Floats:
-    """Return gamma for every class, [n_classes, n_features]; an overestimate."""
-    return usefulness_of(features).gamma.mean
+MEASURES: Mapping[str, Measure] = {
+    # For the class for which rho or gamma is largest; the ends of intervals hold for all classes together.
+    "usefulness": lambda features: usefulness_of(features).rho.best,
+    "usefulness_low": lambda features: usefulness_of(features).rho.best_interval[0],
+    "usefulness_high": lambda features: usefulness_of(features).rho.best_interval[1],
+    "useful_class": lambda features: usefulness_of(features).rho.best_class,
+    "robust_usefulness": lambda features: usefulness_of(features).gamma.best,
+    "robust_usefulness_low": lambda features: usefulness_of(features).gamma.best_interval[0],
+    "robust_usefulness_high": lambda features: usefulness_of(features).gamma.best_interval[1],
+    "robustly_useful_class": lambda features: usefulness_of(features).gamma.best_class,
+    # 2 for a robustly useful feature, 1 for a useful one that is not shown to be robust, 0 for any other.
+    "usefulness_kind": lambda features: usefulness_of(features).kinds().astype(np.float64),
+    "balanced_usefulness": _balanced_rho,
+    "balanced_robust_usefulness": _balanced_gamma,
+    "class_usefulness": lambda features: usefulness_of(features).rho.mean,
+    "class_robust_usefulness": lambda features: usefulness_of(features).gamma.mean,
+}
+"""Measures by their names; those from gamma are overestimates."""

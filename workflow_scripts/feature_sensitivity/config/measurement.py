@@ -58,16 +58,8 @@ class MeasurementSettings:
 
     def attributes(self) -> dict[str, Any]:
         """Return the settings of the attack that the file of a measurement must record."""
-        return {
-            "norm": self.norm,
-            "epsilon_unit": self.epsilon_unit,
-            "steps": self.steps,
-            "schedule": self.schedule,
-            "momentum": float(self.momentum),
-            "restarts": self.restarts,
-            "clip_to_pixel_box": self.clip_to_pixel_box,
-            "seed": self.seed,
-        }
+        names = ("norm", "epsilon_unit", "steps", "schedule", "restarts", "clip_to_pixel_box", "seed")
+        return {**{name: getattr(self, name) for name in names}, "momentum": float(self.momentum)}
 
     def _pgd(self, *, on: str = "", surrogate: str = "") -> str:
         restarts = f", {self.restarts} restarts" if self.restarts > 1 else ""

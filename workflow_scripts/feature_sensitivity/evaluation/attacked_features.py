@@ -90,14 +90,11 @@ def measure_attacked_features(
 ) -> AttackedFile:
     """Return the chosen features at attacked images, and their gradients at the images themselves.
 
-    The only attribute is ``batch_size``: the argument or what fits the device, or what was left when memory ran out.
+    Images and features are given as to :func:`.feature_extrema.measure_extrema`. The only attribute is ``batch_size``:
+    the argument or what fits the device, or what was left when memory ran out.
 
     Args:
-        x: standardized images [n_images, channels, height, width].
-        label: their classes [n_images].
-        image_index: each image's index in its dataset [n_images], which names its random starts.
-        features: indices of the features [n_features], the columns of the result.
-        standardization: gives the pixel box in the units of ``x``.
+        label: classes of the images [n_images].
         attacks: by epsilon as spelled in the config, all in one norm. Their ``iterate`` plays no part: see
             :func:`attacked_images`.
         batch_size: images at a time on a GPU or, for gradients, on each core; None fits the device.

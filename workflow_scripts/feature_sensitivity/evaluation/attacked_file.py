@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
@@ -10,7 +9,6 @@ from numpy.typing import NDArray
 
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.evaluation.default_definition import Array
-from feature_sensitivity.evaluation.netcdf import read_netcdf, write_netcdf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,14 +50,3 @@ def attacked_attributes(
         **features.place(),
         "features": features.features or "all",
     }
-
-
-def write_attacked(path: Path, file: AttackedFile) -> None:
-    """Write the arrays and attributes, whole or not at all."""
-    write_netcdf(path, file, attributes=file.attributes)
-
-
-def read_attacked(path: Path) -> AttackedFile:
-    """Return the arrays and attributes; raise :class:`UserError` when a file is damaged or not as it was written."""
-    arrays, attributes = read_netcdf(path, AttackedFile)
-    return AttackedFile(**arrays, attributes=attributes)

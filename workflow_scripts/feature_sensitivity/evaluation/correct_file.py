@@ -1,14 +1,14 @@
 """The file that says which images are classified correctly at each epsilon, netCDF in HDF5, one for each model."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from feature_sensitivity.evaluation.netcdf import read_netcdf, write_netcdf
+from feature_sensitivity.evaluation.netcdf import read_netcdf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +25,7 @@ class CorrectFile:
     attributes: Mapping[str, Any]
 
 
-def write_correct(path: Path, file: CorrectFile) -> None:
-    """Write the arrays and attributes, whole or not at all."""
-    write_netcdf(path, file, attributes=file.attributes)
-
-
 def read_correct(path: Path) -> CorrectFile:
     """Return what was written; raise :class:`UserError` when the file is damaged or not as it was written."""
-    arrays, attributes = read_netcdf(path, CorrectFile)
-    return CorrectFile(**{**arrays, "correct": arrays["correct"].astype(bool)}, attributes=attributes)
+    file = read_netcdf(path, CorrectFile)
+    return replace(file, correct=file.correct.astype(bool))

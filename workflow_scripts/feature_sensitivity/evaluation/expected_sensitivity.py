@@ -41,6 +41,11 @@ class SensitivityFiles:
             settings={model: SensitivitySettings(**parameters) for model, parameters in settings.items()},
         )
 
+    @property
+    def epsilons(self) -> list[str]:
+        """The epsilons, in their order."""
+        return list(dict.fromkeys(epsilon for _, epsilon in self.paths))
+
     def read(self) -> dict[tuple[str, str], SensitivityFile]:
         """Return every file; raise :class:`UserError` when one is damaged or of another run, model or epsilon."""
         sha256 = {model: sha256_of_file(path) for model, path in self.checkpoints.items()}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from feature_sensitivity.evaluation.default_definition import Array
-from feature_sensitivity.evaluation.netcdf import read_netcdf, write_netcdf
+from feature_sensitivity.evaluation.netcdf import dimensions_of, load_netcdf, write_netcdf
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 from feature_sensitivity.runtime.identity import CONTENT, require_identity
 
@@ -50,10 +50,12 @@ def read_extremal(path: Path, *, measured: Sequence[SensitivityFile]) -> Extrema
 
     Raises :class:`UserError` when the file is damaged, not as it was written, or of other measurements.
     """
-    arrays, attributes = read_netcdf(path, ExtremalImages)
-    require_identity(path, attributes, _made_from(measured))
+    dimensions = dimensions_of(ExtremalImages)
+    data = load_netcdf(path, dimensions)
+    require_identity(path, data.attrs, _made_from(measured))
     epsilons = [float(file.attributes["epsilon"]) for file in measured]
-    return ExtremalImages(epsilon=epsilons, classes=json.loads(attributes.get("classes", "[]")), **arrays)
+    arrays = {name: data[name].values for name in dimensions}
+    return ExtremalImages(epsilon=epsilons, classes=json.loads(data.attrs.get("classes", "[]")), **arrays)
 
 
 def _made_from(measured: Sequence[SensitivityFile]) -> dict[str, str]:

@@ -28,7 +28,8 @@ class FeatureExtrema:
 
     ``zero_gradient`` (bool, same shape) marks maximizations that could not begin, because the gradient
     was exactly zero at every random start. ``batch_size`` is that of the settings or the device, or what was left
-    of it when memory ran out.
+    of it when memory ran out. ``upward`` and ``downward``, float32 [n_images, n_features, channels, height, width], are
+    the perturbations at which ``maximum`` and ``minimum`` are attained, where points are kept.
     """
 
     clean: NDArray[np.float32]
@@ -36,6 +37,8 @@ class FeatureExtrema:
     minimum: NDArray[np.float32]
     zero_gradient: NDArray[np.bool_]
     batch_size: int
+    upward: NDArray[np.float32] | None = None
+    downward: NDArray[np.float32] | None = None
 
 
 def measure_extrema(
@@ -48,8 +51,13 @@ def measure_extrema(
     settings: SensitivitySettings,
     device: torch.device,
     unfinished_folder: Path | None = None,
+    keep_points: bool = False,
 ) -> FeatureExtrema:
     """Return the extrema of the chosen features over the ball around each image.
+
+    Since the result of a row depends on nothing but its names (seed, image, feature, direction, restart), a few rows of
+    a large measurement can be computed again to keep their points: on the same device with the same batch size, values
+    are bit-equal.
 
     Args:
         x: standardized images [n_images, channels, height, width].
@@ -58,6 +66,7 @@ def measure_extrema(
         standardization: gives the pixel box in the units of ``x``.
         unfinished_folder: where finished rows and rows in progress are saved, several times a minute and on an
             interruption; the same call continues from there.
+        keep_points: keep where the extrema are attained, which takes an image's memory for each.
 
     Raises:
         UserError: features are not finite or depend on other images, memory is too small for one image, or a GPU lacks
@@ -81,7 +90,7 @@ def measure_extrema(
         code=Path(__file__),
     )
     clean = prepared.partial_results.keep("clean", lambda: prepared.feature_values(prepared.x).cpu())
-    task = FeatureTask(prepared, clean=clean.to(device), settings=settings)
+    task = FeatureTask(prepared, clean=clean.to(device), settings=settings, keep_points=keep_points)
     value = torch.full(task.shape, torch.nan)
     if settings.iterate == "best":
         # A minimum that the clean image attains already, because features cannot be lower, needs no attack.
@@ -93,11 +102,19 @@ def measure_extrema(
     if len(rows):
         value.view(-1)[rows] = results["value"][rows]
         zero_gradient = results["zero_gradient"].reshape(task.shape)
-    best = value.amax(dim=3)
+    best, restart = value.max(dim=3)
+    upward = downward = None
+    if keep_points:
+        points = results.get("point", torch.zeros(value.numel(), *x.shape[1:]))
+        places = torch.arange(0, value.numel(), settings.restarts) + restart.flatten()
+        found = points[places].reshape(*restart.shape, *x.shape[1:]).numpy()
+        upward, downward = found[:, :, MAXIMIZE], found[:, :, MINIMIZE]
     return FeatureExtrema(
         clean=clean.numpy(),
         maximum=best[:, :, MAXIMIZE].numpy(),
         minimum=-best[:, :, MINIMIZE].numpy(),
         zero_gradient=zero_gradient[:, :, MAXIMIZE].all(dim=2).numpy(),
         batch_size=prepared.batch_size.rows,
+        upward=upward,
+        downward=downward,
     )

@@ -5,9 +5,9 @@ What a file holds is a class, each of whose arrays is annotated with its type an
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import numpy as np
 import xarray as xr
@@ -18,11 +18,13 @@ from feature_sensitivity.runtime.files import sha256_of_parts, write_whole
 from feature_sensitivity.runtime.hdf5_files import UnsafeError, open_hdf5
 from feature_sensitivity.runtime.identity import ADVICE, CONTENT, require_content
 
+T = TypeVar("T")
+
 Dimensions = Mapping[str, tuple[str, ...]]
 """The names of an array's dimensions, by the array's name."""
 
 
-def dimensions_of(kind: type) -> Dimensions:
+def dimensions_of(kind: Callable[..., Any]) -> Dimensions:
     """Return the names of the dimensions of every array of a class."""
     hints = get_type_hints(kind, include_extras=True)
     return {name: hint.__metadata__ for name, hint in hints.items() if hasattr(hint, "__metadata__")}
@@ -46,19 +48,23 @@ def save_dataset(path: Path, data: xr.Dataset) -> None:
     write_whole(path, bytes(whole.to_netcdf(engine="h5netcdf", encoding=encoding)))
 
 
-def write_netcdf(path: Path, content: Any, *, attributes: Mapping[str, Any]) -> None:
-    """Write the arrays of an object with named dimensions, whole or not at all; booleans become 0 and 1."""
+def write_netcdf(path: Path, content: Any, *, attributes: Mapping[str, Any] | None = None) -> None:
+    """Write the arrays of an object with named dimensions, and its attributes, unless others are given.
+
+    The file is written whole or not at all; booleans become 0 and 1.
+    """
     dimensions = dimensions_of(type(content))
     arrays = {name: getattr(content, name) for name in dimensions}
     numbers = {name: values.astype(np.int64) if values.dtype == bool else values for name, values in arrays.items()}
-    save_dataset(path, as_dataset(numbers, dimensions=dimensions, attributes=attributes))
+    given = content.attributes if attributes is None else attributes
+    save_dataset(path, as_dataset(numbers, dimensions=dimensions, attributes=given))
 
 
-def read_netcdf(path: Path, kind: type) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arrays of a class from a file, and its attributes; errors as in :func:`load_netcdf`."""
+def read_netcdf(path: Path, kind: Callable[..., T]) -> T:
+    """Return an object of a class with the arrays and attributes of a file; errors as in :func:`load_netcdf`."""
     dimensions = dimensions_of(kind)
     data = load_netcdf(path, dimensions)
-    return {name: data[name].values for name in dimensions}, data.attrs
+    return kind(**{name: data[name].values for name in dimensions}, attributes=data.attrs)
 
 
 def load_netcdf(path: Path, dimensions: Dimensions) -> xr.Dataset:

@@ -98,10 +98,9 @@ def prepare(
 ) -> Prepared:
     """Return what an attack on features needs, on the device.
 
+    Arrays are as in :class:`Prepared`.
+
     Args:
-        x: standardized images [n_images, channels, height, width].
-        image_index: each image's index in its dataset [n_images].
-        features: indices of the features [n_features].
         standardization: gives the pixel box in the units of ``x``.
         batch_size: rows at a time; None fits the device and the size of the images.
         unfinished_folder: of the partial results, if there are to be any.

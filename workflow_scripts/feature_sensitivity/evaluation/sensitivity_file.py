@@ -70,9 +70,9 @@ def sensitivity_dataset(
 ) -> xr.Dataset:
     """Return the feature extrema and the default sensitivity derived from them, with named dimensions.
 
-    Arguments are arrays of :class:`SensitivityFile`; ``label`` is None where classes are not known, which a file cannot
-    hold, ``at_cap`` where no feature has a cap. Attributes are numbers and strings; booleans become 0 and 1, since netCDF
-    has none.
+    Arguments are arrays of :class:`SensitivityFile`; ``label`` is None where classes are not known, which a file
+    cannot hold, ``at_cap`` where no feature has a cap. Attributes are numbers and strings; booleans become 0 and 1, since
+    netCDF has none.
     """
     arrays: dict[str, NDArray[Any] | None] = {
         "clean": clean,
@@ -99,8 +99,7 @@ def write_sensitivity(path: Path, **contents: Any) -> None:
 
 def read_sensitivity(path: Path) -> SensitivityFile:
     """Return the arrays and settings; raise :class:`UserError` when a file is damaged or not as it was written."""
-    arrays, attributes = read_netcdf(path, SensitivityFile)
-    return SensitivityFile(**arrays, attributes=attributes)
+    return read_netcdf(path, SensitivityFile)
 
 
 def shared_images(files: Iterable[SensitivityFile]) -> NDArray[np.int64]:

@@ -48,11 +48,9 @@ STYLE = """
 def overview_page(claims: pd.DataFrame, *, figures: Sequence[Path], measured: str, links: Mapping[str, str]) -> str:
     """Return the page; what stands in its ``main`` element needs nothing from outside and opens the report, too.
 
-    Args:
-        claims: ``claim``, ``sentence``, ``verdict``; a row for each.
-        figures: PNG files of Figures 1 and 2.
-        measured: says which models were measured on which images.
-        links: the text of each link to its target, relative to the page.
+    ``claims``: ``claim``, ``sentence``, ``verdict``; a row for each. ``figures``: PNG files of Figures 1 and 2.
+    ``measured`` says which models were measured on which images. ``links``: the text of each link to its target,
+    relative to the page.
     """
     counts = Counter(claims.verdict)
     tally = ", ".join(f"{counts[verdict]} {verdict}" for verdict in SIGNS if counts[verdict])

@@ -47,16 +47,10 @@ def reference_page(
 ) -> str:
     """Return the page.
 
-    Args:
-        title: of the page.
-        facts: of the run, such as commit and machine, by name.
-        changed: what the configuration changes in the paper's protocol, as YAML.
-        summary: as of ``analysis.summary.summarize``.
-        opening: the same as a page, before the verdicts, with the paper's figures.
-        claims: as ``results/claims.csv``.
-        sections: what else the run found, after the verdicts.
-        costs: as of ``analysis.benchmark_table.costs_by_rule``, if they were measured.
-        interpretation: by a person.
+    ``facts``: of the run, such as commit and machine, by name. ``changed``: what the configuration changes in the
+    paper's protocol, as YAML. ``summary``, ``claims``: the tables of the run. ``opening``: the summary as a page,
+    before the verdicts, with the paper's figures. ``sections``: what else the run found, after the verdicts. ``costs``:
+    as of ``analysis.benchmark_table.costs_by_rule``, if they were measured. ``interpretation``: by a person.
     """
     blocks: list[Block] = [*map(Written, interpretation.introduction), Written(GENERATED)]
     blocks.append(pd.DataFrame({"": list(facts), "of this run": list(facts.values())}))

@@ -13,9 +13,8 @@ from feature_sensitivity.reporting.documents import Block, Bullets, Document, He
 def summary_document(summary: pd.DataFrame, checks: pd.DataFrame, *, note: str, warnings: Sequence[str]) -> Document:
     """Return the table, the note that states its settings, and the warnings, if any.
 
-    Args:
-        summary: as of ``analysis.summary.summarize``.
-        checks: accuracies under further attacks, as in ``results/accuracy/{model}.checks.csv``.
+    ``summary`` is that of ``analysis.summary.summarize``; ``checks``: accuracies under further attacks, as in
+    ``results/accuracy/{model}.checks.csv``.
     """
     table = summary_table(summary)
     stronger = under_stronger_attack(summary, checks)

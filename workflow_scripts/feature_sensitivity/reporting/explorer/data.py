@@ -32,9 +32,8 @@ MOST_WEIGHTS = 20
 class ExplorerData:
     """Everything that the page shows.
 
-    Attributes:
-        shown: what the page reads when it is opened, and ``pictures`` what it reads when it is asked for: the pictures
-            of each model that has some, by its number.
+    ``shown`` is what the page reads when it is opened, and ``pictures`` what it reads when it is asked for: the
+    pictures of each model that has some, by its number.
     """
 
     shown: Mapping[str, Any]
@@ -50,12 +49,10 @@ def explorer_data(
 ) -> ExplorerData:
     """Return what the page holds.
 
-    Args:
-        table: ``results/features.csv``, with ``epsilon`` as spelled in the config. The measures for each class are left
-            out, since they would be most of the page.
-        measured: (replicate, epsilon as spelled in the config) to its file, for the weights.
-        extremal: replicate to its extremal images.
-        epsilons: as spelled in the config to text in both units.
+    ``table`` is ``results/features.csv``, with ``epsilon`` as spelled in the config; the measures for each class are
+    left out, since they would be most of the page. ``measured``: (replicate, epsilon as spelled in the config) to its
+    file, for the weights. ``extremal``: replicate to its extremal images. ``epsilons``: as spelled in the config to
+    text in both units.
     """
     table = table[~table["measure"].str.startswith(tuple(f"{name}_" for name in CLASS_MEASURES))]
     measures = table["measure"].unique().tolist()

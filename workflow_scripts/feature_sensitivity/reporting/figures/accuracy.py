@@ -25,13 +25,9 @@ LEGEND_COLUMNS = 7
 def accuracy_figure(accuracy: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
     """Draw accuracy in percent against epsilon, a curve for each model, with bars as of ``accuracy_bars``.
 
-    With several seeds the curves stand side by side, so that no bar hides another. More models than there are colours
-    have rows in place of curves.
-
-    Args:
-        accuracy: as ``results/accuracy/{model}.csv``, several seeds pooled as by ``accuracy_over_seeds``.
-        models: in the order of their colours.
-        caption: states the settings.
+    ``accuracy`` is as ``results/accuracy/{model}.csv``, several seeds pooled as by ``accuracy_over_seeds``. With
+    several seeds the curves stand side by side, so that no bar hides another. More models than there are colours have
+    rows in place of curves.
     """
     if len(models) > MOST_CURVES:
         return _accuracy_rows(accuracy, models=models, caption=caption)

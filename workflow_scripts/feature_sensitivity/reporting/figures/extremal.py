@@ -31,12 +31,8 @@ def extremal_figure(
 ) -> Figure:
     """Draw features in rows: each image as it is, where it maximizes the feature, where it minimizes it, and the way.
 
-    Args:
-        images: of one model.
-        place: of the epsilon.
-        sensitivity: of each kept feature at this epsilon.
-        title: names model and epsilon.
-        caption: states the settings.
+    ``images`` are those of one model, ``place`` is that of the epsilon, ``sensitivity`` that of each kept feature at
+    this epsilon. ``title`` names model and epsilon.
     """
     n_images, n_features = images.clean.shape
     n_shown = min(n_images, MOST_IMAGES)

@@ -27,12 +27,9 @@ COLUMNS = 4
 def learning_figure(histories: Mapping[str, pd.DataFrame], *, caption: str) -> Figure:
     """Draw training loss, and accuracy in percent, against epoch.
 
-    With several seeds lines are means and bands show the standard deviation. More models than there are colours have
-    a small panel each in place of curves in common panels.
-
-    Args:
-        histories: replicate to a frame as in ``models/{model}.history.csv``.
-        caption: states the settings.
+    ``histories``: replicate to a frame as in ``models/{model}.history.csv``. With several seeds lines are means and
+    bands show the standard deviation. More models than there are colours have a small panel each in place of curves in
+    common panels.
     """
     frames = [history.assign(model=name) for name, history in histories.items()]
     numbers = ["train_loss", "train_accuracy", "test_accuracy"]

@@ -20,11 +20,7 @@ def feature_counts_figure(
 ) -> Figure:
     """Draw the share of robustly useful features with its interval and bounds, and that of useful ones.
 
-    Args:
-        counts: as ``results/feature_counts.csv``.
-        models: in the order of their rows.
-        epsilons: each epsilon as spelled in the config, to its title in both units.
-        caption: states the settings.
+    ``counts`` is ``results/feature_counts.csv``.
     """
     with mpl.rc_context(STYLE):
         figure, panels = row_panels(models, len(epsilons))
@@ -56,15 +52,9 @@ def feature_boxes_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw a measure's quantiles over features, with a line at 1; return also the numbers.
 
-    The box has the middle half of the features and their median, whiskers reach from 5 to 95 %. Features without a
-    value are left out.
-
-    Args:
-        values: ``model``, ``epsilon`` as spelled in the config, ``value``; a row for each feature.
-        models: in the order of their rows.
-        epsilons: each epsilon as spelled in the config, to its title in both units.
-        label: what the axis shows.
-        caption: states the settings.
+    ``values``: ``model``, ``epsilon`` as spelled in the config, ``value``; a row for each feature. ``label``: what the
+    axis shows. The box has the middle half of the features and their median, whiskers reach from 5 to 95 %. Features
+    without a value are left out.
     """
     numbers = feature_quantiles(values)
     with mpl.rc_context(STYLE):

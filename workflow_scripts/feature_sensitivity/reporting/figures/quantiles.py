@@ -30,12 +30,6 @@ def quantiles_figure(
     """Draw quantiles of standardized sensitivities against those of a normal distribution; return also the numbers.
 
     With several seeds each is standardized by itself, and a band shows the standard deviation over them.
-
-    Args:
-        sensitivities: (replicate, epsilon) to values [n_features].
-        models: in the order of their colours.
-        epsilons: each epsilon as spelled in the config, to its title in both units.
-        caption: states the settings.
     """
     numbers = []
     with mpl.rc_context(STYLE):

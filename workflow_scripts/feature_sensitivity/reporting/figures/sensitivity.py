@@ -31,15 +31,9 @@ def sensitivity_figure(
 ) -> tuple[Figure, pd.DataFrame]:
     """Draw histograms of feature sensitivities, a panel for each epsilon; return also their numbers.
 
-    The bins of each model are as wide as suits its distribution. With several seeds a histogram is the mean of
-    theirs, a line is the mean over them, and bands are standard deviations. More models than there are colours have
-    boxes, each in a row, in place of histograms; boxes take the features of all seeds together.
-
-    Args:
-        sensitivities: (replicate, epsilon) to values [n_features].
-        models: in the order of their colours.
-        epsilons: each epsilon as spelled in the config, to its title in both units.
-        caption: states the settings.
+    The bins of each model are as wide as suits its distribution. With several seeds a histogram is the mean of theirs,
+    a line is the mean over them, and bands are standard deviations. More models than there are colours have boxes, each
+    in a row, in place of histograms; boxes take the features of all seeds together.
     """
     numbers = []
     in_rows = len(models) > MOST_CURVES

@@ -24,12 +24,8 @@ from feature_sensitivity.reporting.style import (
 def tradeoff_figure(summary: pd.DataFrame, *, models: Sequence[str], caption: str) -> Figure:
     """Draw accuracy in percent against mean sensitivity, a panel for each epsilon and a point for each model.
 
-    From five models on, a panel's title has the rank correlation of the two over the models, with its interval.
-
-    Args:
-        summary: as ``summary.csv``.
-        models: in the order of their colours and numbers.
-        caption: states the settings.
+    ``summary`` is ``results/summary.csv``. From five models on, a panel's title has the rank correlation of the two
+    over the models, with its interval.
     """
     attacked = summary[summary.sensitivity_mean.notna()]
     with mpl.rc_context(STYLE):

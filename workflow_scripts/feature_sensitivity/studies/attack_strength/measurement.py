@@ -34,10 +34,8 @@ def compare(variants: Mapping[str, VariantFiles]) -> pd.DataFrame:
 def attack_comparison(runs: Mapping[str, Run], stronger: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each number: protocol, kind, name, epsilon in both units, value, interval, a claim's verdict.
 
-    Args:
-        runs: the numbers under each protocol, on the same images.
-        stronger: accuracies under Auto-PGD, with the columns of ``results/accuracy/{model}.checks.csv``;
-            without rows where it was not measured.
+    ``runs``: the numbers under each protocol, on the same images. ``stronger``: accuracies under Auto-PGD, with the
+    columns of ``results/accuracy/{model}.checks.csv``; without rows where it was not measured.
     """
     rows = [{"protocol": protocol, **row} for protocol, run in runs.items() for row in _numbers(run, runs[WEAKEST])]
     for row in stronger.to_dict("records"):

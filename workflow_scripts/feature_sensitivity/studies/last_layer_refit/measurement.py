@@ -69,12 +69,11 @@ def measure(
 ) -> pd.DataFrame:
     """Return the accuracy of the normal model with other last layers; no rows where it has no linear layer.
 
-    Args:
-        normal: checkpoint of the model; ``adversarial``: of the one beside which it is shown.
-        dataset: the training images of the normal model; ``evaluation``: the images that are attacked.
-        sensitivity: the file by which features are ranked; ``measured``: its settings.
-        study: the study's settings; ``training``: as ``adversarial_training`` in the config, whose attack the
-            adversarial fit uses; ``accuracy``: settings of the attack on the networks.
+    ``normal`` is its checkpoint, ``adversarial`` that of the model beside which it is shown. ``dataset`` has the
+    training images of the normal model, ``evaluation`` those that are attacked. ``sensitivity``: the file by which
+    features are ranked, whose settings are ``measured``. ``study``: the study's settings; ``training``: as
+    ``adversarial_training`` in the config, whose attack the adversarial fit uses; ``accuracy``: settings of the attack
+    on the networks.
     """
     epsilon, device = study["epsilon"], best_device()
     ranked_by, attacked_by = SensitivitySettings(**measured), AccuracySettings(**accuracy).at(epsilon)
