@@ -71,8 +71,8 @@ def sensitivity_dataset(
     """Return the feature extrema and the default sensitivity derived from them, with named dimensions.
 
     Arguments are arrays of :class:`SensitivityFile`; ``label`` is None where classes are not known, which a file
-    cannot hold, ``at_cap`` where no feature has a cap. Attributes are numbers and strings; booleans become 0 and 1, since
-    netCDF has none.
+    cannot hold, ``at_cap`` where no feature has a cap. Attributes are numbers and strings; booleans become 0 and 1,
+    since netCDF has none.
     """
     arrays: dict[str, NDArray[Any] | None] = {
         "clean": clean,
