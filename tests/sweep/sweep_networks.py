@@ -30,7 +30,7 @@ from torch import Tensor, nn
 
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.data.standardization import Standardization
-from feature_sensitivity.evaluation.extremal_points import find_extremal_points
+from feature_sensitivity.evaluation.feature_extrema import measure_extrema
 from feature_sensitivity.networks.attack_copy import attack_copy
 from feature_sensitivity.networks.copies import copied
 from feature_sensitivity.networks.folding import pairs_of
@@ -269,7 +269,7 @@ def _of_extrema(classifier: MeasuredNetwork, exact: MeasuredNetwork, x: Tensor) 
     settings = SensitivitySettings(
         epsilon="4/255", epsilon_unit="pixel", steps=2, relative_step_size="1/2", batch_size=4
     )
-    found = find_extremal_points(
+    found = measure_extrema(
         network=classifier,
         x=x,
         image_index=np.arange(len(x)),
@@ -277,6 +277,7 @@ def _of_extrema(classifier: MeasuredNetwork, exact: MeasuredNetwork, x: Tensor) 
         standardization=Standardization.identity(3),
         settings=settings,
         device=torch.device("cpu"),
+        keep_points=True,
     )
     error = rounding = 0.0
     with torch.no_grad():
