@@ -76,14 +76,10 @@ def derive_measures(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "derive_measures"):
-        sensitivity = SensitivityFiles.of_rule(
-            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-        )
+        sensitivity = SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity)
         derive_measures(
             sensitivity=sensitivity,
-            attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
-            ),
+            attacked=AttackedFiles.of_rule(snakemake.input, snakemake.params.attacked, sensitivity),
             measures=snakemake.params.measures,
             features=Path(snakemake.output.features),
             counts=Path(snakemake.output.counts),

@@ -131,7 +131,8 @@ if "snakemake" in globals():
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
             sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, [snakemake.input.model], **snakemake.params.sensitivity
+                {"sensitivity": snakemake.input.sensitivity, "models": [snakemake.input.model]},
+                snakemake.params.sensitivity,
             ),
             n_features=snakemake.params.kept["features"],
             n_images=snakemake.params.kept["images"],

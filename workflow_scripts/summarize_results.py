@@ -78,18 +78,10 @@ def _of_models(sentence: str, models: Sequence[str]) -> str:
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "summarize_results"):
         summarize_results(
-            accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy,
-                snakemake.input.models,
-                snakemake.input.checks,
-                snakemake.input.images,
-                **snakemake.params.accuracy,
-            ),
+            accuracy=AccuracyFiles.of_rule(snakemake.input, snakemake.params.accuracy),
             histories=dict(zip(snakemake.params.histories, map(Path, snakemake.input.histories), strict=True)),
             of_training=snakemake.params.histories,
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),

@@ -1,6 +1,6 @@
 """The accuracy tables of a run, which must record its settings and its very weights."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -46,25 +46,21 @@ class AccuracyFiles:
     images: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def of_rule(
-        cls,
-        files: Iterable[str],
-        checkpoints: Iterable[str],
-        checks: Iterable[str] = (),
-        images: Iterable[str] = (),
-        *,
-        models: Sequence[str],
-        epsilons: Sequence[str],
-        settings: Mapping[str, Any],
-    ) -> Self:
-        """Return the files of every model, in the order of ``models``; all others, if any, likewise."""
+    def of_rule(cls, inputs: Mapping[str, Any], expected: Mapping[str, Any], *, label: str = "") -> Self:
+        """Return the inputs ``accuracy``, ``models``, and ``checks`` and ``images``, if any, of a rule.
+
+        All names but ``models`` may follow a label. ``expected`` has ``models``, in the order of the files,
+        ``epsilons`` and ``settings``.
+        """
+        models = expected["models"]
+        checks, images = (inputs.get(f"{label}{name}", ()) for name in ("checks", "images"))
         return cls(
-            paths=dict(zip(models, map(Path, files), strict=True)),
-            checkpoints=dict(zip(models, map(Path, checkpoints), strict=True)),
+            paths=dict(zip(models, map(Path, inputs[f"{label}accuracy"]), strict=True)),
+            checkpoints=dict(zip(models, map(Path, inputs["models"]), strict=True)),
             checks=dict(zip(models, map(Path, checks), strict=False)),
             images=dict(zip(models, map(Path, images), strict=False)),
-            epsilons=epsilons,
-            settings=AccuracySettings(**settings),
+            epsilons=expected["epsilons"],
+            settings=AccuracySettings(**expected["settings"]),
         )
 
     def read(self) -> dict[str, pd.DataFrame]:
