@@ -70,11 +70,9 @@ class AccuracyFiles:
         """
         tables = self._read(self.paths, texts=("model", "norm"), numbers=NUMBERS)
         for model, path in self.images.items():
-            expected = accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
             file = read_correct(path)
-            require_identity(
-                path, file.attributes, {**expected, EVALUATION: recorded_in(self.paths[model])[EVALUATION]}
-            )
+            same_images = {EVALUATION: recorded_in(self.paths[model])[EVALUATION]}
+            require_identity(path, file.attributes, {**self._identity_of(model), **same_images})
             tables[model]["correct"] = pd.Series([*file.correct], dtype=object)
         return tables
 
@@ -93,10 +91,12 @@ class AccuracyFiles:
             "checkpoints": {model: sha256_of_file(path) for model, path in self.checkpoints.items()},
         }
 
+    def _identity_of(self, model: str) -> dict[str, Any]:
+        return accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
+
     def _read(self, paths: Mapping[str, Path], **columns: Any) -> dict[str, pd.DataFrame]:
-        tables = {}
-        for model, path in paths.items():
-            expected = accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
-            tables[model] = read_table(path, **columns, expected=expected)
+        tables = {
+            model: read_table(path, **columns, expected=self._identity_of(model)) for model, path in paths.items()
+        }
         require_same_images({path: recorded_in(path) for path in paths.values()})
         return tables
