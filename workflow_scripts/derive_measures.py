@@ -7,8 +7,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds, feature_counts
 from feature_sensitivity.analysis.measured_features import from_files
-from feature_sensitivity.analysis.measures import DIGITS, measure_table
-from feature_sensitivity.analysis.movements import neuron_sensitivity
+from feature_sensitivity.analysis.measures import DIGITS, measure_table, neuron_sensitivity
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.units import COLUMNS
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles

@@ -29,7 +29,7 @@ class AttackedFiles:
 
     @classmethod
     def of_rule(cls, inputs: Mapping[str, Any], accuracy: Mapping[str, Any], sensitivity: SensitivityFiles) -> Self:
-        """Return the input ``attacked`` of a rule, which has a file of every model of ``sensitivity``, in that order."""
+        """Return the input ``attacked`` of a rule, a file of every model of ``sensitivity``, in that order."""
         paths = dict(zip(sensitivity.settings, map(Path, inputs["attacked"]), strict=True))
         return cls(paths=paths, accuracy=AccuracySettings(**accuracy), sensitivity=sensitivity)
 
