@@ -54,7 +54,7 @@ def summarize_results(
     for warning in warnings:
         logger.warning("%s", warning)
     unweighted = sorted({model for (model, _), file in files.items() if len(file.weight) == 0})
-    outputs = sorted({name for (name, _), file in files.items() if file.attributes.get("features") == OUTPUTS})
+    outputs = sorted({name for (name, _), file in files.items() if file.attributes.get("feature_layer") == OUTPUTS})
     note = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(summary), spread)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "

@@ -49,4 +49,4 @@ def share_at_cap(clean: NDArray[np.floating], cap: float) -> NDArray[np.float32]
 
 def feature_attributes(network: Classifier) -> dict[str, Any]:
     """Return where a network's features are, in words, and whether surrogate steps had another gradient there."""
-    return {"features": network.feature_layer, "surrogate": int(network.has_surrogate)}
+    return {"feature_layer": network.feature_layer, "surrogate": int(network.has_surrogate)}
