@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: demo test lint lock torture fuzz coverage clean
+.PHONY: demo test lint lock torture fuzz sweep coverage clean
 
 demo: .venv/run
 	$(BIN)/snakemake --profile profiles/demo all
@@ -51,6 +51,11 @@ torture: .venv/run
 FUZZ ?= 100000
 fuzz: .venv/dev
 	FUZZ=$(FUZZ) $(BIN)/pytest tests/fuzz
+
+# Hours: every network of torchvision and timm against independent readings of it; a second call goes on.
+SWEEP ?= results/sweep.csv
+sweep: .venv/dev
+	PYTHONPATH=workflow_scripts $(BIN)/python tests/sweep/sweep_networks.py $(SWEEP)
 
 # How often each 95 % interval covers the truth: the table of docs/claims.md, in a quarter of an hour.
 coverage: .venv/dev

@@ -10,7 +10,7 @@ from torch import nn
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.models import is_imported
 from feature_sensitivity.data.dataset_file import read_split
-from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.evaluation.chosen_features import chosen_features
 from feature_sensitivity.networks.build import build, with_sizes
 from feature_sensitivity.networks.checkpoints import classifier_of
@@ -37,24 +37,30 @@ def check_features(
     """
     split = read_split(evaluation, "test", lazy=True)
     shape = list(split.images.shape[1:])
-    network = _network(entry, architecture, width=width, in_channels=shape[0], n_classes=int(split.labels.max()) + 1)
-    classifier = classifier_of(network, shape, None, layer=chosen.layer, positions=chosen.positions)
+    pixels = to_unit_range(torch.from_numpy(split.images[:4]))
+    network = _network(entry, architecture, pixels, width=width, n_classes=int(split.labels.max()) + 1)
+    classifier = classifier_of(network, shape, None, **chosen.feature_layer())
     n_chosen = len(chosen_features(classifier.n_features, chosen.features, name))
-    where = f"at layer {chosen.layer}" if chosen.layer else "before its last linear layer"
-    logger.info("%s has %d features %s, of which %d are measured", name, classifier.n_features, where, n_chosen)
+    logger.info(
+        "%s has %d features, %s, of which %d are measured",
+        name,
+        classifier.n_features,
+        classifier.feature_layer,
+        n_chosen,
+    )
     write_whole(output, f"{classifier.n_features} features, {n_chosen} of them measured\n".encode())
 
 
 def _network(
-    entry: Mapping[str, Any], architecture: Mapping[str, Any], *, width: int, in_channels: int, n_classes: int
+    entry: Mapping[str, Any], architecture: Mapping[str, Any], pixels: torch.Tensor, *, width: int, n_classes: int
 ) -> nn.Module:
     """Return the network as it will be measured, except that one which is still to be trained is not."""
     if is_imported(entry):
-        identity = Standardization.identity(in_channels)
-        weights = entry.get("weights")
-        return import_network(architecture, Path(weights) if weights else None, own=identity, default=identity).network
+        identity = Standardization.identity(pixels.shape[1])
+        weights = Path(entry["weights"]) if entry.get("weights") else None
+        return import_network(architecture, weights, pixels, own=identity, default=identity).network
     torch.manual_seed(0)
-    return build(with_sizes(architecture, width=width, in_channels=in_channels, n_classes=n_classes))
+    return build(with_sizes(architecture, width=width, in_channels=pixels.shape[1], n_classes=n_classes))
 
 
 if "snakemake" in globals():

@@ -25,18 +25,10 @@ if "snakemake" in globals():
             snakemake.wildcards.study,
             variants={
                 label: VariantFiles(
-                    accuracy=AccuracyFiles.of_rule(
-                        snakemake.input[f"{label}_accuracy"],
-                        snakemake.input.models,
-                        snakemake.input[f"{label}_checks"],
-                        snakemake.input[f"{label}_images"],
-                        **expected["accuracy"],
-                    )
+                    accuracy=AccuracyFiles.of_rule(snakemake.input, expected["accuracy"], label=f"{label}_")
                     if expected["accuracy"]
                     else None,
-                    sensitivity=SensitivityFiles.of_rule(
-                        snakemake.input[f"{label}_sensitivity"], snakemake.input.models, **expected["sensitivity"]
-                    ),
+                    sensitivity=SensitivityFiles.of_rule(snakemake.input, expected["sensitivity"], label=f"{label}_"),
                 )
                 for label, expected in snakemake.params.variants.items()
             },

@@ -7,8 +7,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.feature_counts import counts_over_seeds, feature_counts
 from feature_sensitivity.analysis.measured_features import from_files
-from feature_sensitivity.analysis.measures import DIGITS, measure_table
-from feature_sensitivity.analysis.movements import neuron_sensitivity
+from feature_sensitivity.analysis.measures import DIGITS, measure_table, neuron_sensitivity
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.units import COLUMNS
 from feature_sensitivity.evaluation.expected_attacked import AttackedFiles
@@ -76,14 +75,10 @@ def derive_measures(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "derive_measures"):
-        sensitivity = SensitivityFiles.of_rule(
-            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-        )
+        sensitivity = SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity)
         derive_measures(
             sensitivity=sensitivity,
-            attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
-            ),
+            attacked=AttackedFiles.of_rule(snakemake.input, snakemake.params.attacked, sensitivity),
             measures=snakemake.params.measures,
             features=Path(snakemake.output.features),
             counts=Path(snakemake.output.counts),

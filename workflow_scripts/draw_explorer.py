@@ -39,9 +39,7 @@ def draw_explorer(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "draw_explorer"):
-        files = SensitivityFiles.of_rule(
-            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-        )
+        files = SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity)
         draw_explorer(
             features=Path(snakemake.input.features),
             sensitivity=files,

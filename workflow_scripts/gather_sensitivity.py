@@ -31,7 +31,8 @@ def gather_sensitivity(shards: Sequence[Path], output: Path) -> None:
     write_sensitivity(
         output,
         **{name: images[name].values for name in OF_IMAGES},
-        zero_gradient=joined_shares(parts),
+        zero_gradient=joined_shares(parts, "zero_gradient"),
+        at_cap=joined_shares(parts, "at_cap"),
         weight=first["weight"].values,
         feature_index=first["feature_index"].values,
         # A shard whose memory ran out has a smaller batch than the others.
@@ -58,10 +59,10 @@ def check_shards(shards: Sequence[Path], parts: Sequence[xr.Dataset]) -> None:
         seen = np.concatenate([seen, images])
 
 
-def joined_shares(parts: Sequence[xr.Dataset]) -> NDArray[np.float32]:
-    """Return the share of images without a gradient over all shards, from their counts, which are exact."""
+def joined_shares(parts: Sequence[xr.Dataset], name: str) -> NDArray[np.float32]:
+    """Return a share of images over all shards, from their counts, which are exact."""
     n_images = [part.sizes["image"] for part in parts]
-    counts = sum(np.rint(part["zero_gradient"].values * n) for part, n in zip(parts, n_images, strict=True))
+    counts = sum(np.rint(part[name].values * n) for part, n in zip(parts, n_images, strict=True))
     return (counts / sum(n_images)).astype(np.float32)
 
 

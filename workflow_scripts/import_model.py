@@ -1,5 +1,6 @@
 """Take a model that was trained elsewhere: its weights from a file, or as its own code returns it."""
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ import torch
 from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.data.dataset_file import read_split, require_outputs
 from feature_sensitivity.data.sampling import random_test_images
-from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.data.split import Split
+from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.attack_copy import require_independent_rows
 from feature_sensitivity.networks.checkpoints import classifier_of, save_checkpoint
+from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.expected_files import check_files
-from feature_sensitivity.networks.feature_layer import forward
+from feature_sensitivity.networks.forward import forward
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.pass_cost import pass_cost
 from feature_sensitivity.networks.predictions import clean_accuracy
@@ -23,6 +26,9 @@ from feature_sensitivity.runtime.identity import EVALUATION
 from feature_sensitivity.runtime.provenance import versions
 
 TESTED_IMAGES = 1000
+
+MUCH_BETTER = 0.05
+"""By how much more of the images have to be correct with other constants for a warning."""
 
 
 def import_model(
@@ -48,9 +54,11 @@ def import_model(
     """
     split = read_split(evaluation, "test", lazy=True)
     classes = int(split.labels.max()) + 1
+    pixels = to_unit_range(torch.from_numpy(split.images[:4]))
     network, description, found, used = import_network(
         architecture,
         weights,
+        pixels,
         weights_key=weights_key,
         own=Standardization.from_mapping(own_standardization) if own_standardization else None,
         default=Standardization.from_mapping(standardization),
@@ -95,6 +103,38 @@ def import_model(
         list(used.std),
         100 * accuracy,
         n_tested,
+    )
+    _compare_standardization(classifier, sample, used, Standardization.from_mapping(standardization), accuracy, source)
+
+
+def _compare_standardization(
+    network: Classifier,
+    sample: Split,
+    used: Standardization,
+    of_the_run: Standardization,
+    accuracy: float,
+    source: str,
+) -> None:
+    """Log the accuracy on pixels in [0, 1] where images are standardized, else with the constants of the run."""
+    identity = Standardization.identity(len(used.mean))
+    other = of_the_run if used == identity else identity
+    if other == used:
+        return
+    try:
+        other_accuracy = clean_accuracy(network, sample, other, device=torch.device("cpu"))
+    except UserError:
+        return  # it takes no such images, which settles the question
+    logger.log(
+        logging.WARNING if other_accuracy > accuracy + MUCH_BETTER else logging.INFO,
+        "%s: with mean %s and std %s instead, %.1f %% are classified correctly%s",
+        source,
+        list(other.mean),
+        list(other.std),
+        100 * other_accuracy,
+        "; if these constants are its own, write "
+        f"standardization: {{mean: {list(other.mean)}, std: {list(other.std)}}} for this model"
+        if other_accuracy > accuracy + MUCH_BETTER
+        else "",
     )
 
 

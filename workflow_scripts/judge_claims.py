@@ -59,20 +59,11 @@ def judge_claims(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "judge_claims"):
-        sensitivity = SensitivityFiles.of_rule(
-            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-        )
+        sensitivity = SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity)
         judge_claims(
-            accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy,
-                snakemake.input.models,
-                images=snakemake.input.images,
-                **snakemake.params.accuracy,
-            ),
+            accuracy=AccuracyFiles.of_rule(snakemake.input, snakemake.params.accuracy),
             sensitivity=sensitivity,
-            attacked=AttackedFiles.of_rule(
-                snakemake.input.attacked, accuracy=snakemake.params.attacked, sensitivity=sensitivity
-            ),
+            attacked=AttackedFiles.of_rule(snakemake.input, snakemake.params.attacked, sensitivity),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),

@@ -52,7 +52,7 @@ def keep_extremal_images(
     shared = np.isin(first.image_index, shared_images(files.values()))
     places = first_of_each_class(first.label[shared], n_images)
     index, label = first.image_index[shared][places], first.label[shared][places]
-    loaded = load_checkpoint(checkpoint, layer=settings.layer, positions=settings.positions)
+    loaded = load_checkpoint(checkpoint, **settings.feature_layer())
     model = with_inputs_in(settings.epsilon_unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
     for key, file in files.items():
@@ -131,7 +131,8 @@ if "snakemake" in globals():
             checkpoint=Path(snakemake.input.model),
             evaluation=Path(snakemake.input.evaluation),
             sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, [snakemake.input.model], **snakemake.params.sensitivity
+                {"sensitivity": snakemake.input.sensitivity, "models": [snakemake.input.model]},
+                snakemake.params.sensitivity,
             ),
             n_features=snakemake.params.kept["features"],
             n_images=snakemake.params.kept["images"],

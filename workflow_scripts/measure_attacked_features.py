@@ -41,7 +41,7 @@ def measure_attacked_features(
     are computed at a time. An interrupted measurement continues from ``unfinished_folder``.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, layer=chosen.layer, positions=chosen.positions)
+    loaded = load_checkpoint(checkpoint, **chosen.feature_layer())
     model = with_inputs_in(attack.epsilon_unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
     n_test = len(split.labels)

@@ -9,7 +9,12 @@ from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.units import epsilon_columns
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
-from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
+from feature_sensitivity.evaluation.chosen_features import (
+    chosen_features,
+    feature_attributes,
+    share_at_cap,
+    weight_of,
+)
 from feature_sensitivity.evaluation.feature_extrema import FeatureExtrema, measure_extrema
 from feature_sensitivity.evaluation.sensitivity_file import write_sensitivity
 from feature_sensitivity.evaluation.target_error import measure_to_target
@@ -40,7 +45,7 @@ def measure_sensitivity(
     interrupted measurement continues from ``unfinished_folder``.
     """
     device = best_device()
-    loaded = load_checkpoint(checkpoint, layer=settings.layer, positions=settings.positions)
+    loaded = load_checkpoint(checkpoint, **settings.feature_layer())
     model = with_inputs_in(settings.epsilon_unit, loaded)
     split = read_split(evaluation, "test", lazy=True)
     n_test, seed = len(split.labels), settings.seed
@@ -53,7 +58,11 @@ def measure_sensitivity(
     if model.network.last_layer is None:
         logger.warning("no linear layer stands behind these features of %s: their sensitivities are unweighted", name)
     if settings.surrogate_steps and not model.network.has_surrogate:
-        logger.info("%s has no last ReLU that lets gradients through; every step follows its own gradient", name)
+        logger.info(
+            "no activation with a gradient of zero stands before these features of %s: every step follows its "
+            "own gradient",
+            name,
+        )
 
     def measure(images: slice) -> FeatureExtrema:
         index = chosen[images]
@@ -81,6 +90,7 @@ def measure_sensitivity(
         maximum=extrema.maximum[order],
         minimum=extrema.minimum[order],
         zero_gradient=extrema.zero_gradient.mean(axis=0).astype(np.float32),
+        at_cap=share_at_cap(extrema.clean, model.network.feature_maximum),
         weight=weight_of(model.network, features),
         image_index=index,
         label=split.labels[index],
@@ -90,6 +100,7 @@ def measure_sensitivity(
             **settings.attributes(),
             **epsilon_columns(str(settings.epsilon), unit=settings.epsilon_unit, std=loaded.standardization.std),
             "batch_size": extrema.batch_size,
+            **feature_attributes(model.network),
             "checkpoint_sha256": sha256_of_file(checkpoint),
             EVALUATION: split.identity,
             **version_attributes(device),

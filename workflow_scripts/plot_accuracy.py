@@ -25,12 +25,7 @@ def plot_accuracy(*, accuracy: AccuracyFiles, svg: Path, models: Sequence[str], 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_accuracy"):
         plot_accuracy(
-            accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy,
-                snakemake.input.models,
-                images=snakemake.input.images,
-                **snakemake.params.accuracy,
-            ),
+            accuracy=AccuracyFiles.of_rule(snakemake.input, snakemake.params.accuracy),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             protocol=snakemake.params.protocol,

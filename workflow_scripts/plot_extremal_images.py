@@ -49,9 +49,7 @@ def plot_extremal_images(
 
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_extremal_images"):
-        read = SensitivityFiles.of_rule(
-            snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-        )
+        read = SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity)
         plot_extremal_images(
             sensitivity=read,
             extremal=dict(zip(read.checkpoints, map(Path, snakemake.input.extremal), strict=True)),

@@ -41,9 +41,7 @@ def plot_quantiles(
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_quantiles"):
         plot_quantiles(
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             protocol=snakemake.params.protocol,

@@ -40,9 +40,7 @@ def plot_sensitivity(
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_sensitivity"):
         plot_sensitivity(
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             protocol=snakemake.params.protocol,

@@ -40,9 +40,7 @@ if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "plot_tradeoff"):
         plot_tradeoff(
             summary=Path(snakemake.input.summary),
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity),
             svg=Path(snakemake.output[0]),
             models=snakemake.params.models,
             accuracy_protocol=snakemake.params.accuracy_protocol,

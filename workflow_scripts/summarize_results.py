@@ -1,6 +1,6 @@
 """Write the summary: one row for each model and epsilon."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from feature_sensitivity.analysis.run import read_sensitivities
 from feature_sensitivity.analysis.sanity_checks import sanity_warnings
 from feature_sensitivity.analysis.summary import summarize
 from feature_sensitivity.analysis.tables import write_table
+from feature_sensitivity.config.measurement import OUTPUTS
 from feature_sensitivity.config.units import UNIT_TITLES, unit_of
 from feature_sensitivity.evaluation.expected_sensitivity import SensitivityFiles
 from feature_sensitivity.reporting.documents import as_html, as_markdown, as_text, write_text
@@ -53,12 +54,14 @@ def summarize_results(
     for warning in warnings:
         logger.warning("%s", warning)
     unweighted = sorted({model for (model, _), file in files.items() if len(file.weight) == 0})
+    outputs = sorted({name for (name, _), file in files.items() if file.attributes.get("feature_layer") == OUTPUTS})
     note = (
         f"Accuracy: {joined(accuracy_protocol, accuracy_sample(summary), spread)}. "
         f"Sensitivity: {joined(sensitivity_protocol, sensitivity_sample(list(files.values())))}. "
         "Normality: D'Agostino and Pearson's test. "
         f"Epsilon in {UNIT_TITLES[unit_of(summary)]}."
-        + (f" Unweighted, since no linear layer takes these features: {', '.join(unweighted)}." if unweighted else "")
+        + _of_models("Unweighted, since no linear layer takes these features", unweighted)
+        + _of_models("The outputs themselves are measured, since nothing linear makes them", outputs)
     )
     checked = pd.concat(check_tables.values(), ignore_index=True)
     document = summary_document(summary, checked, note=note, warnings=warnings)
@@ -68,21 +71,17 @@ def summarize_results(
     write_text(text, as_text(document))
 
 
+def _of_models(sentence: str, models: Sequence[str]) -> str:
+    return f" {sentence}: {', '.join(models)}." if models else ""
+
+
 if "snakemake" in globals():
     with job(Path(snakemake.log[0]), "summarize_results"):
         summarize_results(
-            accuracy=AccuracyFiles.of_rule(
-                snakemake.input.accuracy,
-                snakemake.input.models,
-                snakemake.input.checks,
-                snakemake.input.images,
-                **snakemake.params.accuracy,
-            ),
+            accuracy=AccuracyFiles.of_rule(snakemake.input, snakemake.params.accuracy),
             histories=dict(zip(snakemake.params.histories, map(Path, snakemake.input.histories), strict=True)),
             of_training=snakemake.params.histories,
-            sensitivity=SensitivityFiles.of_rule(
-                snakemake.input.sensitivity, snakemake.input.models, **snakemake.params.sensitivity
-            ),
+            sensitivity=SensitivityFiles.of_rule(snakemake.input, snakemake.params.sensitivity),
             csv=Path(snakemake.output.csv),
             markdown=Path(snakemake.output.markdown),
             page=Path(snakemake.output.page),

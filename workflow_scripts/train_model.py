@@ -5,11 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.config.training import TrainingSettings
 from feature_sensitivity.config.user_code import sha256_of_code
 from feature_sensitivity.data.dataset_file import read_split
-from feature_sensitivity.data.standardization import Standardization
+from feature_sensitivity.data.standardization import Standardization, to_unit_range
 from feature_sensitivity.networks.build import build, with_sizes
 from feature_sensitivity.networks.checkpoints import save_checkpoint
 from feature_sensitivity.networks.expected_files import check_files
@@ -53,7 +55,8 @@ def train_model(
         n_classes=int(max(train_split.labels.max(), test_split.labels.max())) + 1,
     )
     constants = standardization_for(
-        build(description),
+        build(description).eval(),
+        to_unit_range(torch.from_numpy(train_split.images[:4])),
         own=Standardization.from_mapping(own_standardization) if own_standardization else None,
         default=Standardization.from_mapping(standardization),
         name=description["name"],

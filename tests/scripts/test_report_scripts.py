@@ -174,7 +174,7 @@ def test_derive_measures(files: Files, tmp_path: Path):
     assert list(table.columns) == ["model", "epsilon", "epsilon_255", "feature", "measure", "value"]
     keys = ["model", "epsilon", "feature", "measure"]
     assert not table[keys].duplicated().any()
-    assert len(table) == 3 * 2 * N_FEATURES * (35 + 7 * 10)
+    assert len(table) == 3 * 2 * N_FEATURES * (37 + 7 * 10)
     found = table.set_index(keys).value
     for (model, epsilon), file in files.sensitivity.read().items():
         of_feature = found.loc[model, epsilon, :, "sensitivity"].to_numpy()

@@ -26,6 +26,7 @@ def measured(*, n_images: int = 5, n_features: int = 6, n_classes: int = 3) -> l
             label=np.arange(n_images) % n_classes,
             feature_index=np.arange(n_features),
             zero_gradient=zeros,
+            at_cap=zeros,
             attributes={
                 "model": "normal",
                 "checkpoint_sha256": "abc",

@@ -22,6 +22,8 @@ def measured(clean: Any, *, up: Any = 0.0, down: Any = 0.0, label: Any = None, *
         "n_classes": 2,
         "epsilon": 0.5,
         "movement": np.maximum(maximum - clean, clean - minimum),
+        "zero_gradient": np.zeros(clean.shape[1]),
+        "at_cap": np.zeros(clean.shape[1]),
         "factor": np.ones(clean.shape[1]),
     }
     return MeasuredFeatures(**{**arguments, **changes})

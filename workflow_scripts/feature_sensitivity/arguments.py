@@ -113,7 +113,7 @@ def device(value: Any) -> torch.device | None:
 def positions(value: Any) -> str | None:
     """Return where in a map or among tokens features are."""
     if value is not None and not (isinstance(value, str) and re.fullmatch(POSITIONS, value, re.ASCII)):
-        raise UserError(f"positions is {_shown(value)}; write 'mean', 'all', or one position such as '3,4'")
+        raise UserError(f"positions is {_shown(value)}; write 'mean', 'class', 'all', or one position such as '3,4'")
     return value
 
 

@@ -32,15 +32,21 @@ from feature_sensitivity.attacks.norms import NORMS
 from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.config.protocols import PROTOCOLS
 from feature_sensitivity.config.units import epsilon_columns
-from feature_sensitivity.evaluation.chosen_features import chosen_features, weight_of
+from feature_sensitivity.data.standardization import to_unit_range
+from feature_sensitivity.evaluation.chosen_features import (
+    chosen_features,
+    feature_attributes,
+    share_at_cap,
+    weight_of,
+)
 from feature_sensitivity.evaluation.feature_extrema import measure_extrema
 from feature_sensitivity.evaluation.sensitivity_file import sensitivity_dataset
 from feature_sensitivity.networks import checkpoints
 from feature_sensitivity.networks.checkpoints import Checkpoint, classifier_of
 from feature_sensitivity.networks.constants import register_constants
 from feature_sensitivity.networks.copies import copied
-from feature_sensitivity.networks.feature_layer import forward
 from feature_sensitivity.networks.foreign_weights import require_finite
+from feature_sensitivity.networks.forward import forward, readable
 from feature_sensitivity.networks.imported import import_network
 from feature_sensitivity.networks.measured import MeasuredNetwork, measured
 from feature_sensitivity.networks.pixel_inputs import with_inputs_in
@@ -60,6 +66,7 @@ def wrap(
     std: ArrayLike | None = None,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Checkpoint:
     """Return a network as a model that can be measured; it is put into eval mode, and stays as it is else.
 
@@ -70,9 +77,12 @@ def wrap(
         images: some that it takes, [n, channels, height, width], uint8 or floats in [0, 1].
         mean: with ``std``, one number for each channel: it gets (images - mean) / std. None: it gets pixels in [0, 1].
         std: see ``mean``.
-        layer: name of the module whose output has the features. None: the input of the last linear layer.
-        positions: where ``layer`` gives a map or tokens: ``mean`` over them, ``all``, or one, as ``"3,4"``. None: the
-            mean, or the class token where there is one.
+        layer: name of the module whose output has the features. None: the inputs of the linear map that makes the
+            logits, or the outputs where there is none.
+        positions: where ``layer`` gives a map or tokens: ``mean`` over them, ``class`` for the first token, ``all``, or
+            one, as ``"3,4"``. None: the mean, or the class token where the logits are made of it alone.
+        channels: which axis of the map or tokens has the channels, ``first`` or ``last``. None: as the operations that
+            made them show.
 
     Raises:
         UserError: there is no such layer, the network refuses the images, no gradient passes through it, or its
@@ -84,13 +94,16 @@ def wrap(
             "of weights with load_network"
         )
     layer, positions = arguments.text_or_none(layer, "layer"), arguments.positions(positions)
+    channels = None if channels is None else arguments.one_of(channels, "channels", ("first", "last"))
     pixels = arguments.pixels(images)
     standardization = arguments.standardization(mean, std, pixels.shape[1])
+    network = readable(network)
     require_finite(network, "network", advice="train it again, or give the weights of an earlier epoch")
     with exact_settings():
         own = copied(network.eval())
         register_constants(own)
-        classifier = measured(own, standardization.standardize(pixels[:2]), layer=layer, positions=positions)
+        example = standardization.standardize(pixels[:2])
+        classifier = measured(own, example, layer=layer, positions=positions, channels=channels)
     return Checkpoint(classifier, standardization, {})
 
 
@@ -104,6 +117,7 @@ def load_network(
     std: ArrayLike | None = None,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Checkpoint:
     """Return a model from a file of weights, read as tensors and never as code.
 
@@ -115,13 +129,15 @@ def load_network(
             and timm are then random, and a warning says so.
         weights_key: which weights, where a file holds several sets, such as ``state_dict_ema``. None: those that the
             log names.
-        images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``: as for :func:`wrap`. Constants
-            of a normalization that the file holds are kept in front of the network, which then gets pixels in [0, 1].
+        images: some that the network takes; ``mean``, ``std``, ``layer``, ``positions``, ``channels``: as for
+            :func:`wrap`. Constants of a normalization that the file holds are kept in front of the network, which then
+            gets pixels in [0, 1].
 
     Raises:
         UserError: as for :func:`wrap`, or the weights are of another architecture.
     """
     layer, positions = arguments.text_or_none(layer, "layer"), arguments.positions(positions)
+    channels = None if channels is None else arguments.one_of(channels, "channels", ("first", "last"))
     description, file = arguments.architecture(architecture), weights and arguments.path(weights, "weights")
     pixels = arguments.pixels(images)
     given = arguments.standardization(mean, std, pixels.shape[1])
@@ -129,6 +145,7 @@ def load_network(
         network, _, normalization, standardization = import_network(
             description,
             Path(file) if file else None,
+            to_unit_range(pixels[:4]),
             weights_key=arguments.text_or_none(weights_key, "weights_key"),
             own=given if mean is not None else None,
             default=given,
@@ -139,6 +156,7 @@ def load_network(
             normalization.as_lists() if normalization else None,
             layer=layer,
             positions=positions,
+            channels=channels,
         )
     return Checkpoint(classifier, standardization, {})
 
@@ -149,6 +167,7 @@ def load_checkpoint(
     architecture: str | Mapping[str, Any] | None = None,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Checkpoint:
     """Return a model that the workflow has trained or imported, from a file such as ``results/models/normal.pt``.
 
@@ -156,17 +175,20 @@ def load_checkpoint(
         path: the file; it is read as tensors and never as code.
         architecture: as for :func:`load_network`, where the network is made by your own code, which a file alone never
             makes run. None: the architecture that the file names, a built-in one or one of torchvision or timm.
-        layer: as for :func:`wrap`, and so is ``positions``.
+        layer: as for :func:`wrap`, and so are ``positions`` and ``channels``.
 
     Raises:
         UserError: the file cannot be read, does not fit its architecture, or holds numbers that are not finite; there
             is no such layer; or the code that makes the network is another, or has changed.
     """
     layer, positions = arguments.text_or_none(layer, "layer"), arguments.positions(positions)
+    channels = None if channels is None else arguments.one_of(channels, "channels", ("first", "last"))
     file = arguments.path(path, "path")
     description = None if architecture is None else arguments.architecture(architecture)
     with exact_settings():
-        return checkpoints.load_checkpoint(file, architecture=description, layer=layer, positions=positions)
+        return checkpoints.load_checkpoint(
+            file, architecture=description, layer=layer, positions=positions, channels=channels
+        )
 
 
 def measure(
@@ -212,7 +234,8 @@ def measure(
         ``clean``, ``maximum``, ``minimum`` [image, feature]; ``sensitivity``, the mean over images of the larger of
         maximum - clean and clean - minimum, times the feature's largest absolute weight in the linear layer behind it
         (Hu et al. 2022, Definition 2), ``sensitivity_raw`` without the weight, ``standard_error`` of ``sensitivity``,
-        ``zero_gradient``, the share of images at which a feature cannot begin to rise [feature]; ``weight``
+        ``zero_gradient``, the share of images at which a feature cannot begin to rise, ``at_cap``, that at which it has
+        the greatest value it can have [feature]; ``weight``
         [class, feature]; ``image_index``, ``feature_index``, and ``label`` if given. Settings are attributes.
 
     Raises:
@@ -277,6 +300,7 @@ def _measured(
         maximum=extrema.maximum,
         minimum=extrema.minimum,
         zero_gradient=extrema.zero_gradient.mean(axis=0).astype(np.float32),
+        at_cap=share_at_cap(extrema.clean, attacked.network.feature_maximum),
         weight=weight_of(attacked.network, chosen),
         image_index=index,
         label=label,
@@ -286,6 +310,7 @@ def _measured(
             **settings.attributes(),
             **epsilon_columns(str(settings.epsilon), unit=unit, std=model.standardization.std),
             "batch_size": extrema.batch_size,
+            **feature_attributes(attacked.network),
             **version_attributes(device),
         },
     )
@@ -294,10 +319,11 @@ def _measured(
 def feature_table(extrema: xr.Dataset) -> pd.DataFrame:
     """Return one row for each feature of a result of :func:`measure`, or of a file in ``results/sens/``.
 
-    Columns: ``sensitivity``, ``sensitivity_raw``, ``standard_error`` and ``zero_gradient`` as there; means over images
-    of ``clean``, ``maximum`` and ``minimum``. The index, ``feature``, is that of the feature in the network.
+    Columns: ``sensitivity``, ``sensitivity_raw``, ``standard_error``, ``zero_gradient`` and ``at_cap`` as there; means
+    over images of ``clean``, ``maximum`` and ``minimum``. The index, ``feature``, is that of the feature in the
+    network.
     """
-    of_features = ("sensitivity", "sensitivity_raw", "standard_error", "zero_gradient")
+    of_features = ("sensitivity", "sensitivity_raw", "standard_error", "zero_gradient", "at_cap")
     of_images = ("clean", "maximum", "minimum")
     extrema = arguments.measured_features(extrema, ("feature_index", *of_features, *of_images))
     index = pd.Index(extrema["feature_index"].values, name="feature")

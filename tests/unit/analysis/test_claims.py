@@ -349,6 +349,7 @@ def file(model: str, epsilon: float, movement: float) -> SensitivityFile:
         sensitivity_raw=still[0],
         standard_error=still[0],
         zero_gradient=still[0],
+        at_cap=still[0],
         weight=np.ones((2, 3), dtype=np.float32),
         image_index=np.arange(4),
         label=np.zeros(4, dtype=np.int64),

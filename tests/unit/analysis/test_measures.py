@@ -23,6 +23,8 @@ FEATURES = measured(
     label=[0, 0, 1, 1],
     attacked=np.array([[0.5], [0.0], [1.0], [5.5]]),
     gradient_norm=np.array([[1.0], [0.0], [4.0], [1.0]]),
+    zero_gradient=np.array([0.25]),
+    at_cap=np.array([0.5]),
     factor=np.array([2.0]),
 )
 BY_HAND = {
@@ -45,6 +47,8 @@ BY_HAND = {
     # Off at the first two, of which one can be switched on; of the others the third can be switched off.
     "switch_on_share": 0.25,
     "switch_off_share": 0.25,
+    "zero_gradient": 0.25,
+    "at_cap": 0.5,
     "gradient_norm": 1.5,
     "linearity": 1.5 / (0.5 * 1.5),
     # Under the attack on the classifier it moves by 0.5, 0, 2, 0.5.
@@ -142,6 +146,7 @@ def test_files_are_joined_by_image():
         label=np.array([0, 1]),
         feature_index=np.array([0]),
         zero_gradient=values[0],
+        at_cap=values[0],
         attributes={"epsilon": np.float64(0.25)},
     )
     three = np.array([[9.0], [7.0], [5.0]], np.float32)

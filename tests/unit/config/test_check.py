@@ -320,7 +320,10 @@ def test_every_key_of_the_configuration_carries_a_comment_or_stands_under_one():
         ({"weights": "{seed}.pt"}, "but there is no file '0.pt'; correct the path, or seeds"),
         ({"weights": "mine{seed}.pt", "weights_sha256": 64 * "0"}, "which cannot all have models.mine.weights_sha256"),
         ({"weights": "mine.pt", "standardization": {"mean": [0], "std": [1]}}, "needs 3 numbers in mean and in std"),
-        ({"weights": "mine.pt", "positions": "row 3"}, "models.mine.positions is 'row 3'; write null, mean, all"),
+        (
+            {"weights": "mine.pt", "positions": "row 3"},
+            "models.mine.positions is 'row 3'; write null, mean, class, all",
+        ),
     ],
 )
 def test_a_model_of_its_own_that_cannot_be_is_reported(

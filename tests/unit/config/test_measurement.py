@@ -75,7 +75,7 @@ def test_every_setting_that_decides_an_extremum_is_recorded():
     others = {"norm": "l2", "steps": 7, "relative_step_size": "1/4", "schedule": "cosine", "momentum": 0.5}
     others |= {"restarts": 2, "iterate": "last", "clip_to_pixel_box": True, "epsilon_unit": "pixel", "epsilon": "0.1"}
     others |= {"seed": 1, "surrogate_steps": 1, "layer": "a", "positions": "all", "target_relative_error": 0.1}
-    others |= {"search_dtype": "bfloat16"}
+    others |= {"search_dtype": "bfloat16", "channels": "last"}
     assert set(others) | elsewhere == {field.name for field in fields(SensitivitySettings)}
     for name, value in others.items():
         assert replace(settings, **{name: value}).attributes() != settings.attributes(), name

@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from feature_sensitivity.config.measurement import SensitivitySettings
 from feature_sensitivity.evaluation import sensitivity
+from feature_sensitivity.evaluation.chosen_features import feature_attributes
 from feature_sensitivity.evaluation.default_definition import mean_over_images
 from feature_sensitivity.evaluation.sensitivity import DEFINITIONS, rederived, weight_factor
 from feature_sensitivity.evaluation.sensitivity_file import DIMENSIONS, read_sensitivity, write_sensitivity
+from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.code_closure import source_files
 from feature_sensitivity.runtime.errors import UserError
 from gather_sensitivity import gather_sensitivity
@@ -219,3 +222,8 @@ def test_a_shard_twice_is_not_joined(path: Path, tmp_path: Path):
     part_of(path, np.array([0]), tmp_path / "1.h5")
     with pytest.raises(UserError, match="some images are in several shards"):
         gather_sensitivity([tmp_path / "1.h5"] * 2, tmp_path / "gathered.h5")
+
+
+def test_what_a_network_adds_to_a_file_hides_none_of_its_settings(network: Classifier):
+    settings = SensitivitySettings(epsilon="0.1").attributes()
+    assert not settings.keys() & feature_attributes(network).keys()

@@ -70,13 +70,22 @@ def test_maps_are_averaged_or_taken_at_positions(positions: str | None, expected
     assert network.feature_minimum == -torch.inf
 
 
-def test_of_tokens_the_class_token_is_taken_or_their_mean(x: Tensor):
+def test_the_class_token_is_taken_where_the_logits_are_made_of_it_alone():
     made = case("ViT")
-    images, layer = torch.randn(2, 3, 16, 16), "encoder.layers.encoder_layer_0"
+    images = torch.randn(2, 3, 16, 16)
+    layers = [f"encoder.layers.encoder_layer_{i}" for i in range(2)]
     tokens = []
-    made.network.get_submodule(layer).register_forward_hook(lambda *args: tokens.append(args[2]))
+    for layer in layers:
+        made.network.get_submodule(layer).register_forward_hook(lambda *args: tokens.append(args[2]))
     made.network(images)
-    for positions, expected in ((None, tokens[0][:, 0]), ("mean", tokens[0].mean(dim=1)), ("3", tokens[0][:, 3])):
+    first, last = tokens
+    for layer, positions, expected in (
+        (layers[0], None, first.mean(dim=1)),  # the second layer reads every token
+        (layers[0], "class", first[:, 0]),
+        (layers[0], "3", first[:, 3]),
+        (layers[1], None, last[:, 0]),
+        (layers[1], "mean", last.mean(dim=1)),
+    ):
         network = measured(made.network, images, layer=layer, positions=positions)
         torch.testing.assert_close(network.features(images), expected)
 
@@ -153,7 +162,7 @@ def test_a_shortcut_that_does_not_hold_is_left_out_and_logged(
     monkeypatch.setattr(type(network), "feature_minimum", 100.0)
     copied = attack_copy(network, x)
     assert copied.feature_minimum == -torch.inf
-    assert "one shortcut is left out: the known minimum" in caplog.text
+    assert "one shortcut is left out: the known bound" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ pytest.importorskip("robustbench", reason="robustbench is not installed here")
 ENTRY = {"dataset": "cifar10", "threat_model": "Linf"}
 NORMALIZING = {"name": "robustbench:Wong2020Fast", **ENTRY}
 DEFAULT = Standardization((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.201))
+PIXELS = torch.rand(2, 3, 32, 32)
 
 
 def saved_weights(folder: Path, architecture: dict[str, str]) -> Path:
@@ -33,8 +34,8 @@ def saved_weights(folder: Path, architecture: dict[str, str]) -> Path:
 
 def test_an_entry_comes_with_the_weights_of_its_cache_or_of_a_file(tmp_path: Path):
     file = saved_weights(tmp_path, NORMALIZING)
-    cached = import_network({**NORMALIZING, "model_dir": str(tmp_path)}, None, own=None, default=DEFAULT)
-    from_file = import_network(NORMALIZING, file, own=None, default=DEFAULT)
+    cached = import_network({**NORMALIZING, "model_dir": str(tmp_path)}, None, PIXELS, own=None, default=DEFAULT)
+    from_file = import_network(NORMALIZING, file, PIXELS, own=None, default=DEFAULT)
     for imported in (cached, from_file):
         assert imported.standardization == Standardization.identity(3), "it normalizes by itself"
         for name, value in torch.load(file, weights_only=True).items():
@@ -44,7 +45,7 @@ def test_an_entry_comes_with_the_weights_of_its_cache_or_of_a_file(tmp_path: Pat
 def test_its_features_are_measured_and_its_checkpoint_needs_no_cache(tmp_path: Path):
     saved_weights(tmp_path / "cache", NORMALIZING)
     architecture = {**NORMALIZING, "model_dir": str(tmp_path / "cache")}
-    imported = import_network(architecture, None, own=None, default=DEFAULT)
+    imported = import_network(architecture, None, PIXELS, own=None, default=DEFAULT)
     path = tmp_path / "model.pt"
     metadata = {"architecture": imported.description, "input_shape": [3, 32, 32]}
     save_checkpoint(path, imported.network, imported.standardization, metadata)
@@ -88,4 +89,4 @@ def test_weights_that_are_neither_cached_nor_downloaded_are_reported(tmp_path: P
 
     monkeypatch.setattr(robustbench.utils, "download_gdrive_new", no_network)
     with pytest.raises(UserError, match=r"could not load robustbench:Wong2020Fast \(OSError: no route to host\); put"):
-        import_network({**NORMALIZING, "model_dir": str(tmp_path)}, None, own=None, default=DEFAULT)
+        import_network({**NORMALIZING, "model_dir": str(tmp_path)}, None, PIXELS, own=None, default=DEFAULT)

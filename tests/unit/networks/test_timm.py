@@ -27,7 +27,7 @@ def test_weights_of_a_network_for_other_classes_and_images(tmp_path: Path, suffi
     else:
         pytest.importorskip("safetensors.torch").save_file(network.state_dict(), file)
     identity = Standardization.identity(3)
-    imported = import_network(VIT, file, own=None, default=identity)
+    imported = import_network(VIT, file, torch.rand(2, 3, 16, 16), own=None, default=identity)
     x = torch.rand(2, 3, 16, 16)
     with torch.no_grad():
         assert torch.equal(imported.network(x), network(x))

@@ -55,6 +55,7 @@ def file(values: list[float]) -> SensitivityFile:
         sensitivity_raw=nothing[0],
         standard_error=nothing[0],
         zero_gradient=nothing[0],
+        at_cap=nothing[0],
         weight=nothing,
         image_index=index,
         label=index,

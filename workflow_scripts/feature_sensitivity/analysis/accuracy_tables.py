@@ -1,6 +1,6 @@
 """The accuracy tables of a run, which must record its settings and its very weights."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -46,25 +46,21 @@ class AccuracyFiles:
     images: Mapping[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def of_rule(
-        cls,
-        files: Iterable[str],
-        checkpoints: Iterable[str],
-        checks: Iterable[str] = (),
-        images: Iterable[str] = (),
-        *,
-        models: Sequence[str],
-        epsilons: Sequence[str],
-        settings: Mapping[str, Any],
-    ) -> Self:
-        """Return the files of every model, in the order of ``models``; all others, if any, likewise."""
+    def of_rule(cls, inputs: Mapping[str, Any], expected: Mapping[str, Any], *, label: str = "") -> Self:
+        """Return the inputs ``accuracy``, ``models``, and ``checks`` and ``images``, if any, of a rule.
+
+        All names but ``models`` may follow a label. ``expected`` has ``models``, in the order of the files,
+        ``epsilons`` and ``settings``.
+        """
+        models = expected["models"]
+        checks, images = (inputs.get(f"{label}{name}", ()) for name in ("checks", "images"))
         return cls(
-            paths=dict(zip(models, map(Path, files), strict=True)),
-            checkpoints=dict(zip(models, map(Path, checkpoints), strict=True)),
+            paths=dict(zip(models, map(Path, inputs[f"{label}accuracy"]), strict=True)),
+            checkpoints=dict(zip(models, map(Path, inputs["models"]), strict=True)),
             checks=dict(zip(models, map(Path, checks), strict=False)),
             images=dict(zip(models, map(Path, images), strict=False)),
-            epsilons=epsilons,
-            settings=AccuracySettings(**settings),
+            epsilons=expected["epsilons"],
+            settings=AccuracySettings(**expected["settings"]),
         )
 
     def read(self) -> dict[str, pd.DataFrame]:
@@ -74,11 +70,9 @@ class AccuracyFiles:
         """
         tables = self._read(self.paths, texts=("model", "norm"), numbers=NUMBERS)
         for model, path in self.images.items():
-            expected = accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
             file = read_correct(path)
-            require_identity(
-                path, file.attributes, {**expected, EVALUATION: recorded_in(self.paths[model])[EVALUATION]}
-            )
+            same_images = {EVALUATION: recorded_in(self.paths[model])[EVALUATION]}
+            require_identity(path, file.attributes, {**self._identity_of(model), **same_images})
             tables[model]["correct"] = pd.Series([*file.correct], dtype=object)
         return tables
 
@@ -97,10 +91,12 @@ class AccuracyFiles:
             "checkpoints": {model: sha256_of_file(path) for model, path in self.checkpoints.items()},
         }
 
+    def _identity_of(self, model: str) -> dict[str, Any]:
+        return accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
+
     def _read(self, paths: Mapping[str, Path], **columns: Any) -> dict[str, pd.DataFrame]:
-        tables = {}
-        for model, path in paths.items():
-            expected = accuracy_identity(model, self.checkpoints[model], epsilons=self.epsilons, settings=self.settings)
-            tables[model] = read_table(path, **columns, expected=expected)
+        tables = {
+            model: read_table(path, **columns, expected=self._identity_of(model)) for model, path in paths.items()
+        }
         require_same_images({path: recorded_in(path) for path in paths.values()})
         return tables

@@ -9,18 +9,28 @@ that the run does not have is not applicable.
 A new claim is a function under ``@claim`` and a line in ``CLAIMS``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
+from typing import NamedTuple, cast
 
 import numpy as np
 
-from feature_sensitivity.analysis.claim import Judgement, claim, judge_claim
 from feature_sensitivity.analysis.distances import distances
 from feature_sensitivity.analysis.estimates import UNKNOWN, Estimate, combination, jackknife
 from feature_sensitivity.analysis.l_moments import NORMAL_L_KURTOSIS, l_kurtosis, l_skewness
 from feature_sensitivity.analysis.rank_correlation import FEWEST, rank_correlation
 from feature_sensitivity.analysis.run import MissingError, NotApplicableError, Run
-from feature_sensitivity.analysis.verdicts import Check, above, below, within
+from feature_sensitivity.analysis.verdicts import (
+    NOT_APPLICABLE,
+    UNDECIDED,
+    Check,
+    above,
+    below,
+    judged,
+    verdict,
+    within,
+)
 from feature_sensitivity.config.models import ADVERSARIAL, NORMAL, PAPER_MODELS, ROBUST
 
 HIGH = 0.5
@@ -43,6 +53,38 @@ degrees of freedom."""
 DELTA, KOLMOGOROV_SMIRNOV, WASSERSTEIN = SIMILAR = 0.33, 0.24, 0.6
 """Similar: closer than two normal distributions 0.6 standard deviations apart, where Cliff's delta is at the
 conventional threshold of a medium effect (Romano et al. 2006)."""
+
+Rule = Callable[[Run], Iterator[Check]]
+
+
+class Claim(NamedTuple):
+    """A claim of the paper, its rule in words, the rule, and whether it compares sensitivities of networks."""
+
+    name: str
+    sentence: str
+    rule: str
+    checks: Rule
+    compares_networks: bool
+
+
+def claim(name: str, *, rule: str, compares_networks: bool = False) -> Callable[[Rule], Claim]:
+    """Make a claim of the function that judges it; the function's docstring is the paper's sentence."""
+    return lambda checks: Claim(name, cast("str", checks.__doc__), rule, checks, compares_networks)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim, its verdict, and the checks behind it or the reason why there are none.
+
+    ``in_margins``: of a claim that compares the sensitivities of networks, the same with every network's in units of
+    its own margin between the two largest logits; None for other claims.
+    """
+
+    claim: Claim
+    verdict: str
+    checks: Sequence[Check]
+    reason: str = ""
+    in_margins: "Judgement | None" = None
 
 
 @claim("A1", rule=f"Each accuracy is above {HIGH:.0%}, and those of `normal` less those of the other two are above 0.")
@@ -283,6 +325,24 @@ CLAIMS = (
     normal_training_learns_no_robust_features,
     insensitive_features_go_with_accuracy_over_all_models,
 )
+
+
+def judge_claim(claim: Claim, run: Run) -> Judgement:
+    """Return the verdict; what the run does not have leaves a claim undecided, or makes it not applicable."""
+    judgement = _judge(claim, run)
+    if claim.compares_networks and judgement.checks:
+        return replace(judgement, in_margins=_judge(claim, replace(run, in_margins=True)))
+    return judgement
+
+
+def _judge(claim: Claim, run: Run) -> Judgement:
+    try:
+        checks = judged(list(claim.checks(run)))
+    except NotApplicableError as error:
+        return Judgement(claim, NOT_APPLICABLE, [], str(error))
+    except MissingError as error:
+        return Judgement(claim, UNDECIDED, [], str(error))
+    return Judgement(claim, verdict([check.holds for check in checks]), checks)
 
 
 def judge(run: Run) -> list[Judgement]:

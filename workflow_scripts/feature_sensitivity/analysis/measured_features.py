@@ -29,6 +29,8 @@ class MeasuredFeatures:
         n_classes: how many classes there are.
         epsilon: radius of the ball.
         movement: in the definition of sensitivity that the config names, without weights.
+        zero_gradient: share of the images at which the attack could not begin to raise it, [n_features].
+        at_cap: share of the images at which it has the greatest value that it can have, [n_features].
         factor: weight of each feature in the normalization that the config names, [n_features].
     """
 
@@ -42,6 +44,8 @@ class MeasuredFeatures:
     n_classes: int
     epsilon: float
     movement: Floats
+    zero_gradient: Floats
+    at_cap: Floats
     factor: Floats
 
     @cached_property
@@ -82,6 +86,8 @@ def from_files(
         "attacked_from": attacked.clean[images],
         "gradient_norm": attacked.gradient_norm[images],
         "movement": movement,
+        "zero_gradient": file.zero_gradient,
+        "at_cap": file.at_cap,
         "factor": weight_factor(file.weight, normalization=normalization),
     }
     return MeasuredFeatures(

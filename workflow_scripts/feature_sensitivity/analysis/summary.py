@@ -23,8 +23,8 @@ def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], Sensitivit
     rows = []
     for (replicate, epsilon), file in files.items():
         described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()}
-        zero = {"zero_gradient": float(np.mean(file.zero_gradient))}
-        rows.append({"model": replicate, "epsilon": float(exact(epsilon)), **described, **zero})
+        shares = {name: float(np.mean(getattr(file, name))) for name in ("zero_gradient", "at_cap")}
+        rows.append({"model": replicate, "epsilon": float(exact(epsilon)), **described, **shares})
     sensitivity = pd.DataFrame(rows)
     numbers = sensitivity.columns[2:].drop(NORMALITY)
     sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(numbers), largest=[NORMALITY])

@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 from feature_sensitivity.analysis.estimates import CONFIDENCE
 from feature_sensitivity.analysis.measured_features import Floats, Measure, MeasuredFeatures
 
-Bools = NDArray[np.bool_]
-
 NOT_USEFUL, NON_ROBUST, ROBUST = 0, 1, 2
 """Kinds of features: not shown to be useful for any class, useful for one but not robustly, robustly useful for one."""
 

@@ -77,26 +77,16 @@ class Job:
         return self.pass_costs.get(model_of(self.wildcards.get("model", "")), self.pass_costs[RUN])
 
     @property
-    def n_features(self) -> int:
-        """Features of the job's network."""
-        return self.network.n_features
-
-    @property
-    def forward(self) -> float:
-        """Floating-point operations of one image's forward pass."""
-        return self.network.flop
-
-    @property
     def attack_step(self) -> float:
         """Floating-point operations of one step of an attack on one image."""
-        return 2 * self.forward
+        return 2 * self.network.flop
 
 
 def train_model(job: Job) -> float:
     """Return the cost of training: three forward passes' worth for each image and epoch, and the attack."""
     adversarial = job.config["models"][model_of(job.wildcards["model"])]["training"] == "adversarial"
     attack = job.config["adversarial_training"]["steps"] * job.attack_step if adversarial else 0.0
-    return job.config["training"]["epochs"] * job.n_train * (3 * job.forward + attack)
+    return job.config["training"]["epochs"] * job.n_train * (3 * job.network.flop + attack)
 
 
 def construct_dataset(job: Job) -> float:
@@ -138,7 +128,7 @@ def measure_attacked_features(job: Job) -> float:
 def n_measured(job: Job, features: int | list[int] | None) -> int:
     """Return how many features ``features``, as in the config, asks for."""
     wanted = len(features) if isinstance(features, list) else features
-    return min(wanted or job.n_features, job.n_features)
+    return min(wanted or job.network.n_features, job.network.n_features)
 
 
 def keep_extremal_images(job: Job) -> float:
@@ -164,8 +154,8 @@ PROTOCOL_COSTS: Mapping[str, Cost] = {
 
 def seconds(job: Job, flop: float, machine: Machine) -> float:
     """Return how long a machine takes for so many operations of a job's network."""
-    forward = machine.forward_seconds(job.forward, job.network.values)
-    return machine.seconds_per_job + flop / job.forward * forward
+    network = job.network
+    return machine.seconds_per_job + flop / network.flop * machine.forward_seconds(network.flop, network.values)
 
 
 def duration(seconds: float) -> str:

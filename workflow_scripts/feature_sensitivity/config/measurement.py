@@ -8,6 +8,9 @@ from typing import Any, ClassVar, Self
 from feature_sensitivity.config.attack import Attack, steps_sentence
 from feature_sensitivity.config.units import exact
 
+OUTPUTS = "output of the network"
+"""Where features are, in the file of a measurement, if no linear map makes the outputs of their network."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurementSettings:
@@ -99,7 +102,8 @@ class SensitivitySettings(MeasurementSettings):
     ``iterate``: ``best`` is the extremum over all iterates, start and clean image included; ``last`` takes
     the last iterate. ``surrogate_steps``: in so many first steps the gradient passes through the last ReLU as through
     the identity (Ilyas et al. 2019), so that a feature that is 0 can rise.
-    ``layer``, ``positions``, ``features``: where the features are, and how many or which; None as in the config.
+    ``layer``, ``positions``, ``channels``, ``features``: where the features are, and how many or which; None as in the
+    config.
     ``definition``, ``weight_normalization``: how sensitivities are derived from the extrema, which needs no attack.
     ``target_relative_error``: the relative standard error at which a measurement stops; None takes all images.
     ``search_dtype``: ``bfloat16`` looks for the best iterate in lower precision, and the value that counts is
@@ -111,6 +115,7 @@ class SensitivitySettings(MeasurementSettings):
     surrogate_steps: int = 0
     layer: str | None = None
     positions: str | None = None
+    channels: str | None = None
     features: int | tuple[int, ...] | None = None
     definition: str = "max_abs"
     weight_normalization: str = "max_abs"
@@ -140,9 +145,14 @@ class SensitivitySettings(MeasurementSettings):
         same: dict[str, Any] = {name: getattr(self, name) for name in ("norm", "clip_to_pixel_box", "images")}
         return replace(accuracy, **{**same, "iterate": "last", "stronger_attack": None, **changes})
 
+    def feature_layer(self) -> dict[str, str | None]:
+        """Return the arguments that say where the features are."""
+        return {"layer": self.layer, "positions": self.positions, "channels": self.channels}
+
     def place(self) -> dict[str, str]:
         """Return where the features are, as files record it."""
-        return {"layer": self.layer or "penultimate", "positions": self.positions or "default"}
+        default = {"layer": "penultimate", "positions": "default", "channels": "default"}
+        return {key: value or default[key] for key, value in self.feature_layer().items()}
 
     def attributes(self) -> dict[str, Any]:
         """Return all that a sensitivity file must record, except what is derived from its extrema."""

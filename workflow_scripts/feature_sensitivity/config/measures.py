@@ -20,6 +20,8 @@ MEASURES = (
     "upward_share",
     "switch_on_share",
     "switch_off_share",
+    "zero_gradient",
+    "at_cap",
     "standard_deviation",
     "gradient_norm",
     "linearity",

@@ -16,7 +16,7 @@ NORMAL, ADVERSARIAL, ROBUST = "normal", "adversarial", "robust_dataset"
 PAPER_MODELS = (NORMAL, ADVERSARIAL, ROBUST)
 """The names of the paper's three models, as claims and studies use them."""
 
-OWN_SENSITIVITY_KEYS = ("layer", "positions", "features")
+OWN_SENSITIVITY_KEYS = ("layer", "positions", "channels", "features")
 """Of the section ``sensitivity``, what a model may have its own of."""
 
 SEED = "{seed}"

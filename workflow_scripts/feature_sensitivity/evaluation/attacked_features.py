@@ -121,11 +121,11 @@ def measure_attacked_features(
     keep, labels = prepared.partial_results.keep, torch.from_numpy(label).to(device)
 
     def values(points: Tensor) -> tuple[Tensor, Tensor]:
-        return prepared.feature_values(points).cpu(), _predictions(prepared, points).cpu()
+        return prepared.feature_values(points).cpu(), _logits(prepared, points).cpu()
 
-    clean, clean_prediction = keep("clean", lambda: values(prepared.x))
-    margin = keep("margin", lambda: _margins(prepared, prepared.x).cpu())
-    attacked, attacked_prediction = zip(
+    clean, logits = keep("clean", lambda: values(prepared.x))
+    largest = logits.topk(min(2, logits.shape[1])).values
+    attacked, attacked_logits = zip(
         *(
             keep(epsilon, lambda settings=settings: values(attacked_images(prepared, labels, settings)))  # type: ignore[misc]
             for epsilon, settings in attacks.items()
@@ -138,9 +138,9 @@ def measure_attacked_features(
         clean=clean.numpy(),
         attacked=torch.stack(attacked).numpy(),
         gradient_norm=results["gradient_norm"].reshape(task.shape).numpy(),
-        margin=margin.numpy(),
-        clean_prediction=clean_prediction.numpy(),
-        attacked_prediction=torch.stack(attacked_prediction).numpy(),
+        margin=(largest[:, 0] - largest[:, -1]).numpy(),
+        clean_prediction=logits.argmax(1).numpy(),
+        attacked_prediction=torch.stack(attacked_logits).argmax(2).numpy(),
         label=label,
         image_index=image_index,
         feature_index=features,
@@ -180,18 +180,7 @@ def _strongest(prepared: Prepared, x: Tensor, y: Tensor, names: Tensor, settings
     return best
 
 
-def _predictions(prepared: Prepared, x: Tensor) -> Tensor:
-    """Return the class that the network gives each image, int64 [n]."""
-    return _logits(prepared, x).argmax(1)
-
-
-def _margins(prepared: Prepared, x: Tensor) -> Tensor:
-    """Return the difference between the two largest logits of each image, [n]; 0 where there is a single logit."""
-    logits = _logits(prepared, x)
-    largest = logits.topk(min(2, logits.shape[1])).values
-    return largest[:, 0] - largest[:, -1]
-
-
 @torch.no_grad()
 def _logits(prepared: Prepared, x: Tensor) -> Tensor:
+    """Return the logits of images, [n, n_classes]."""
     return prepared.batch_size.fit(lambda n_rows: torch.cat(list(map(prepared.network, x.split(n_rows)))))

@@ -1,6 +1,7 @@
-"""Which features of a network are measured, and their weights in its linear layer."""
+"""Which features of a network are measured, where they are, their weights in its linear layer, and their cap."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,6 +9,9 @@ from numpy.typing import NDArray
 from feature_sensitivity.evaluation.default_definition import Array
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.runtime.errors import UserError
+
+ROUNDING = 1e-6
+"""By which share of it an average of values at a cap may lie below it."""
 
 
 def chosen_features(n_features: int, wanted: int | Sequence[int] | None, model: str) -> NDArray[np.int64]:
@@ -31,3 +35,18 @@ def weight_of(network: Classifier, features: NDArray[np.int64]) -> Array:
     if linear is None:
         return np.empty((0, len(features)), np.float32)
     return linear.weight.detach().cpu().numpy()[:, features]
+
+
+def share_at_cap(clean: NDArray[np.floating], cap: float) -> NDArray[np.float32]:
+    """Return the share of images at which each feature has the greatest value it can have, ``cap``: [n_features].
+
+    ``clean``: features without attack, [n_images, n_features]. Where no cap is known, it is infinite, and the share 0.
+    """
+    if np.isinf(cap):
+        return np.zeros(clean.shape[1], np.float32)
+    return np.asarray((clean >= cap - ROUNDING * abs(cap)).mean(axis=0), np.float32)
+
+
+def feature_attributes(network: Classifier) -> dict[str, Any]:
+    """Return where a network's features are, in words, and whether surrogate steps had another gradient there."""
+    return {"feature_layer": network.feature_layer, "surrogate": int(network.has_surrogate)}

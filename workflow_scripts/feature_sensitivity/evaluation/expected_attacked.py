@@ -1,6 +1,6 @@
 """The files of features at attacked images of a run, which must record its settings and its very weights."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
@@ -28,9 +28,9 @@ class AttackedFiles:
     sensitivity: SensitivityFiles
 
     @classmethod
-    def of_rule(cls, files: Iterable[str], *, accuracy: Mapping[str, Any], sensitivity: SensitivityFiles) -> Self:
-        """Return the file of every model of ``sensitivity``, in that order."""
-        paths = dict(zip(sensitivity.settings, map(Path, files), strict=True))
+    def of_rule(cls, inputs: Mapping[str, Any], accuracy: Mapping[str, Any], sensitivity: SensitivityFiles) -> Self:
+        """Return the input ``attacked`` of a rule, a file of every model of ``sensitivity``, in that order."""
+        paths = dict(zip(sensitivity.settings, map(Path, inputs["attacked"]), strict=True))
         return cls(paths=paths, accuracy=AccuracySettings(**accuracy), sensitivity=sensitivity)
 
     def read(self) -> dict[str, AttackedFile]:

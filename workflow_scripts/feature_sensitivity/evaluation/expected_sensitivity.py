@@ -1,6 +1,6 @@
 """The sensitivity files of a run, which must record its settings, its very weights, and one set of images."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -26,18 +26,16 @@ class SensitivityFiles:
     settings: Mapping[str, SensitivitySettings]
 
     @classmethod
-    def of_rule(
-        cls,
-        files: Iterable[str],
-        checkpoints: Iterable[str],
-        *,
-        epsilons: Sequence[str],
-        settings: Mapping[str, Mapping[str, Any]],
-    ) -> Self:
-        """Return the files of every model of ``settings`` and every epsilon, in that order, and the checkpoints."""
+    def of_rule(cls, inputs: Mapping[str, Any], expected: Mapping[str, Any], *, label: str = "") -> Self:
+        """Return the inputs ``sensitivity`` and ``models`` of a rule, of which the first name may follow a label.
+
+        ``expected`` has ``settings`` by model and ``epsilons``; the files are in the order of both.
+        """
+        settings = expected["settings"]
+        keys = product(settings, expected["epsilons"])
         return cls(
-            paths=dict(zip(product(settings, epsilons), map(Path, files), strict=True)),
-            checkpoints=dict(zip(settings, map(Path, checkpoints), strict=True)),
+            paths=dict(zip(keys, map(Path, inputs[f"{label}sensitivity"]), strict=True)),
+            checkpoints=dict(zip(settings, map(Path, inputs["models"]), strict=True)),
             settings={model: SensitivitySettings(**parameters) for model, parameters in settings.items()},
         )
 

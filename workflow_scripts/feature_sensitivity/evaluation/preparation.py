@@ -116,12 +116,13 @@ def prepare(
         partial_results = PartialResults(
             unfinished_folder, partial_result_key(*key, *computed_from, *weights, code=code)
         )
+    at_a_time = BatchSize(rows, key="sensitivity.batch_size")
     return Prepared(
-        network=attack_copy(network, x.to(device)),
+        network=at_a_time.fit(lambda rows: attack_copy(network, x.to(device), rows)),
         x=x.to(device).contiguous(memory_format=torch.channels_last),
         image_index=torch.from_numpy(image_index).to(device),
         features=torch.from_numpy(features).to(device),
         bounds=pixel_box(standardization, device) if clip_to_pixel_box else None,
-        batch_size=BatchSize(rows, key="sensitivity.batch_size"),
+        batch_size=at_a_time,
         partial_results=partial_results,
     )

@@ -32,7 +32,8 @@ class SensitivityFile:
         weight: weights of the features in the linear layer; of no class where there is no such layer.
         image_index: which test images these are; ``label``: their classes.
         feature_index: which features of the network these are.
-        zero_gradient: share of the images at which a feature has no gradient.
+        zero_gradient: share of the images at which a feature has no gradient; ``at_cap``: of those at which it has the
+            greatest value that it can have.
         attributes: the settings that produced it.
     """
 
@@ -47,6 +48,7 @@ class SensitivityFile:
     label: Annotated[NDArray[np.int64], "image"]
     feature_index: Annotated[NDArray[np.int64], "feature"]
     zero_gradient: Annotated[Array, "feature"]
+    at_cap: Annotated[Array, "feature"]
     attributes: Mapping[str, Any]
 
 
@@ -59,6 +61,7 @@ def sensitivity_dataset(
     maximum: Array,
     minimum: Array,
     zero_gradient: Array,
+    at_cap: Array | None = None,
     weight: Array,
     image_index: NDArray[np.int64],
     label: NDArray[np.int64] | None,
@@ -67,8 +70,9 @@ def sensitivity_dataset(
 ) -> xr.Dataset:
     """Return the feature extrema and the default sensitivity derived from them, with named dimensions.
 
-    Arguments are arrays of :class:`SensitivityFile`; ``label`` is None where classes are not known, which a file cannot
-    hold. Attributes are numbers and strings; booleans become 0 and 1, since netCDF has none.
+    Arguments are arrays of :class:`SensitivityFile`; ``label`` is None where classes are not known, which a file
+    cannot hold, ``at_cap`` where no feature has a cap. Attributes are numbers and strings; booleans become 0 and 1,
+    since netCDF has none.
     """
     arrays: dict[str, NDArray[Any] | None] = {
         "clean": clean,
@@ -80,6 +84,7 @@ def sensitivity_dataset(
         "label": label,
         "feature_index": feature_index,
         "zero_gradient": zero_gradient,
+        "at_cap": np.zeros_like(zero_gradient) if at_cap is None else at_cap,
     }
     normalization = DEFAULT_NORMALIZATION if len(weight) else "none"
     settings = {**attributes, "definition": DEFAULT_DEFINITION, "weight_normalization": normalization}

@@ -69,14 +69,13 @@ def load_checkpoint(
     architecture: str | Mapping[str, Any] | None = None,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Checkpoint:
     """Return the network that a file holds, such as ``results/models/normal.pt``.
 
     ``architecture``: as in the config, ``path/file.py:function`` or that with its arguments, where the network is made
     by your own code: a file alone never makes code run. None: one of the built-in networks, torchvision's or timm's.
-    ``layer``: name of the module whose output has the features; None: the input of the last linear layer.
-    ``positions``: where that is a map or tokens: ``mean`` over them, ``all``, or one, as ``"3,4"``; None: the mean, or
-    the class token where there is one.
+    ``layer``, ``positions``, ``channels``: where its features are, as in :func:`.feature_layer.find_feature_layer`.
 
     Raises :class:`UserError` when the file cannot be read, does not fit its own architecture, or holds numbers that
     are not finite, when there is no such layer, or when the user's code that makes the network is another, or changed.
@@ -106,7 +105,12 @@ def load_checkpoint(
     if fault := standardization.fault() or (normalization and normalization.fault()):
         raise UserError(f"{path}: {fault}; {ADVICE}")
     classifier = classifier_of(
-        network, shape, normalization.as_lists() if normalization else None, layer=layer, positions=positions
+        network,
+        shape,
+        normalization.as_lists() if normalization else None,
+        layer=layer,
+        positions=positions,
+        channels=channels,
     )
     classifier.origin = code or ""
     return Checkpoint(classifier, standardization, content)
@@ -177,11 +181,12 @@ def classifier_of(
     *,
     layer: str | None = None,
     positions: str | None = None,
+    channels: str | None = None,
 ) -> Classifier:
     """Return a network as a classifier; ``normalization`` are the constants of a layer in front of it."""
-    # Its numbers decide nothing: the example only shows which layers it passes.
-    example = torch.randn(2, *(input_shape or (3, 32, 32)), generator=torch.Generator().manual_seed(0))
-    classifier = measured(network, example, layer=layer, positions=positions)
+    # Numbers that any network takes, whatever it standardizes: they only show what its layers do.
+    example = torch.rand(4, *(input_shape or (3, 32, 32)), generator=torch.Generator().manual_seed(0))
+    classifier = measured(network, example, layer=layer, positions=positions, channels=channels)
     if normalization is None:
         return classifier
     return NormalizedClassifier(classifier, normalization["mean"], normalization["std"]).eval()

@@ -18,6 +18,9 @@ class Classifier(nn.Module):
     feature_minimum = -math.inf
     """A value below which no feature can fall, whatever the input."""
 
+    feature_maximum = math.inf
+    """A value above which no feature can rise, as the cap of a ReLU6."""
+
     memory_format: torch.memory_format = torch.channels_last
     """How images are laid out in memory; not every network works with every layout."""
 
@@ -26,6 +29,11 @@ class Classifier(nn.Module):
 
     origin = ""
     """What identifies the user's code that computes this network."""
+
+    @property
+    def feature_layer(self) -> str:
+        """Where the features are, in words."""
+        return "penultimate features"
 
     @property
     def last_layer(self) -> nn.Linear | None:

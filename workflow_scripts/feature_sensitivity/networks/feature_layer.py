@@ -1,226 +1,231 @@
-"""Which numbers inside a network are its features: a module's output, or the input of its last linear layer."""
+"""Which numbers inside a network are its features: a module's output, or the inputs of what makes the logits."""
 
 import difflib
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from feature_sensitivity.config.measurement import OUTPUTS
+from feature_sensitivity.networks.calls import Call, Place, recorded
+from feature_sensitivity.networks.head import Head, Source, find_head
+from feature_sensitivity.networks.layouts import channel_axis
+from feature_sensitivity.networks.trace import Trace
 from feature_sensitivity.runtime.errors import UserError
 
-CLASS_TOKENS = ("class_token", "cls_token")
-"""Parameters whose presence means that the first token stands for the class (torchvision, timm)."""
+logger = logging.getLogger(__name__)
+
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
 class FeatureLayer:
     """Where features are read, and the linear layer whose inputs they are, if there is one.
 
-    ``side``: ``input`` or ``output`` of ``module``. ``positions``: ``vector`` for values [n, n_features]; of a map
-    [n, channels, ...] or of tokens [n, tokens, n_features] the ``mean``, the ``class`` token, ``all`` of them, or the
-    indices of one, as ``"3,4"``.
+    ``sources``: the places, whose vectors stand side by side, or of which the mean is taken (``averaged``).
+    ``linear``: the layer that has their weights. ``has_weights``: a layer, or several together, make the logits of
+    them.
     """
 
-    module: str
-    side: str
-    positions: str
+    sources: tuple[Source, ...]
+    averaged: bool
     linear: str | None
+    has_weights: bool
     n_features: int
 
-    def as_features(self, values: Tensor) -> Tensor:
-        """Return values at the layer [n, ...] as features [n, n_features]."""
-        return _at_positions(values, self.positions)
+    @property
+    def places(self) -> list[Place]:
+        """Where values are read."""
+        return [source.place for source in self.sources]
 
+    @property
+    def module(self) -> str:
+        """The names of the modules."""
+        return " and ".join(dict.fromkeys(place.module for place in self.places))
 
-class Reached(BaseException):
-    """Ends a forward pass at the feature layer, with the values there; no error, so networks do not catch it."""
+    @property
+    def side(self) -> str:
+        """Whether features are the ``input`` or the ``output`` of the modules."""
+        return self.sources[0].place.side
 
-    def __init__(self, values: Any) -> None:
-        self.values = values
+    @property
+    def positions(self) -> str:
+        """Which positions of maps or tokens are taken; ``vector`` where there are none."""
+        return " and ".join(dict.fromkeys(source.positions for source in self.sources))
 
+    @property
+    def description(self) -> str:
+        """Where features are, in words."""
+        taken = "" if self.positions == "vector" else f", positions {self.positions}"
+        return f"{self.side} of {self.module}{taken}" if self.module else OUTPUTS
 
-_wanted = threading.local()
-
-
-def stop_at(module: nn.Module, side: str) -> None:
-    """Let every forward pass inside :func:`values_at` this module end there."""
-    if side == "input":
-        module.register_forward_pre_hook(_stop_before, with_kwargs=True)
-    else:
-        module.register_forward_hook(_stop_behind)
-
-
-def values_at(module: nn.Module, network: nn.Module, x: Tensor) -> Tensor:
-    """Return the values at a module for which :func:`stop_at` was called; what lies behind it is not computed."""
-    # In a variable of the thread: on a CPU, several threads compute with one network.
-    _wanted.module = module
-    try:
-        network(x)
-    except Reached as reached:
-        return reached.values
-    finally:
-        _wanted.module = None
-    raise RuntimeError("the forward pass did not reach the feature layer")
-
-
-def _stop_before(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    if getattr(_wanted, "module", None) is module:
-        raise Reached(_first([*args, *kwargs.values()]))
-
-
-def _stop_behind(module: nn.Module, args: Any, output: Any) -> None:
-    if getattr(_wanted, "module", None) is module:
-        raise Reached(_first(output))
-
-
-def _first(values: Any) -> Any:
-    while isinstance(values, tuple | list) and values:
-        values = values[0]
-    return values
+    def as_features(self, values: list[Tensor]) -> Tensor:
+        """Return values at the places, each [n, ...], as features [n, n_features]."""
+        vectors = [source.vector(value) for source, value in zip(self.sources, values, strict=True)]
+        if len(vectors) == 1:
+            return vectors[0]
+        return torch.stack(vectors).mean(dim=0) if self.averaged else torch.cat(vectors, dim=1)
 
 
 def find_feature_layer(
-    network: nn.Module, example: Tensor, *, layer: str | None = None, positions: str | None = None
-) -> FeatureLayer:
-    """Return where the features of a network in eval mode are, from one pass of ``example`` [n, channels, h, w].
+    network: nn.Module,
+    example: Tensor,
+    *,
+    layer: str | None = None,
+    positions: str | None = None,
+    channels: str | None = None,
+) -> tuple[FeatureLayer, Head | None]:
+    """Return where the features of a network in eval mode are, and the linear map that makes the logits of them.
 
     Args:
         network: returns logits [n, n_classes].
-        example: a few images.
-        layer: the name of a module, whose output has the features; None: the input of the last linear layer, or
-            the logits where there is none.
-        positions: ``mean``, ``all``, or indices such as ``"3,4"``; None: the mean, or the class token where there is
-            one.
+        example: a few images [n, channels, height, width].
+        layer: the name of a module, whose output has the features; None: the inputs of the linear map that makes the
+            logits, or the outputs of the network where there is no such map.
+        positions: ``mean``, ``class``, ``all``, or indices such as ``"3,4"``; None: the mean, or the one token that
+            the logits are made of.
+        channels: which axis of a layer's maps or tokens has the channels, ``first`` or ``last``; None: as the
+            operations that made them show.
 
-    Raises :class:`UserError` when there is no such layer, or the images do not fit the network.
+    Raises :class:`UserError` when there is no such layer, or the axis of its channels cannot be known.
     """
     modules = dict(network.named_modules())
     if layer is not None and (layer == "" or layer not in modules):
         near = difflib.get_close_matches(layer, modules, n=3) or [name for name in modules if "." not in name and name]
         raise UserError(f"layer is {layer!r}, which the network does not have; write one of {', '.join(near)}")
-    with _recorded_calls(modules, layer) as calls:
-        logits = forward(network, example)
-    linear, linear_input, linear_output = _last_linear(modules, calls, logits)
+    example = several(example)
+    head = find_head(network, example) if layer is None else _quiet_head(network, example)
     if layer is None:
-        # Without a linear layer, the output of the network itself.
-        found, side, values = (linear, "input", linear_input) if linear else ("", "output", logits)
-    else:
-        reached = [output for name, _, output in calls if name == layer]
-        if len(reached) != 1:
-            times = f"is computed {len(reached)} times in a pass" if reached else "takes no part in a pass"
-            raise UserError(f"layer is {layer!r}, which {times}; name another module")
-        found, side, values = layer, "output", reached[0]
+        return _of_the_head(network, example, head)
+    with torch.enable_grad(), recorded(network, [layer]) as calls, Trace() as trace:
+        network(example)
+    if len(calls) != 1:
+        times = f"is computed {len(calls)} times in a pass" if calls else "takes no part in a pass"
+        raise UserError(f"layer is {layer!r}, which {times}; name another module")
+    values = calls[0].output
     if not isinstance(values, Tensor) or values.ndim < 2 or len(values) != len(example):
-        raise UserError(f"layer {found!r} gives no tensor with a row for each image; name another module")
-    resolved = _resolved_positions(network, values, positions, found)
-    features = _at_positions(values, resolved)
-    if linear is not None and not _is_input_of(modules[linear], features, linear_output):
-        linear = None
-    return FeatureLayer(found, side, resolved, linear, features.shape[1])
+        raise UserError(f"layer {layer!r} gives no tensor with a row for each image; name another module")
+    axis = 1 if values.ndim == 2 else _channel_axis(trace, calls[0], channels)
+    source = Source(Place(layer, "output"), _positions(network, example, calls[0], positions, axis), axis)
+    features = source.vector(values)
+    # Not the inputs of the map themselves, but perhaps the same numbers, read elsewhere.
+    matching = head if head is not None and _are_inputs(network, example, head, features) else None
+    found = FeatureLayer(
+        (source,),
+        averaged=False,
+        linear=matching.linear if matching else None,
+        has_weights=matching is not None,
+        n_features=features.shape[1],
+    )
+    return found, matching
+
+
+def several(example: Tensor) -> Tensor:
+    """Return at least four different images that lie between those of an example."""
+    example = example[:4]
+    if len(example) == 4:
+        return example
+    others = [example, example.flip(-1), (example + example.flip(-2)) / 2, example.flip(-2)]
+    return torch.cat(others)[:4] if len(example) > 1 else torch.cat(others)
+
+
+def _quiet_head(network: nn.Module, example: Tensor) -> Head | None:
+    """Return the linear map; None where there is none, which matters little for a layer that the user names."""
+    try:
+        return find_head(network, example)
+    except UserError:
+        return None
 
 
 @torch.no_grad()
-def forward(network: nn.Module, example: Tensor) -> Tensor:
-    """Return logits [n, n_classes] of a few images; UserError when the network refuses them or gives something else."""
-    size = " x ".join(map(str, example.shape[1:]))
-    try:
-        logits = network(example)
-    except Exception as error:  # whatever the code of a network raises
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"the network does not take images of {size} ({type(error).__name__}: {reason}); give it images of the "
-            "size and the channels that it was made for"
-        ) from error
-    if not isinstance(logits, Tensor) or logits.ndim != 2 or len(logits) != len(example):
-        shape = f"a tensor {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
-        raise UserError(
-            f"for {len(example)} images of {size} the network returns {shape}; it must return logits, "
-            "[n_images, n_classes]"
+def _of_the_head(network: nn.Module, example: Tensor, head: Head | None) -> tuple[FeatureLayer, Head | None]:
+    if head is None:
+        outputs = network(example)
+        logger.warning(
+            "no linear layer makes the outputs of the network, as of an encoder: its %d outputs themselves are "
+            "measured, without weights; write layer: to measure another module's output",
+            outputs.shape[1],
         )
-    return logits
+        source = Source(Place("", "output"), "vector", 1)
+        return FeatureLayer((source,), False, None, False, outputs.shape[1]), None
+    has_weights = head.linear is not None or head.weight is not None
+    n_features = _read(network, example, head).shape[1]
+    layer = FeatureLayer(head.sources, head.averaged, head.linear, has_weights, n_features)
+    if not has_weights:
+        logger.warning(
+            "an operation that is not linear stands between %s and the outputs of the network: its features are "
+            "measured without weights",
+            layer.module,
+        )
+    return layer, head if has_weights else None
 
 
-Call = tuple[str, Any, Any]
+@torch.no_grad()
+def _read(network: nn.Module, example: Tensor, head: Head) -> Tensor:
+    names = list(dict.fromkeys(source.place.module for source in head.sources))
+    with recorded(network, names) as calls:
+        network(example)
+    values = {Place(call.module, "input", call.call): call.input for call in calls}
+    layer = FeatureLayer(head.sources, head.averaged, None, False, 0)
+    return layer.as_features([values[source.place] for source in head.sources])
 
 
-@contextmanager
-def _recorded_calls(modules: dict[str, nn.Module], layer: str | None) -> Iterator[list[Call]]:
-    """Yield a list that fills with (name, input, output) of the linear layers and of ``layer``, in their order."""
-    calls: list[Call] = []
-
-    def recorder(name: str) -> Any:
-        # Cloned: a later operation may work in place.
-        def record(module: nn.Module, args: Any, kwargs: Any, output: Any) -> None:
-            calls.append((name, _first([*args, *kwargs.values()]), _cloned(_first(output))))
-
-        return record
-
-    watched = [name for name, module in modules.items() if name == layer or isinstance(module, nn.Linear)]
-    handles = [modules[name].register_forward_hook(recorder(name), with_kwargs=True) for name in watched]
-    try:
-        yield calls
-    finally:
-        for handle in handles:
-            handle.remove()
+def _are_inputs(network: nn.Module, example: Tensor, head: Head, features: Tensor) -> bool:
+    inputs = _read(network, example, head)
+    return inputs.shape == features.shape and torch.allclose(inputs, features, rtol=TOLERANCE, atol=1e-5)
 
 
-def _cloned(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
+def _channel_axis(trace: Trace, call: Call, channels: str | None) -> int:
+    n_axes = call.output.ndim
+    if channels is not None:
+        return 1 if channels == "first" else n_axes - 1
+    axis = channel_axis(trace.maker(call.output))
+    if axis is None:  # code of its own made the output; what has the same shape may show it
+        alike = {channel_axis(made) for made in trace.made.values() if made.output.shape == call.output.shape} - {None}
+        axis = alike.pop() if len(alike) == 1 else None
+    if axis is None or axis not in (1, n_axes - 1):
+        shape = " x ".join(map(str, call.output.shape[1:]))
+        raise UserError(
+            f"layer {call.module!r} gives {shape} numbers for an image, and which axis has the channels does not "
+            "show; write channels: first, or channels: last"
+        )
+    return axis
 
 
-def _last_linear(modules: dict[str, nn.Module], calls: list[Call], logits: Tensor) -> tuple[str | None, Any, Any]:
-    """Return the last linear layer that was computed with as many outputs as there are classes: name, input, output."""
-    for name, values, output in reversed(calls):
-        module = modules[name]
-        if isinstance(module, nn.Linear) and module.out_features == logits.shape[1]:
-            return name, values, output
-    return None, None, None
-
-
-def _is_input_of(linear: nn.Module, features: Tensor, output: Tensor) -> bool:
-    """Return whether the linear layer makes its output, or the mean of it over tokens, from these features."""
-    if not isinstance(linear, nn.Linear) or features.shape[1] != linear.in_features:
-        return False
-    output = output.flatten(1, -2).mean(dim=1) if output.ndim > 2 else output
-    with torch.no_grad():
-        return torch.allclose(nn.functional.linear(features, linear.weight, linear.bias), output, rtol=1e-4, atol=1e-5)
-
-
-def _resolved_positions(network: nn.Module, values: Tensor, positions: str | None, layer: str) -> str:
-    if values.ndim == 2:
+def _positions(network: nn.Module, example: Tensor, call: Call, positions: str | None, axis: int) -> str:
+    shape = call.output.shape
+    sizes = [size for i, size in enumerate(shape) if i not in (0, axis)]
+    if not sizes:
         if positions not in (None, "mean", "all"):
-            raise UserError(f"positions is {positions!r}, but layer {layer!r} gives one vector; write null")
+            raise UserError(f"positions is {positions!r}, but layer {call.module!r} gives one vector; write null")
         return "vector"
     if positions is None:
-        has_class_token = any(name.rpartition(".")[2] in CLASS_TOKENS for name, _ in network.named_parameters())
-        return "class" if values.ndim == 3 and has_class_token else "mean"
-    if positions not in ("mean", "all"):
-        sizes = list(values.shape[1:2] if values.ndim == 3 else values.shape[2:])
+        return (
+            "class" if len(sizes) == 1 and sizes[0] > 1 and _reads_first_token(network, example, call, axis) else "mean"
+        )
+    if positions == "class" and len(sizes) != 1:
+        raise UserError(f"positions is 'class', but layer {call.module!r} gives maps, no tokens; write mean or all")
+    if positions not in ("mean", "all", "class"):
         index = [int(part) for part in positions.split(",")]
         if len(index) != len(sizes) or any(i >= size for i, size in zip(index, sizes, strict=True)):
             raise UserError(
-                f"positions is {positions!r}, but layer {layer!r} has positions {' x '.join(map(str, sizes))}, counted "
-                "from 0; write one of them, mean, or all"
+                f"positions is {positions!r}, but layer {call.module!r} has positions {' x '.join(map(str, sizes))}, "
+                "counted from 0; write one of them, mean, or all"
             )
     return positions
 
 
-def _at_positions(values: Tensor, positions: str) -> Tensor:
-    match positions:
-        case "vector":
-            return values
-        case "all":
-            return values.flatten(1)
-        case "class":
-            return values[:, 0]
-        case "mean":
-            return values.mean(dim=1) if values.ndim == 3 else values.flatten(2).mean(dim=2)
-        case _:
-            index = [int(part) for part in positions.split(",")]
-            for place in index:  # the first position is dimension 1 of tokens, 2 of maps
-                values = values.select(1 if len(index) == 1 else 2, place)
-            return values
+def _reads_first_token(network: nn.Module, example: Tensor, call: Call, axis: int) -> bool:
+    """Return whether the outputs of the network depend on the first token of a layer, and on no other one."""
+    points = example.clone().requires_grad_()
+    with torch.enable_grad(), recorded(network, [call.module]) as calls:
+        outputs = network(points)
+        if not outputs.requires_grad or not calls[0].output.requires_grad:
+            return False
+        weights = torch.randn(outputs.shape[1:], generator=torch.Generator().manual_seed(0)).to(outputs)
+        (gradient,) = torch.autograd.grad((outputs * weights).sum(), calls[0].output, allow_unused=True)
+    if gradient is None:
+        return False
+    strength = gradient.movedim(axis, -1).abs().amax(dim=(0, 2))
+    return bool(strength[0] > 0) and not bool(strength[1:].any())

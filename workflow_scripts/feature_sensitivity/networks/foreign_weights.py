@@ -130,16 +130,12 @@ def load_into(network: nn.Module, tensors: Mapping[str, Any]) -> Match:
     unexpected = [taken.get(name, name) for name in match.unexpected]
     left = [stored for stored in tensors if stored not in taken.values() or stored in unexpected]
     copies = _copies(left, network, taken.keys())
-    foreign = [
-        stored
-        for stored in left
-        if stored in own and not is_normalization(stored) and not stored.startswith(tuple(copies))
-    ]
+    left = [stored for stored in left if is_normalization(stored) or not stored.startswith(tuple(copies))]
     return replace(
         match,
         left_out={stored: tensors[stored] for stored in left if isinstance(tensors[stored], Tensor)},
         copies=copies,
-        unexpected=foreign,
+        unexpected=[stored for stored in left if stored in own and not is_normalization(stored)],
     )
 
 

@@ -37,6 +37,7 @@ class ImportedNetwork(NamedTuple):
 def import_network(
     architecture: Mapping[str, Any],
     weights: Path | None,
+    pixels: Tensor,
     *,
     weights_key: str | None = None,
     own: Standardization | None,
@@ -46,11 +47,12 @@ def import_network(
 
     ``weights_key``: which weights, where the file holds several sets, as in :func:`.weights_file.read_tensors`.
     ``own`` constants of standardization hold where there are some, the ``default`` ones where neither the network nor
-    its file normalizes images. The log says which, and what the file holds besides.
+    its file normalizes images, which a few images in [0, 1], ``pixels``, show. The log says which, and what the file
+    holds besides.
 
     Raises :class:`UserError` when the file holds no such network, or there is no such architecture.
     """
-    network, description, left_out = _network(architecture, weights, weights_key)
+    network, description, left_out = _network(_as_published(architecture, weights), weights, weights_key)
     source = str(weights or description["name"])
     channels = len(default.mean)
     found = normalization_among(left_out, channels)
@@ -64,8 +66,30 @@ def import_network(
             "images standardized by the config's constants besides" if own else "pixels in [0, 1]",
         )
         own = own or Standardization.identity(channels)
-    standardization = standardization_for(network, own=own, default=default, name=source)
+    standardization = standardization_for(network, pixels, own=own, default=default, name=source)
     return ImportedNetwork(network, description, found, standardization)
+
+
+TRANSFORMS_INPUT = ("torchvision:googlenet", "torchvision:inception_v3")
+
+
+def _as_published(architecture: Mapping[str, Any], weights: Path | None) -> Mapping[str, Any]:
+    """Return an architecture with the arguments by which torchvision builds it for its published weights.
+
+    Those two were trained on images in [-1, 1], which the networks make of images standardized for ImageNet, if
+    ``transform_input`` says so; it is off where torchvision builds them without weights.
+    """
+    name = str(architecture["name"])
+    if weights is None or name not in TRANSFORMS_INPUT or "transform_input" in architecture:
+        return architecture
+    logger.warning(
+        "%s: torchvision's published weights of %s need transform_input, which is set; if yours were trained without "
+        "it, write architecture: {name: %s, transform_input: false}",
+        weights,
+        name,
+        name,
+    )
+    return {**architecture, "transform_input": True}
 
 
 def _network(

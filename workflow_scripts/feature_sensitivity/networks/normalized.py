@@ -18,11 +18,16 @@ class NormalizedClassifier(Classifier):
         super().__init__()
         self.classifier = classifier
         self.memory_format = classifier.memory_format
-        self.feature_minimum = classifier.feature_minimum
+        self.feature_minimum, self.feature_maximum = classifier.feature_minimum, classifier.feature_maximum
         self.has_surrogate = classifier.has_surrogate
         self.origin = classifier.origin
         self.register_buffer("mean", torch.tensor(mean).reshape(-1, 1, 1))
         self.register_buffer("std", torch.tensor(std).reshape(-1, 1, 1))
+
+    @property
+    def feature_layer(self) -> str:
+        """Where the features are, in words."""
+        return self.classifier.feature_layer
 
     @property
     def last_layer(self) -> nn.Linear | None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from feature_sensitivity.analysis.claim import Judgement
+from feature_sensitivity.analysis.claims import Judgement
 from feature_sensitivity.analysis.verdicts import Truth
 from feature_sensitivity.reporting.documents import Block, Document, Heading
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from feature_sensitivity.reporting.documents import Bullets, Document, Heading, Picture, body, inline, page
 from feature_sensitivity.reporting.style import read_png
 
@@ -28,6 +28,7 @@ SIGNS: Mapping[str, tuple[str, str]] = {
     REPRODUCED: ("✓", "yes"),
     NOT_REPRODUCED: ("✗", "no"),
     UNDECIDED: ("?", "open"),
+    NOT_APPLICABLE: ("-", "open"),
 }
 """The sign of each verdict, and the class of its style."""
 

@@ -13,11 +13,19 @@ def accuracy_sample(accuracy: pd.DataFrame) -> str:
 
 
 def sensitivity_sample(files: Sequence[SensitivityFile]) -> str:
-    """Return the images, features and seed of a run's sensitivities."""
+    """Return the images, features and seed of a run's sensitivities, and for which models no step had a surrogate."""
     return (
         f"{_range(len(file.image_index) for file in files)} test images, "
         f"{_range(len(file.feature_index) for file in files)} features, seed {files[0].attributes['seed']}"
+        f"{_without_surrogate(files)}"
     )
+
+
+def _without_surrogate(files: Sequence[SensitivityFile]) -> str:
+    """Return that some models' features lie behind no activation that a surrogate gradient could pass, if any do."""
+    settings = [file.attributes for file in files]
+    models = [one["model"] for one in settings if one.get("surrogate_steps") and not one.get("surrogate", 1)]
+    return f", no surrogate gradient for {', '.join(dict.fromkeys(models))}" if models else ""
 
 
 def counts_sample(counts: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from feature_sensitivity.networks.build import build
 from feature_sensitivity.networks.classifier import Classifier
 from feature_sensitivity.networks.copies import ThreadCopies, copied
 from feature_sensitivity.networks.folding import folded_copy
-from feature_sensitivity.networks.measured import fitting_memory_format
+from feature_sensitivity.networks.forward import fitting_memory_format
 from feature_sensitivity.networks.pixel_inputs import inputs_in
 from feature_sensitivity.runtime.console import Progress
 from feature_sensitivity.runtime.cpu_workers import Share

@@ -8,6 +8,7 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import handle_torch_function, has_torch_function_unary
 
 from feature_sensitivity.networks.architectures.averaged_relu import AveragedReLU, initialize, last_relu
 
@@ -144,4 +145,7 @@ class _InPlaceReLU(torch.autograd.Function):
 def _relu(x: Tensor) -> Tensor:
     if torch.compiler.is_compiling():
         return F.relu(x)  # the compiler reuses memory by itself
+    if has_torch_function_unary(x):  # so that a trace shows it, too
+        traced: Tensor = handle_torch_function(_relu, (x,), x)
+        return traced
     return cast("Tensor", _InPlaceReLU.apply(x))

@@ -39,7 +39,7 @@ def measure(
     """
     settings = SensitivitySettings(**measured).at(epsilon)
     seed = settings.seed
-    loaded = load_checkpoint(checkpoint, layer=settings.layer, positions=settings.positions)
+    loaded = load_checkpoint(checkpoint, **settings.feature_layer())
     attacked = with_inputs_in(settings.epsilon_unit, loaded)
     network, standardization = attacked.network, attacked.standardization
     split = read_split(evaluation, "test", lazy=True)

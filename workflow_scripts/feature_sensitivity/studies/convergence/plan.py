@@ -26,6 +26,7 @@ OF_SENSITIVITY = (
     "clip_to_pixel_box",
     "layer",
     "positions",
+    "channels",
     "definition",
     "search_dtype",
     "batch_size",
@@ -60,7 +61,7 @@ def cost(job: Job) -> float:
     settings = sensitivity_of(job.config).at(from_file_name(job.wildcards["eps"]))
     compared = attacks(settings, steps=study["steps"], n_starts=study["starts"])
     evaluations = sum(map(gradient_evaluations, {run for _, runs in compared for run in runs}))
-    return job.attack_step * study["images"] * min(study["features"], job.n_features) * 2 * evaluations
+    return job.attack_step * study["images"] * min(study["features"], job.network.n_features) * 2 * evaluations
 
 
 PLAN = StudyPlan(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from feature_sensitivity.analysis.verdicts import NOT_REPRODUCED, REPRODUCED, UNDECIDED
+from feature_sensitivity.analysis.verdicts import NOT_APPLICABLE, NOT_REPRODUCED, REPRODUCED, UNDECIDED
 from feature_sensitivity.reporting.style import single_panel
 from feature_sensitivity.studies.study import Study
 
@@ -21,7 +21,8 @@ def answer(frame: pd.DataFrame) -> str:
     """Return how often each claim is reproduced."""
     parts = []
     for claim, rows in frame.groupby("claim"):
-        counts = [(name, int((rows.verdict == name).sum())) for name in (REPRODUCED, NOT_REPRODUCED, UNDECIDED)]
+        verdicts = (REPRODUCED, NOT_REPRODUCED, UNDECIDED, NOT_APPLICABLE)
+        counts = [(name, int((rows.verdict == name).sum())) for name in verdicts]
         parts.append(f"{claim} {', '.join(f'{name} by {n}' for name, n in counts if n)}")
     n = len(frame) // frame.claim.nunique()
     return f"Of {n} definitions: {'; '.join(parts)}."
