@@ -6,7 +6,7 @@ from pathlib import Path
 from feature_sensitivity.analysis.accuracy_tables import AccuracyFiles
 from feature_sensitivity.analysis.claims import judge
 from feature_sensitivity.analysis.feature_counts import robust_share
-from feature_sensitivity.analysis.feature_tables import number, read_counts
+from feature_sensitivity.analysis.feature_tables import read_counts
 from feature_sensitivity.analysis.refits import read_refits
 from feature_sensitivity.analysis.run import read_run
 from feature_sensitivity.analysis.tables import write_table
@@ -37,13 +37,11 @@ def judge_claims(
     layers, on which S6 rests; without them S6 is undecided.
     """
     run = read_run(accuracy=accuracy.read_together(), sensitivity=sensitivity, attacked=attacked)
-    counts = read_counts(feature_counts, expected=derived_from(sensitivity))
-    shares = {(row["model"], number(row["epsilon"])): robust_share(row) for row in counts.to_dict("records")}
-    of_run = {key: shares[key[0], number(key[1])] for key in run.movement}
+    counts = read_counts(feature_counts, expected=derived_from(sensitivity)).to_dict("records")
     judgements = judge(
         replace(
             run,
-            robust_share=of_run,
+            robust_share={(row["model"], row["epsilon"]): robust_share(row) for row in counts},
             refits=read_refits(refits, sensitivity.identity()["checkpoints"]) if refits else None,
         )
     )

@@ -13,7 +13,7 @@ from feature_sensitivity.analysis.accuracy_tables import accuracy_identity
 from feature_sensitivity.analysis.tables import write_table
 from feature_sensitivity.attacks.auto_pgd import correct_under_apgd, import_art
 from feature_sensitivity.config.measurement import AccuracySettings
-from feature_sensitivity.config.units import epsilon_columns, exact
+from feature_sensitivity.config.units import epsilon_columns, number
 from feature_sensitivity.data.dataset_file import read_split
 from feature_sensitivity.data.sampling import random_test_images
 from feature_sensitivity.evaluation.accuracy import correct_under_attack, correct_under_one_step
@@ -78,7 +78,7 @@ def measure_accuracy(
         )
         logger.info("epsilon %s: %.2f %% of %d images", epsilon, 100 * correct.mean(), len(correct))
 
-    numbers = [float(exact(epsilon)) for epsilon in epsilons]
+    numbers = [number(epsilon) for epsilon in epsilons]
     other = {"norm": settings.norm, "clip_to_pixel_box": settings.clip_to_pixel_box}
     one_step, zero_gradient = correct_under_one_step(epsilons=numbers, **other, **attacked)
 

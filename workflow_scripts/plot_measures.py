@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.analysis.feature_tables import Keys, number, read_counts, read_features
+from feature_sensitivity.analysis.feature_tables import Keys, read_counts, read_features
 from feature_sensitivity.config.models import model_of
-from feature_sensitivity.config.units import in_both_units
+from feature_sensitivity.config.units import in_both_units, number
 from feature_sensitivity.reporting.figures.measures import feature_boxes_figure, feature_counts_figure
 from feature_sensitivity.reporting.protocol import joined
 from feature_sensitivity.reporting.samples import counts_sample

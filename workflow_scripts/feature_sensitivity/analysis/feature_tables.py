@@ -8,7 +8,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.feature_counts import INTERVAL, NUMBERS
 from feature_sensitivity.analysis.tables import read_table
-from feature_sensitivity.config.units import exact
+from feature_sensitivity.config.units import number
 
 Keys = Collection[tuple[str, str]]
 """(replicate, epsilon as spelled in the config) of every measurement of a run."""
@@ -31,11 +31,6 @@ def read_features(path: Path, measurements: Keys, *, expected: Mapping[str, Any]
     # A table without fractions gives numbers back, in another spelling.
     spelled = {number(epsilon): epsilon for _, epsilon in measurements}
     return table.assign(epsilon=table.epsilon.map({text: spelled.get(number(text)) for text in table.epsilon.unique()}))
-
-
-def number(epsilon: str | float) -> float:
-    """Return an epsilon, as spelled in the config, as a number."""
-    return float(exact(epsilon))
 
 
 def read_counts(path: Path, *, expected: Mapping[str, Any]) -> pd.DataFrame:

@@ -25,13 +25,7 @@ CONFIDENCE_OF_CLEAN = 0.999
 
 
 def sanity_warnings(accuracy: pd.DataFrame, checks: pd.DataFrame, history: pd.DataFrame | None) -> list[str]:
-    """Return all that is odd about one model.
-
-    Args:
-        accuracy: as ``results/accuracy/{model}.csv``.
-        checks: as ``results/accuracy/{model}.checks.csv``.
-        history: of its training, as ``results/models/{model}.history.csv``; None if it was trained elsewhere.
-    """
+    """Return all that is odd about one model, by its tables; ``history`` is None where it was trained elsewhere."""
     of_training = [] if history is None else [*odd_clean_accuracy(accuracy, history), *overfitting(accuracy, history)]
     return [
         *of_training,

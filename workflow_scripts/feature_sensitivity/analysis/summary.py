@@ -7,7 +7,7 @@ import pandas as pd
 
 from feature_sensitivity.analysis.estimates import describe
 from feature_sensitivity.analysis.seeds import accuracy_over_seeds, over_seeds
-from feature_sensitivity.config.units import exact
+from feature_sensitivity.config.units import number
 from feature_sensitivity.evaluation.sensitivity_file import SensitivityFile
 
 NORMALITY = "sensitivity_normality_p"
@@ -24,7 +24,7 @@ def summarize(accuracy: pd.DataFrame, files: Mapping[tuple[str, str], Sensitivit
     for (replicate, epsilon), file in files.items():
         described = {f"sensitivity_{name}": value for name, value in describe(file.sensitivity).items()}
         shares = {name: float(np.mean(getattr(file, name))) for name in ("zero_gradient", "at_cap")}
-        rows.append({"model": replicate, "epsilon": float(exact(epsilon)), **described, **shares})
+        rows.append({"model": replicate, "epsilon": number(epsilon), **described, **shares})
     sensitivity = pd.DataFrame(rows)
     numbers = sensitivity.columns[2:].drop(NORMALITY)
     sensitivity = over_seeds(sensitivity, by=["epsilon"], numbers=list(numbers), largest=[NORMALITY])

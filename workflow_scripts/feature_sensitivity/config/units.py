@@ -33,6 +33,11 @@ def exact(epsilon: str | float) -> Fraction:
     return Fraction(numerator) / Fraction(denominator if slash else 1)
 
 
+def number(epsilon: str | float) -> float:
+    """Return an epsilon, as spelled in the config, as tables have it."""
+    return float(exact(epsilon))
+
+
 def sections_with_unit(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the sections of the config that say how to attack, each with ``epsilon_unit``."""
     names = ("adversarial_training", "accuracy", "sensitivity")

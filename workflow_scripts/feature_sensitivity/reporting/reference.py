@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from feature_sensitivity.config.units import exact, in_both_units
+from feature_sensitivity.config.units import in_both_units, number
 from feature_sensitivity.reporting.documents import (
     Block,
     Document,
@@ -92,7 +92,7 @@ def _rules(claims: pd.DataFrame, sentences: Mapping[str, str]) -> Written:
 
 def _literature_rows(summary: pd.DataFrame, published: Sequence[Published]) -> Iterator[dict[str, str]]:
     for entry in published:
-        same = (summary.model == entry.model) & np.isclose(summary.epsilon, float(exact(entry.epsilon)))
+        same = (summary.model == entry.model) & np.isclose(summary.epsilon, number(entry.epsilon))
         if not same.any():
             logger.warning(
                 "a published accuracy is left out: this run has none of %s at epsilon %s", entry.model, entry.epsilon

@@ -9,7 +9,7 @@ from feature_sensitivity.config.epsilons import epsilons_of_studies, left_over
 from feature_sensitivity.config.measurement import AccuracySettings, SensitivitySettings
 from feature_sensitivity.config.models import sensitivity_settings_of
 from feature_sensitivity.config.size_faults import split_sizes, too_many
-from feature_sensitivity.config.units import UNIT_TITLES, exact
+from feature_sensitivity.config.units import UNIT_TITLES, number
 from feature_sensitivity.reporting.protocol import accuracy_sentence, sensitivity_sentence, setting_text
 
 Config = Mapping[str, Any]
@@ -141,11 +141,6 @@ class StudyPlan:
         studied = f"Study: {own}. " if own else ""
         unit = UNIT_TITLES[config["epsilon_unit"]]
         return f"{studied}{self.attacks(config)} Seed {config['seeds'][0]}. Intervals at 95 %. Epsilon in {unit}."
-
-
-def number(epsilon: str) -> float:
-    """Return an epsilon as tables have it."""
-    return float(exact(epsilon))
 
 
 def own_files(config: Config, *, epsilons: Sequence[str] | None = None, accuracy: bool = True) -> Variant:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from feature_sensitivity.analysis.estimates import QUANTILES, quantile_name
 from feature_sensitivity.analysis.feature_counts import INTERVAL
-from feature_sensitivity.analysis.feature_tables import number
+from feature_sensitivity.config.units import number
 from feature_sensitivity.reporting.figures.model_rows import draw_boxes, feature_quantiles, row_panels
 from feature_sensitivity.reporting.style import STYLE, add_caption, interval_bars
 

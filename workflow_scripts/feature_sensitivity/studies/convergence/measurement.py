@@ -79,12 +79,8 @@ def convergence_table(
     """Return a row for each attack: its cost, its mean movement, and the share of the best known one.
 
     The best known extremum of an image, feature and direction is the best that any of the attacks has found. The share
-    is mean movement over that of the best known extrema, with its interval over images.
-
-    Args:
-        measure: gives the extrema of the sample under settings; settings that occur twice are measured once.
-        compared: as :func:`.attacks.attacks` returns it.
-        definition: of sensitivity, as in the config.
+    is mean movement over that of the best known extrema, with its interval over images. ``measure`` gives the extrema
+    of the sample under settings; settings that occur twice among ``compared`` are measured once.
     """
     measured = cache(measure)
     found = [_together([measured(run) for run in runs], definition=definition) for _, runs in compared]

@@ -1,8 +1,9 @@
 """Plan of the study of the crossing."""
 
 from feature_sensitivity.config.models import NORMAL, ROBUST
+from feature_sensitivity.config.units import number
 from feature_sensitivity.reporting.protocol import sensitivity_sentence
-from feature_sensitivity.studies.plan import StudyPlan, number, own_files, sensitivity_of
+from feature_sensitivity.studies.plan import StudyPlan, own_files, sensitivity_of
 
 NAME = "crossing"
 

@@ -7,7 +7,7 @@ from typing import Any
 from feature_sensitivity.config.costs import Job
 from feature_sensitivity.config.models import ADVERSARIAL, NORMAL
 from feature_sensitivity.config.size_faults import lacks_training_images
-from feature_sensitivity.config.units import as_file_name
+from feature_sensitivity.config.units import as_file_name, number
 from feature_sensitivity.reporting.protocol import accuracy_sentence, adversary, sensitivity_sentence
 from feature_sensitivity.studies.plan import (
     OR_OTHERS,
@@ -17,7 +17,6 @@ from feature_sensitivity.studies.plan import (
     StudyPlan,
     accuracy_of,
     layer_faults,
-    number,
     sensitivity_of,
 )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
 
+from feature_sensitivity.config.units import number
 from feature_sensitivity.reporting.protocol import accuracy_sentence, n_images, sensitivity_sentence
 from feature_sensitivity.studies.plan import (
     OR_OTHERS,
@@ -13,7 +14,6 @@ from feature_sensitivity.studies.plan import (
     StudyPlan,
     Variant,
     accuracy_of,
-    number,
     own_files,
     sensitivity_of,
 )
