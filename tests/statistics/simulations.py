@@ -138,6 +138,8 @@ def features(rng: Rng, n: int, *, strength: float, movement: float) -> MeasuredF
         attacked=clean,
         attacked_from=clean,
         gradient_norm=clean,
+        zero_gradient=np.zeros(128),
+        at_cap=np.zeros(128),
         label=label,
         n_classes=10,
         epsilon=0.1,
