@@ -219,7 +219,7 @@ rule plot_measures:
         svgs=lambda wildcards, output: output[: 1 + len(DRAWN)],
         drawn=DRAWN,
         models=MODELS,
-        measurements=[(model, epsilon) for model in REPLICATES for epsilon in EPSILONS],
+        epsilons=EPSILONS,
         expected={"sensitivity": expected_of_run()["sensitivity"]},
         protocols={
             "features": sensitivity_settings().attack_sentence(),

@@ -29,7 +29,7 @@ def draw_explorer(
         for model, path in extremal.items()
     }
     data = explorer_data(
-        read_features(features, measured, expected=derived_from(sensitivity)),
+        read_features(features, sensitivity.epsilons, expected=derived_from(sensitivity)),
         measured=measured,
         extremal=images,
         epsilons=epsilon_titles(measured),

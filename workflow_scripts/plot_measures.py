@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sensitivity.analysis.feature_tables import Keys, read_counts, read_features
+from feature_sensitivity.analysis.feature_tables import read_counts, read_features
 from feature_sensitivity.config.models import model_of
 from feature_sensitivity.config.units import in_both_units, number
 from feature_sensitivity.reporting.figures.measures import feature_boxes_figure, feature_counts_figure
@@ -35,7 +35,7 @@ def plot_measures(
     counts_svg: Path,
     measure_svgs: Mapping[str, Path],
     models: Sequence[str],
-    measurements: Keys,
+    epsilons: Sequence[str],
     expected: Mapping[str, Any],
     protocols: Mapping[str, str],
     spread: str,
@@ -43,13 +43,12 @@ def plot_measures(
 ) -> None:
     """Draw ``results/feature_counts.csv`` and ``results/features.csv``; write each SVG and, beside it, a PNG and a CSV.
 
-    ``measure_svgs`` are by the measure's name. ``measurements``: (replicate, epsilon as spelled in the config) of the
-    run, whose settings, ``expected``, both tables must record. ``protocols``: ``features`` and ``class`` to what states
-    the attack on each. ``spread`` says what counts are over seeds, ``pooled`` that boxes are of the features of all
-    seeds; both are empty for one seed.
+    ``measure_svgs`` are by the measure's name. ``epsilons`` are as spelled in the config. Both tables must record the
+    settings ``expected``. ``protocols``: ``features`` and ``class`` to what states the attack on each. ``spread`` says
+    what counts are over seeds, ``pooled`` that boxes are of the features of all seeds; both are empty for one seed.
     """
     counted = read_counts(counts, expected=expected)
-    titles = epsilon_titles(counted, measurements)
+    titles = epsilon_titles(counted, epsilons)
     sample = counts_sample(counted)
     caption = joined(
         protocols["features"],
@@ -62,7 +61,7 @@ def plot_measures(
     save_figure(figure, counts_svg, counted)
     if not measure_svgs:
         return
-    table = read_features(features, measurements, expected=expected)
+    table = read_features(features, epsilons, expected=expected)
     table["model"] = table.model.map(model_of)
     for measure, svg in measure_svgs.items():
         of_class = f"classifier: {protocols['class']}" if measure == "used_share" else ""
@@ -80,12 +79,12 @@ def plot_measures(
         save_figure(figure, svg, numbers)
 
 
-def epsilon_titles(counted: pd.DataFrame, measurements: Keys) -> dict[str, str]:
+def epsilon_titles(counted: pd.DataFrame, epsilons: Sequence[str]) -> dict[str, str]:
     """Return each epsilon as spelled in the config, to a text with both units."""
     rows = counted.to_dict("records")
     return {
         epsilon: in_both_units([row for row in rows if number(row["epsilon"]) == number(epsilon)], spelled=epsilon)
-        for epsilon in dict.fromkeys(epsilon for _, epsilon in measurements)
+        for epsilon in epsilons
     }
 
 
@@ -98,7 +97,7 @@ if "snakemake" in globals():
             counts_svg=counts_svg,
             measure_svgs=dict(zip(snakemake.params.drawn, measure_svgs, strict=True)),
             models=snakemake.params.models,
-            measurements=[tuple(key) for key in snakemake.params.measurements],
+            epsilons=snakemake.params.epsilons,
             expected=snakemake.params.expected,
             protocols=snakemake.params.protocols,
             spread=snakemake.params.spread,

@@ -215,7 +215,7 @@ def draw(files: Files, folder: Path, features: Path, counts: Path, **changes) ->
         "counts_svg": folder / "useful_features.svg",
         "measure_svgs": {name: folder / f"{name}.svg" for name in ("used_share", "linearity")},
         "models": MODELS,
-        "measurements": list(files.sensitivity.paths),
+        "epsilons": EPSILONS,
         "expected": derived_from(files.sensitivity),
         "protocols": {"features": "FEATURES", "class": "CLASS"},
         "spread": "SPREAD",

@@ -20,13 +20,13 @@ def write(path: Path, epsilons: list[str]) -> Path:
 @pytest.mark.parametrize("epsilons", [["8/255", "2/255"], ["0.040", "0.2"], ["1", "4"], ["1/2", "0.08"]])
 def test_epsilons_come_back_as_the_config_spells_them(tmp_path: Path, epsilons: list[str]):
     path = write(tmp_path / "features.csv", epsilons)
-    assert read_features(path, [("mine", epsilon) for epsilon in epsilons], expected={}).epsilon.tolist() == epsilons
+    assert read_features(path, epsilons, expected={}).epsilon.tolist() == epsilons
 
 
 def test_features_of_another_run(tmp_path: Path):
     path = write(tmp_path / "features.csv", ["8/255"])
     with pytest.raises(UserError, match="of is run, expected other"):
-        read_features(path, [("mine", "8/255")], expected={"of": "other"})
+        read_features(path, ["8/255"], expected={"of": "other"})
 
 
 def test_counts_are_of_models_and_not_of_replicates(tmp_path: Path):

@@ -1,6 +1,6 @@
 """The tables of measures and counts of features."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +10,9 @@ from feature_sensitivity.analysis.feature_counts import INTERVAL, NUMBERS
 from feature_sensitivity.analysis.tables import read_table
 from feature_sensitivity.config.units import number
 
-Keys = Collection[tuple[str, str]]
-"""(replicate, epsilon as spelled in the config) of every measurement of a run."""
 
-
-def read_features(path: Path, measurements: Keys, *, expected: Mapping[str, Any]) -> pd.DataFrame:
-    """Return the measures of every feature, with ``epsilon`` as spelled in the config.
+def read_features(path: Path, epsilons: Iterable[str], *, expected: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the measures of every feature, with ``epsilon`` as in ``epsilons``, those of the config.
 
     ``expected``: settings and hashes of files that the table must record.
 
@@ -29,7 +26,7 @@ def read_features(path: Path, measurements: Keys, *, expected: Mapping[str, Any]
         expected=expected,
     )
     # A table without fractions gives numbers back, in another spelling.
-    spelled = {number(epsilon): epsilon for _, epsilon in measurements}
+    spelled = {number(epsilon): epsilon for epsilon in epsilons}
     return table.assign(epsilon=table.epsilon.map({text: spelled.get(number(text)) for text in table.epsilon.unique()}))
 
 
