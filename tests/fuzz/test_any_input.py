@@ -27,6 +27,7 @@ from feature_sensitivity import arguments
 from feature_sensitivity.config.check import faults
 from feature_sensitivity.library import UserError, feature_table, load_checkpoint
 from feature_sensitivity.networks.build import build
+from feature_sensitivity.networks.foreign_weights import network_with
 from feature_sensitivity.networks.weights_file import read_tensors
 from snakemake_runs import ROOT
 
@@ -197,6 +198,37 @@ def test_a_checkpoint(content: Any):
 )
 def test_a_damaged_checkpoint(content: bytes):
     works_or_is_told(read_checkpoint, content, "model.pt")
+
+
+parts = st.sampled_from(["module", "_orig_mod", "model", "ema", "state_dict", "attacker", "_extra_state", "fc", "0"])
+dotted = st.lists(parts, max_size=3).map(".".join)
+tensors = st.builds(torch.from_numpy, numpys.filter(lambda array: array.dtype.kind in "iufcb" and array.dtype.isnative))
+
+
+@st.composite
+def weight_files(draw: st.DrawFn) -> dict[str, Any]:
+    """Return sets of weights, some changed, behind prefixes and under keys."""
+    content: dict[str, Any] = draw(st.dictionaries(parts, values, max_size=2))
+    for key in draw(st.lists(dotted, max_size=3)):
+        prefix = draw(dotted)
+        changes = draw(st.dictionaries(st.sampled_from([*STATE]) | dotted, tensors | values, max_size=2))
+        state = {f"{prefix}.{name}".lstrip("."): value for name, value in {**STATE, **changes}.items()}
+        place = content
+        for step in key.split("."):
+            below = place.get(step)
+            place[step] = place = below if isinstance(below, dict) else {}
+        place.update(state)
+    return content
+
+
+@some
+@given(content=weight_files(), key=st.none() | dotted | st.text(max_size=5))
+def test_weights_of_elsewhere(content: dict[str, Any], key: str | None):
+    def read(stored: bytes) -> Any:
+        Path("w.pt").write_bytes(stored)
+        return network_with(read_tensors(Path("w.pt"), key), {"name": "resnet18"}, Path("w.pt"))
+
+    works_or_is_told(read, stored(content), "w.pt")
 
 
 def read_safetensors(content: bytes) -> Any:

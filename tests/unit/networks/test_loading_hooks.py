@@ -220,6 +220,15 @@ def test_lazy_layers_without_weights_are_reported(tmp_path: Path, monkeypatch: p
     assert load_network("net.py:lazy", "w.pt", torch.rand(2, 3, 4, 4).numpy()).network.n_features == 48
 
 
+def test_what_stands_beside_the_network_is_no_part_of_it():
+    trained = flat(nn.Linear(12, 5)).state_dict()
+    beside = {"loss.weight": torch.ones(5), **in_front("model.", trained), **in_front("ema_model.", trained)}
+    match = load_into(flat(nn.Linear(12, 5)), beside)
+    assert match.fits
+    assert (match.left_out.keys(), match.copies) == ({"loss.weight"}, ["ema_model."])
+    assert load_into(flat(nn.Linear(12, 5)), {**trained, "neck.weight": torch.ones(5)}).unexpected == ["neck.weight"]
+
+
 PLACES = {
     "in front of a part": lambda name: name.replace("layer2.", "layer2.module."),
     "of a compiled block": lambda name: name.replace("layer1.0.", "layer1.0._orig_mod."),

@@ -193,12 +193,13 @@ def _own_names(network: nn.Module, names: Iterable[str], in_file: str, in_networ
 def _prefixes(network: nn.Module, names: Iterable[str]) -> tuple[str, str]:
     """Return what stands before the names in a file, or else the name of the network's part that they belong to.
 
-    That is what places most of them, the shortest of several.
+    That is what places most of them, of several what places all that are behind it, and the shortest.
     """
     names = list(names)
+    behind = Counter(prefix for name in names for prefix, _ in _splits(name))
     in_file = Counter(prefix for name in names for prefix, rest in _splits(name) if _placed(rest, network)[1])
     in_file[""] += 0
-    prefix, most = max(in_file.items(), key=lambda entry: (entry[1], -len(entry[0])))
+    prefix, most = max(in_file.items(), key=lambda entry: (entry[1], -behind[entry[0]], -len(entry[0])))
     if 2 * most >= len(names):
         return prefix, ""
     firsts = {part for name in names for part in name.split(".")[:2]}

@@ -94,7 +94,7 @@ def _named_by(key: str, sets: Mapping[Keys, Tensors]) -> dict[Keys, Tensors]:
     return below or {
         keys: part
         for keys, tensors in sets.items()
-        if (part := _beginning_with((f"{key}.".removeprefix(f"{'.'.join(keys)}.")), tensors))
+        if (part := _beginning_with(f"{key}.".removeprefix(f"{'.'.join(keys)}."), tensors))
     }
 
 
