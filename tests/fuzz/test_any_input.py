@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.database import DirectoryBasedExampleDatabase
 from hypothesis.extra import numpy as arrays
@@ -191,6 +191,7 @@ def test_a_checkpoint(content: Any):
 
 
 @some
+@example(content=b"\x80\x02cpackage\nclass of\n.")
 @given(
     content=damaged(stored(GOOD))
     | damaged(b"\x80\x02}q\x00X\x01\x00\x00\x00ac__builtin__\neval\nq\x01s.")

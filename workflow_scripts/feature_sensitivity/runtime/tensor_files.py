@@ -126,7 +126,7 @@ def _unpickled(handle: IO[bytes]) -> Any:
             except Exception as error:
                 asked = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
                 name = _full_name(asked[1]) if asked else ""
-                if not asked or not _may_stand_in(name) or len(stand_ins) == MOST_STAND_INS:
+                if not asked or name in stand_ins or not _may_stand_in(name) or len(stand_ins) == MOST_STAND_INS:
                     raise
                 is_dict = name == "collections.defaultdict"
                 stand_ins[name] = _without_default if is_dict else type(name, (StandIn,), {})
