@@ -44,6 +44,7 @@ include: "rules/accuracy.smk"
 include: "rules/sensitivity.smk"
 include: "rules/figures.smk"
 include: "rules/report.smk"
+include: "rules/study_files.smk"
 include: "rules/studies.smk"
 include: "rules/reference.smk"
 
