@@ -53,8 +53,8 @@ def plot_measures(
     caption = joined(
         protocols["features"],
         sample,
-        "blue lines: range of the robustly useful ones at 95 %, for all features and classes together; their number is "
-        "overestimated, since attacks find less than the true movement",
+        "black lines: 95 % interval of the robustly useful ones, below 100 images that of their bounds; their number "
+        "is overestimated, since attacks find less than the true movement",
         spread,
     )
     figure = feature_counts_figure(counted, models=models, epsilons=titles, caption=caption)

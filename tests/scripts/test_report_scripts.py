@@ -227,7 +227,7 @@ def draw(files: Files, folder: Path, features: Path, counts: Path, **changes) ->
 def test_plot_measures(files: Files, tmp_path: Path):
     features, counts = derive(files, tmp_path)
     draw(files, tmp_path, features, counts)
-    assert "FEATURES; 5 test images, 24 features, seed 0; blue lines" in text_of(tmp_path / "useful_features.svg")
+    assert "FEATURES; 5 test images, 24 features, seed 0; black lines" in text_of(tmp_path / "useful_features.svg")
     assert "classifier: CLASS" in text_of(tmp_path / "used_share.svg")
     assert "CLASS" not in text_of(tmp_path / "linearity.svg")
     numbers = pd.read_csv(tmp_path / "used_share.csv")

@@ -23,7 +23,7 @@ def test_the_page_has_every_interval():
     assert list(DOCUMENTED) == [(name, sample) for name, sample, _ in CASES]
 
 
-@pytest.mark.parametrize(("name", "sample", "repetition"), CASES, ids=lambda value: str(value)[:50])
+@pytest.mark.parametrize(("name", "sample", "repetition"), CASES, ids=[f"{name}: {of}" for name, of, _ in CASES])
 def test_an_interval_covers_as_often_as_documented(name: str, sample: str, repetition: Repetition):
     """By chance one of a thousand such tests would fail; seeds are fixed, so that none does."""
     documented = DOCUMENTED[name, sample]

@@ -65,7 +65,7 @@ def test_bars_are_the_bounds_and_the_count():
     bounds, count = figure.axes[0].patches
     assert (bounds.get_x(), bounds.get_width()) == pytest.approx((10, 50))
     assert (count.get_x(), count.get_width()) == pytest.approx((0, 20))
-    useful = next(line for line in figure.axes[0].lines if line.get_label() == "useful")
+    useful = next(line for line in figure.axes[0].lines if line.get_label() == "shown useful")
     assert useful.get_xdata() == [80]
 
 

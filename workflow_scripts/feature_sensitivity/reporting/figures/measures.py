@@ -32,12 +32,19 @@ def feature_counts_figure(
                 return 100 * rows[name] / rows.n_features
 
             least, most = share("robustly_useful_shown"), share("robustly_useful_at_most")
-            axes.barh(places, most - least, left=least, height=0.7, color=BOUNDS, label="shown at least, at most")
+            axes.barh(
+                places,
+                most - least,
+                left=least,
+                height=0.7,
+                color=BOUNDS,
+                label="at least, at most",
+            )
             value, low, high = (share(name) for name in ("robustly_useful", *INTERVAL))
-            axes.barh(places, value, height=0.35, color=ROBUST, label="robustly useful, with interval")
+            axes.barh(places, value, height=0.35, color=ROBUST, label="robustly useful")
             ends = interval_bars(value, low=low, high=high)
             axes.errorbar(value, places, xerr=ends, fmt="none", color="black", capsize=1.5, linewidth=1)
-            axes.plot(share("useful"), places, "D", color=USEFUL, markersize=4, label="useful")
+            axes.plot(share("useful"), places, "D", color=USEFUL, markersize=4, label="shown useful")
             axes.set_title(f"$\\epsilon$ = {title}", fontsize=9)
             axes.set_xlabel("% of the features")
             axes.set_xlim(0, 100)
