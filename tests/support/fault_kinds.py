@@ -1,5 +1,6 @@
 """The faults that ``faults.py`` injects, one function a kind, and what counts as survived."""
 
+import hashlib
 import os
 import random
 import shutil
@@ -10,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import h5py
 import pandas as pd
 
 
@@ -87,7 +89,33 @@ def content(path: Path) -> bytes | None:
         return None
     if path.name.endswith(".history.csv"):
         return pd.read_csv(path).drop(columns="seconds").to_csv().encode()
+    if path.suffix == ".h5":
+        return numbers_in(path)
     return path.read_bytes()
+
+
+REFERENCES = ("DIMENSION_LIST", "REFERENCE_LIST")
+"""Attributes that hold addresses within the file."""
+
+
+def numbers_in(path: Path) -> bytes:
+    """Return all arrays and attributes: the library that compresses them does not always give the same stream."""
+    found: list[str] = []
+
+    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        found.extend(f"{name} {key} {item.attrs[key]}" for key in sorted(item.attrs) if key not in REFERENCES)
+        if isinstance(item, h5py.Dataset):
+            values = item[()]
+            whole = repr(values.tolist()).encode() if item.dtype.kind == "O" else values.tobytes()
+            found.append(f"{name} {item.shape} {item.dtype} {hashlib.sha256(whole).hexdigest()}")
+
+    try:
+        with h5py.File(path) as file:
+            note("", file)
+            file.visititems(note)
+    except OSError:
+        return path.read_bytes()  # what is damaged is compared as it is
+    return "\n".join(found).encode()
 
 
 def last_lines(output: str) -> str:

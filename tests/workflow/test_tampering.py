@@ -68,7 +68,7 @@ TAMPERINGS: dict[str, tuple[Callable[[Path], None], str | None, str]] = {
             results / "data/digits.h5", lambda split: Split(255 - split.images, split.labels, split.details)
         ),
         "sens/normal_0.08.h5",
-        "summary.csv",
+        "sens/normal_0.08.h5",
     ),
     "labels are shuffled": (
         lambda results: in_hdf5(results / "data/digits.h5", "test/labels", lambda labels: labels[::-1]),

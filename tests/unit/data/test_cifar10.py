@@ -60,9 +60,7 @@ def test_a_missing_batch_is_named(cifar_folder: Path, tmp_path: Path):
 
 
 def test_a_missing_path_is_named(tmp_path: Path):
-    with pytest.raises(
-        UserError, match=r"nowhere is neither a folder nor an archive; correct the dataset's config key path"
-    ):
+    with pytest.raises(UserError, match=r"nowhere does not exist; correct the dataset's config key path"):
         load_cifar10(tmp_path / "nowhere", tmp_path)
 
 

@@ -50,7 +50,7 @@ def test_its_features_are_measured_and_its_checkpoint_needs_no_cache(tmp_path: P
     metadata = {"architecture": imported.description, "input_shape": [3, 32, 32]}
     save_checkpoint(path, imported.network, imported.standardization, metadata)
     (tmp_path / "cache").rename(tmp_path / "elsewhere")
-    model = load_checkpoint(path)
+    model = load_checkpoint(path, architecture=architecture)
     x = torch.rand(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     classifier = classifier_of(imported.network, [3, 32, 32], None)
     with torch.no_grad():

@@ -77,10 +77,8 @@ def _read_batches(path: Path, names: set[str]) -> dict[str, bytes]:
             _check_size(file.stat().st_size, str(file))
         return {file.name: file.read_bytes() for file in files}
     if not path.is_file():
-        raise UserError(
-            f"{path} is neither a folder nor an archive; correct the dataset's config key path, or set it to null to "
-            "download CIFAR-10"
-        )
+        what = "is neither a folder nor an archive" if path.exists() else "does not exist"
+        raise UserError(f"{path} {what}; correct the dataset's config key path, or set it to null to download CIFAR-10")
     found = {}
     try:
         with tarfile.open(path) as archive:
